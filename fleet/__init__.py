@@ -1,0 +1,1 @@
+"""Fleet: agentless rolling deploys of Dockerised services over SSH."""
