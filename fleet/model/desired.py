@@ -1,0 +1,72 @@
+"""The state that an environment shall be in: the first of the planner's two inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fleet.errors import Position
+from fleet.model.services import Pairs, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network to create; external ones are only looked for."""
+
+    name: str
+    role: str
+    driver: str = "bridge"
+    options: Pairs = ()
+    internal: bool = False
+    attachable: bool = False
+    enable_ipv6: bool = False
+    subnets: Pairs = ()
+    """(subnet, gateway) pairs; a gateway may be empty."""
+    labels: Pairs = ()
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A named volume to create; external ones are only looked for."""
+
+    name: str
+    role: str
+    driver: str = "local"
+    options: Pairs = ()
+    labels: Pairs = ()
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """``hosts`` are all hosts of the role in the environment, also those outside of ``--limit``."""
+
+    name: str
+    hosts: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    min_healthy: int | str = 0
+    services: tuple[str, ...] = ()
+    at: Position | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What one host shall run; services in the order of their files."""
+
+    host: str
+    services: tuple[Service, ...] = ()
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """``hosts`` are those of the run, in inventory order; ``roles`` every role that has a host."""
+
+    project: str
+    env: str
+    version: str
+    state_dir: str
+    roles: tuple[Role, ...]
+    hosts: tuple[HostState, ...]
+    pull_parallel: int = 8

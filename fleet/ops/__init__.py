@@ -1,0 +1,1 @@
+"""One frozen operation per kind of change: data that can be shown, compared and compiled to effects."""
