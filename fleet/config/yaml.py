@@ -6,7 +6,9 @@ so that positions cost nothing while all is well.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import json
 import pathlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -130,7 +132,15 @@ def parse(text: str, file: str, *, scalars: Scalars = Scalars.ANSIBLE) -> Docume
         raise builder.errors[0]
     if builder.errors:
         raise ConfigErrors(builder.errors)
-    return Document(file, value, root, builder.index)
+    return Document(file, _as_json(text, value, scalars), root, builder.index)
+
+
+def _as_json(text: str, value: Any, scalars: Scalars) -> Any:
+    """Ansible tries JSON first, and JSON knows numbers that YAML 1.1 takes for text, such as 1e3."""
+    if scalars is Scalars.ANSIBLE and text.lstrip()[:1] in ("{", "["):
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
+    return value
 
 
 class _Builder:
