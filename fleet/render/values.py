@@ -1,0 +1,87 @@
+"""What templates see in place of secrets and of names that nobody defined."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from jinja2 import StrictUndefined, Undefined, UndefinedError
+from jinja2.utils import missing
+
+from fleet.secret import SealedText, Text
+
+
+class SecretMangled(Exception):
+    """A template did something with a secret that needs its value."""
+
+
+class UndefinedName(UndefinedError):
+    """A name without a value; ``owner`` is what was asked for it, None for the variables themselves."""
+
+    def __init__(self, owner: Any, name: Any, message: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.name = name
+
+
+class Guarded:
+    """A sealed text inside a template: it can be printed and joined, and nothing else."""
+
+    __slots__ = ("_sealed",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, sealed: SealedText) -> None:
+        self._sealed = sealed
+
+    def __add__(self, other: Any) -> Guarded:
+        return Guarded(self._sealed + _text(other))
+
+    def __radd__(self, other: Any) -> Guarded:
+        return Guarded(SealedText((str(other), *self._sealed.parts)))
+
+    def __bool__(self) -> bool:
+        # A reference stands for a value that somebody set: `{% if password %}` asks for that.
+        return True
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise SecretMangled
+
+    __str__ = __repr__ = __format__ = __len__ = __iter__ = __getitem__ = __contains__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __mul__ = __mod__ = __int__ = __float__ = _refuse
+
+
+class Undefinable(StrictUndefined):
+    """Ansible's rule: ``a.b.c | default('x')`` works though ``a`` is undefined; any other use fails."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = UndefinedError
+    ) -> None:
+        owner = None if obj is missing else obj
+        if exc is UndefinedError:
+            super().__init__(hint, obj, name, lambda message: UndefinedName(owner, name, message))  # type: ignore[arg-type]
+        else:
+            super().__init__(hint, obj, name, exc)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, _: Any) -> Any:
+        return self
+
+
+def _text(value: Any) -> Text:
+    return value._sealed if isinstance(value, Guarded) else str(value)
+
+
+def sealed(value: Guarded) -> SealedText:
+    """The text behind the guard."""
+    return value._sealed
+
+
+def require(value: Any) -> None:
+    """Raise what an undefined value was waiting to raise."""
+    if isinstance(value, Undefined):
+        value._fail_with_undefined_error()
