@@ -240,7 +240,7 @@ class _Builder:
             if isinstance(key, SecretRef):
                 self._error(key_node, "a mapping key cannot be a secret")
             elif key in own:
-                self._duplicate(key_node, own[key][0], str(key))
+                self._duplicate(key_node, own[key][0], key_node.value)
             else:
                 own[key] = (key_node, value_node)
         # A merged key keeps its place in the order, its value yields to the mapping's own.

@@ -31,8 +31,16 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "indent it like the other '- ' items",
     ),
     ("block sequence entries are not allowed", "a list cannot begin here", "put '- ' on a line of its own"),
-    ("did not find expected ',' or ']'", "a '[' is not closed, or a ',' is missing", ""),
-    ("did not find expected ',' or '}'", "a '{' is not closed, or a ',' is missing", ""),
+    (
+        "did not find expected ',' or ']'",
+        "a '[' is not closed, or a ',' is missing",
+        "quote a text with brackets",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        "a '{' is not closed, or a ',' is missing",
+        "quote a text with brackets",
+    ),
     ("did not find expected node content", "a value is missing here", ""),
     ("found undefined alias", "this alias has no anchor before it", ""),
     ("found undefined tag handle", "unknown kind of tag", ""),

@@ -87,7 +87,7 @@ class Host:
             try:
                 return parse(value)
             except _WrongValueError as error:
-                what = f"{name} of host {self.name!r} is {str(value)!r}"
+                what = f"{name} cannot be {str(value)!r}"
                 raise ConfigError(what, why=str(error), at=self.at(name)) from error
         return default
 

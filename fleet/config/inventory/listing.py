@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
+from fleet.config.yaml import Unsafe
 from fleet.model.hosts import Inventory
 from fleet.secret import SecretRef
 
@@ -39,10 +41,12 @@ def plain(value: Any) -> Any:
     """``value`` in JSON's own types."""
     if isinstance(value, SecretRef):
         return str(value)
+    if isinstance(value, Unsafe):
+        return {"__ansible_unsafe": str(value)}
     if isinstance(value, (datetime.date, datetime.datetime)):
         return value.isoformat()
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if hasattr(value, "items"):
+    if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     return value
