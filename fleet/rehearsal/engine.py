@@ -40,13 +40,13 @@ def engine(say: Say) -> Engine:
 
     Raises FleetError where none answers and none can be started: not root, or not Debian.
     """
-    if found := _find():
+    if found := running():
         return found
     _install(say)
     # On a machine with an init system the package has just started the system's engine.
     deadline = time.monotonic() + (10 if Path("/run/systemd/system").exists() else 0)
     while time.monotonic() < deadline:
-        if found := _find():
+        if found := running():
             return found
         time.sleep(0.2)
     return _start(say)
@@ -89,7 +89,8 @@ def stop(say: Say, *, purge: bool = False) -> None:
         shutil.rmtree(STATE, ignore_errors=True)
 
 
-def _find() -> Engine | None:
+def running() -> Engine | None:
+    """The engine that answers now, if any."""
     ours = f"unix://{SOCKET}"
     for address in (os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock", ours):
         with contextlib.suppress(DockerException, OSError):
@@ -121,6 +122,8 @@ def _start(say: Say) -> Engine:
     say(f"starting a private Docker Engine (data in {STATE}, log in {LOG})")
     for directory in (STATE, RUN):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Nothing answered: a pid file left by a crash must not keep dockerd from starting.
+    PIDFILE.unlink(missing_ok=True)
     with LOG.open("ab") as log:
         # No firewall rules, forwarding or default bridge: the machine's own network stays as it was, and the
         # hosts reach each other and the controller, and nothing else.
@@ -138,11 +141,11 @@ def _start(say: Say) -> Engine:
             cwd="/",
         )
     _until(
-        lambda: _find() is not None or process.poll() is not None,
+        lambda: running() is not None or process.poll() is not None,
         60,
         "the private Docker Engine does not answer",
     )
-    if found := _find():
+    if found := running():
         return found
     raise FleetError(
         "the private Docker Engine stopped at once", why=_log_tail(), hint=f"the whole log: {LOG}"

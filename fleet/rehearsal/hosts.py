@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,10 @@ from fleet.rehearsal.images import Images, archive
 from fleet.rehearsal.keys import Keys
 
 LABEL = "fleet.rehearsal"
+MADE = "fleet.rehearsal.made"
 REGISTRY_PORT = 5000
 REGISTRY_USER = "fleet"
+REGISTRY_PASSWORD = "registry-password"  # noqa: S105 — the name of its file
 
 _TEST_SUBNETS = IPv4Network("172.29.0.0/16")
 _PRIVILEGED: dict[str, Any] = {"privileged": True}
@@ -89,9 +92,12 @@ class HostFleet:
         return f"{self.name}-{host}"
 
     def _network(self) -> None:
-        try:
-            self._client.networks.get(self._container_name("net"))
-        except NotFound:
+        name = self._container_name("net")
+        known = self._client.networks.list(names=[f"^{name}$"])
+        if known and known[0].attrs["IPAM"]["Config"][0]["Subnet"] != str(self.subnet):
+            self.down()
+            known = []
+        if not known:
             pool = docker.types.IPAMPool(subnet=str(self.subnet))
             try:
                 self._client.networks.create(
@@ -110,11 +116,15 @@ class HostFleet:
         name = self._container_name(spec.name)
         try:
             container = self._client.containers.get(name)
-            if container.status == "paused":
-                container.unpause()
-            container.start()
         except NotFound:
             container = self._create(name, spec)
+        if container.labels.get(MADE) != self._made(spec):
+            # Another image, address or key: from another checkout, or from before a change.
+            container.remove(force=True, v=True)
+            container = self._create(name, spec)
+        if container.status == "paused":
+            container.unpause()
+        container.start()
         host = Host(container, spec)
         host.wait_ready()
         self._hosts[spec.name] = host
@@ -151,7 +161,7 @@ class HostFleet:
             f"fleet-rehearsal/{spec.image}",
             name=name,
             hostname=spec.name,
-            labels={LABEL: self.name, f"{LABEL}.host": spec.name},
+            labels={LABEL: self.name, MADE: self._made(spec)},
             host_config=config,
             ports=[REGISTRY_PORT] if spec.image == "registry" else None,
             networking_config={"EndpointsConfig": {network: {"IPAMConfig": {"IPv4Address": spec.address}}}},
@@ -166,6 +176,17 @@ class HostFleet:
         self._client.volumes.create(name, driver_opts=options, labels={LABEL: self.name})
         return name
 
+    def _made(self, spec: HostSpec) -> str:
+        parts = (
+            *(spec, self.specs, self._images.ensure(spec.image).id),
+            *(
+                self.keys.client().public,
+                self.keys.host(spec.name).public,
+                self.keys.password(REGISTRY_PASSWORD),
+            ),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
     def _identity(self, spec: HostSpec) -> dict[str, tuple[int, bytes]]:
         host = self.keys.host(spec.name)
         files = {
@@ -177,7 +198,7 @@ class HostFleet:
         if spec.image == "registry":
             files["etc/docker/registry/htpasswd"] = (
                 0o644,
-                _htpasswd(self.keys.password("registry-password")),
+                _htpasswd(self.keys.password(REGISTRY_PASSWORD)),
             )
         return files
 

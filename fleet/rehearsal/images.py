@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -20,7 +21,7 @@ from docker.models.images import Image
 from fleet.errors import FleetError
 from fleet.rehearsal.engine import Engine, Say, apt_install
 
-CONTEXTS = Path(__file__).parent / "dockerfiles"
+CONTEXTS = Path(__file__).parent / "docker-images"
 DEBIAN = "debian:bookworm-slim"
 CONTENT = "fleet.rehearsal.content"
 SUITE = "bookworm"
@@ -29,7 +30,7 @@ PULL_ANSWER = 5
 
 
 class Images:
-    """Builds the images below ``dockerfiles/`` on one engine."""
+    """Builds the images below ``docker-images/`` on one engine."""
 
     def __init__(self, engine: Engine, say: Say) -> None:
         self._engine = engine
@@ -54,6 +55,12 @@ class Images:
                 reference, files, arguments, content
             )
         return self._current[reference]
+
+    def remove(self) -> None:
+        """Remove every image that was built here, and the base if it was made here."""
+        for image in self._client.images.list(all=True, filters={"label": CONTENT}):
+            with suppress(ImageNotFound):
+                self._client.images.remove(str(image.id), force=True)
 
     def _existing(self, reference: str, content: str) -> Image | None:
         try:
@@ -90,6 +97,8 @@ class Images:
                     why="\n".join(line for line in lines if line.strip())[-1500:],
                     hint="builds need Debian's packages: check the network and the proxy settings of apt",
                 )
+        # The image that had this name until now.
+        self._client.images.prune(filters={"dangling": True, "label": CONTENT})
         return self._client.images.get(reference)
 
     def _debian(self) -> Image:
@@ -126,9 +135,9 @@ class Images:
             done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=540)
             if done.returncode:
                 raise FleetError(f"{words[0]} could not make {DEBIAN}", why=done.stderr[-1500:])
-            self._client.api.import_image(
-                src=tarball.name, repository="debian", tag="bookworm-slim", changes=['CMD ["bash"]']
-            )
+            repository, _, tag = DEBIAN.partition(":")
+            changes = ['CMD ["bash"]', f"LABEL {CONTENT}=debian"]
+            self._client.api.import_image(tarball.name, repository=repository, tag=tag, changes=changes)
         return self._client.images.get(DEBIAN)
 
 

@@ -1,0 +1,1 @@
+"""A small web shop: orders go into PostgreSQL and through a Redis queue to a worker."""

@@ -1,0 +1,112 @@
+"""The rehearsal of a project: the hosts of its inventory, made of containers, with a registry and images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fleet.errors import ConfigError, FleetError, Position
+from fleet.rehearsal import engine as engines
+from fleet.rehearsal.engine import Engine, Say
+from fleet.rehearsal.host import Host, HostSpec
+from fleet.rehearsal.hosts import REGISTRY_PASSWORD, HostFleet
+from fleet.rehearsal.images import Images
+from fleet.rehearsal.keys import Keys
+from fleet.rehearsal.registry import Registry
+
+PASSWORDS = (REGISTRY_PASSWORD, "db-password", "queue-password")
+VERSIONS = ("v41", "v42", "v43", "v44")
+SERVERS = {"haproxy:2.6": "haproxy", "redis:7.0": "redis", "postgres:15": "postgres"}
+REGISTRY_GROUP = "registry"
+
+
+class Rehearsal:
+    """The hosts that ``inventories/<env>/hosts.yml`` names, at the addresses it gives them.
+
+    Keys and passwords are in the project's ``.fleet/<env>/``, host keys in the inventory's ``known_hosts``.
+    """
+
+    def __init__(self, project: Path, say: Say, env: str = "rehearsal") -> None:
+        self._inventory = project / "inventories" / env
+        self._env = env
+        self._say = say
+        self._keys = Keys(project / ".fleet" / env)
+
+    def up(self) -> None:
+        """Bring up what is missing: engine, images, hosts, registry and what it serves. Raises FleetError."""
+        images = Images(self._engine, self._say)
+        served = {
+            **{
+                f"shop:{version}": images.ensure("shop", tag=version, VERSION=version) for version in VERSIONS
+            },
+            **{reference: images.ensure(name) for reference, name in SERVERS.items()},
+        }
+        for name in PASSWORDS:
+            self._keys.password(name)
+        self._say(f"starting {len(self._hosts.specs)} hosts")
+        self._hosts.up()
+        (self._inventory / "known_hosts").write_text(self._hosts.known_hosts())
+        for spec in self._hosts.specs:
+            if spec.image == "registry":
+                password = self._keys.password(REGISTRY_PASSWORD)
+                Registry(self._engine, self.host(spec.name), password, self._say).publish(served)
+
+    def down(self, *, purge: bool = False) -> None:
+        """Remove hosts, volumes and network, and stop the engine if it is ours.
+
+        The images stay as a cache for the next time, and this says where; ``purge`` removes them too.
+        """
+        found = engines.running()
+        if found:
+            HostFleet(found, self._env, self._specs(), self._keys, self._say).down()
+            if purge:
+                Images(found, self._say).remove()
+        if found is None or found.ours:
+            engines.stop(self._say, purge=purge)
+        (self._inventory / "known_hosts").unlink(missing_ok=True)
+        if not purge:
+            self._say("the images stay for the next time; remove them with --purge")
+
+    def host(self, name: str) -> Host:
+        """One host, to stop, pause, cut off, slow down or kill it."""
+        return self._hosts.host(name)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return engines.engine(self._say)
+
+    @cached_property
+    def _hosts(self) -> HostFleet:
+        return HostFleet(self._engine, self._env, self._specs(), self._keys, self._say)
+
+    def _specs(self) -> list[HostSpec]:
+        path = self._inventory / "hosts.yml"
+        try:
+            tree = yaml.safe_load(path.read_text())
+        except OSError as error:
+            raise FleetError(f"no inventory for {self._env}", why=str(error)) from error
+        addresses: dict[str, str] = {}
+        registries: set[str] = set()
+        for group, name, variables in _hosts("all", tree["all"]):
+            if "ansible_host" in variables:
+                addresses[name] = variables["ansible_host"]
+            if group == REGISTRY_GROUP:
+                registries.add(name)
+            addresses.setdefault(name, "")
+        if nowhere := [name for name, address in addresses.items() if not address]:
+            raise ConfigError(f"{nowhere[0]} has no ansible_host", at=Position(str(path)))
+        return [
+            HostSpec(name, address, "registry" if name in registries else "host")
+            for name, address in addresses.items()
+        ]
+
+
+def _hosts(group: str, body: dict[str, Any] | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name, variables in ((body or {}).get("hosts") or {}).items():
+        yield group, name, variables or {}
+    for child, inner in ((body or {}).get("children") or {}).items():
+        yield from _hosts(child, inner)
