@@ -68,8 +68,10 @@ class Transport(Protocol):
     """One connection to one host; safe to use from several threads at once."""
 
     host: str
-    calls: int
-    """Commands and API calls carried out so far: each costs at least one round trip."""
+
+    @property
+    def calls(self) -> int:
+        """Commands and HTTP requests so far: each costs at least one round trip."""
 
     def run(
         self,

@@ -1,0 +1,253 @@
+"""What an engine or a registry answers, turned into errors an operator can act on.
+
+The engine hands a registry's refusal on as text, often under status 500; so the text decides first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fleet.errors import Drift, FleetError
+from fleet.ops import effects as fx
+from fleet.transport.base import ApiFailed
+from fleet.transport.refusals import sudo_failure
+
+
+class Refusal(Exception):
+    """An HTTP answer that is not a success. ``retry_after`` in seconds."""
+
+    def __init__(self, status: int, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+    @classmethod
+    def of(cls, status: int, text: str, headers: Mapping[str, str]) -> Refusal:
+        try:
+            message = str(json.loads(text)["message"])
+        except (ValueError, KeyError, TypeError):
+            message = text.strip()
+        return cls(status, message, _seconds(headers.get("Retry-After", "")))
+
+
+def explain(refusal: Refusal, call: fx.ApiCall, host: str) -> ApiFailed | Drift:
+    """The one error for this refusal of this call."""
+    text = refusal.message
+    if isinstance(call, (fx.ResolveDigest, fx.PullImage)):
+        return _registry_refusal(refusal, call.image, host)
+    if match := re.search(r"Bind for \S*:(\d+) failed|listen (?:tcp|udp)\d? \S*:(\d+): bind", text):
+        port = match[1] or match[2]
+        return ApiFailed(
+            f"port {port} of the host is taken",
+            status=refusal.status,
+            why=text,
+            hint=f"find who listens there (ss -lptn 'sport = :{port}'; docker ps --filter publish={port})",
+            host=host,
+        )
+    if disk := _disk_full(refusal, host):
+        return disk
+    if refusal.status == 409 and re.search(r"already in use|already exists", text):
+        return Drift(
+            f"{_name(call)} is taken",
+            why=text,
+            hint="something else was created under this name since the plan was made: plan again",
+            host=host,
+        )
+    if refusal.status == 404:
+        return ApiFailed(
+            _missing(call, text),
+            status=404,
+            why=text,
+            hint="it was there when the plan was made: plan again",
+            host=host,
+        )
+    return ApiFailed(
+        f"the engine refused: {_what(call)}",
+        status=refusal.status,
+        why=text,
+        hint="see the engine's log on the host (journalctl -u docker)" if refusal.status >= 500 else "",
+        host=host,
+    )
+
+
+def unanswered(error: BaseException, host: str, timeout: float) -> FleetError:
+    """For a request that got no answer at all."""
+    causes = list(_chain(error))
+    if known := next((cause for cause in causes if isinstance(cause, FleetError)), None):
+        return known
+    said = next((cause.said for cause in causes if hasattr(cause, "said") and cause.said), "")
+    if said:
+        return engine_gone(said, host)
+    if any(isinstance(cause, TimeoutError) or "timed out" in str(cause) for cause in causes):
+        return ApiFailed(
+            f"the engine did not answer within {timeout:.0f} s",
+            hint="nobody knows whether the call took effect; is the host overloaded? (docker info)",
+            host=host,
+        )
+    return ApiFailed(
+        "the engine closed the connection",
+        why=str(causes[-1]),
+        hint="was it restarted? Nobody knows whether the call took effect; run the same command again",
+        host=host,
+    )
+
+
+def engine_gone(said: str, host: str) -> FleetError:
+    """From what the Docker client on the host wrote before it ended."""
+    if re.search(r"^sudo:", said, re.MULTILINE):
+        return sudo_failure(said, host)
+    for pattern, what, hint in _CLIENT_WORDS:
+        if re.search(pattern, said):
+            return ApiFailed(what, why=said, hint=hint, host=host)
+    return ApiFailed("the Docker client on the host failed", why=said, host=host)
+
+
+_CLIENT_WORDS = (
+    (
+        r"permission denied",
+        "the login user has no right to the Docker Engine",
+        "set ansible_become: true, or put the user into the group docker",
+    ),
+    (
+        r"not found|No such file or directory\b.*docker$|command not found",
+        "Docker is not installed",
+        "install Docker on the host (docker.io, or Docker's own packages)",
+    ),
+    (
+        r"no such file or directory|connection refused|Is the docker daemon running",
+        "the Docker Engine is not running",
+        "start it (systemctl start docker) and see journalctl -u docker",
+    ),
+)
+
+
+def registry_of(image: str) -> str:
+    """``registry.example:5000`` of a reference; Docker Hub's own name where it names none."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first
+    return "docker.io"
+
+
+def _registry_refusal(refusal: Refusal, image: str, host: str) -> ApiFailed:
+    text, registry = refusal.message, registry_of(image)
+    for status, pattern, what, hint in _REGISTRY_WORDS:
+        if refusal.status == status or re.search(pattern, text, re.IGNORECASE):
+            return ApiFailed(
+                what.format(registry=registry, image=image),
+                status=status,
+                retry_after=(refusal.retry_after or _wait_in(text)) if status == 429 else None,
+                why=text,
+                hint=hint.format(registry=registry, image=image),
+                host=host,
+            )
+    if disk := _disk_full(refusal, host):
+        return disk
+    if re.search(r"x509|tls:|certificate|server gave HTTP response to HTTPS", text):
+        return ApiFailed(
+            f"the host does not trust the registry {registry}",
+            status=refusal.status,
+            why=text,
+            hint=f"put its CA into /etc/docker/certs.d/{registry}/ca.crt, or name it in the engine's "
+            "insecure-registries",
+            host=host,
+        )
+    if re.search(r"dial tcp|lookup|timeout|timed out|no such host|connection (?:refused|reset)|EOF", text):
+        return ApiFailed(
+            f"the host cannot reach the registry {registry}",
+            status=refusal.status,
+            why=text,
+            hint=f"is {registry} up, and reachable from this host?",
+            host=host,
+        )
+    return ApiFailed(f"the image {image} was not pulled", status=refusal.status, why=text, host=host)
+
+
+_REGISTRY_WORDS = (
+    (
+        429,
+        r"toomanyrequests|too many requests|\b429\b",
+        "the registry {registry} asks for a pause: too many requests",
+        "wait, or log in with an account of its own (fleet_registries)",
+    ),
+    (
+        401,
+        r"unauthorized|no basic auth|authentication required|incorrect username or password|\b401\b",
+        "the registry {registry} refuses the login",
+        "set username and password for {registry!r} in fleet_registries",
+    ),
+    (
+        403,
+        r"\bdenied\b(?!.*does not exist)|forbidden|\b403\b",
+        "the registry {registry} forbids {image} to this account",
+        "may the account of {registry!r} in fleet_registries pull it?",
+    ),
+    (
+        404,
+        r"manifest unknown|not found|name unknown|does not exist|repository name not known|no such image",
+        "there is no image {image}",
+        "was this version built and pushed to {registry}?",
+    ),
+)
+
+
+def _disk_full(refusal: Refusal, host: str) -> ApiFailed | None:
+    if "no space left on device" not in refusal.message:
+        return None
+    return ApiFailed(
+        "the host's disk is full",
+        status=refusal.status,
+        why=refusal.message,
+        hint="make room (docker system df; df -h) and run the same command again",
+        host=host,
+    )
+
+
+def _missing(call: fx.ApiCall, text: str) -> str:
+    if match := re.search(r"No such image: (\S+)|network (\S+) not found", text):
+        return f"there is no image {match[1]}" if match[1] else f"there is no network {match[2]}"
+    return f"{_name(call)} does not exist"
+
+
+def _name(call: fx.ApiCall) -> str:
+    if isinstance(call, (fx.CreateNetwork, fx.CreateVolume)):
+        kind = "network" if isinstance(call, fx.CreateNetwork) else "volume"
+        return f"the {kind} name {call.body.get('Name', '')!r}"
+    if isinstance(call, (fx.CreateContainer, fx.RenameContainer, fx.ExpectContainer)):
+        return f"the container name {call.name!r}"
+    return f"the container {getattr(call, 'container', '')!r}"
+
+
+def _what(call: fx.ApiCall) -> str:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(call).__name__).lower()
+    subject = getattr(call, "name", "") or getattr(call, "container", "")
+    if isinstance(call, (fx.CreateNetwork, fx.CreateVolume)):
+        subject = str(call.body.get("Name", ""))
+    return f"{words} {subject}".strip()
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text.strip()) else None
+
+
+def _wait_in(text: str) -> float | None:
+    match = re.search(r"(?:retry.after|try again in)\D{0,5}(\d+(?:\.\d+)?)\s*(ms|m|h)?", text, re.IGNORECASE)
+    if not match:
+        return None
+    return float(match[1]) * {"ms": 0.001, "m": 60.0, "h": 3600.0}.get((match[2] or "").lower(), 1.0)
+
+
+def _chain(error: Any) -> list[BaseException]:
+    """The error and all that it stands for: requests and urllib3 keep the cause in ``args``."""
+    found: list[BaseException] = []
+    todo = [error]
+    while todo:
+        one = todo.pop(0)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            todo += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return found

@@ -1,0 +1,255 @@
+"""One SSH connection on paramiko: our socket, strict host keys, public keys, signs of life."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import paramiko
+from paramiko.common import (
+    MSG_CHANNEL_REQUEST,
+    MSG_REQUEST_FAILURE,
+    MSG_REQUEST_SUCCESS,
+    cMSG_GLOBAL_REQUEST,
+)
+
+from paramiko.ssh_exception import IncompatiblePeer
+
+from fleet.errors import Unreachable
+from fleet.transport.known_hosts import KnownKey, fingerprint, known_keys, name_of
+from fleet.transport.login import log_in
+from fleet.transport.route import Hop
+
+PING_EVERY = 4.0
+PINGS = 3
+"""A host that left this many keep-alives unanswered is gone: noticed within 15 seconds."""
+
+LOST_AFTER_MS = 15_000
+
+# Without a handler of its own paramiko's log, tracebacks included, would end on the operator's screen.
+_LOG = logging.getLogger("fleet.paramiko")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
+
+
+class Link(paramiko.Transport):
+    """A paramiko transport that notices a silent peer and keeps the signal that ended a command.
+
+    paramiko's own keep-alives ask for no answer, so a paused host would never be noticed; and it drops the
+    server's exit-signal message, which leaves a killed command looking like a lost connection.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self.set_log_channel(_LOG.name)
+        self.exit_signals: dict[int, str] = {}
+        self._unanswered = 0
+
+    def watch(self) -> None:
+        """Begin with the keep-alives; they run on the connection's own thread while it waits for input."""
+        self.packetizer.set_keepalive(PING_EVERY, self._ping)
+
+    def _ping(self) -> None:
+        if self._unanswered >= PINGS:
+            # Raised inside paramiko's reader, this ends the connection and every channel on it.
+            raise ConnectionAbortedError(f"no sign of life for {PING_EVERY * PINGS:g} s")
+        self._unanswered += 1
+        message = paramiko.Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        self._send_user_message(message)  # type: ignore[attr-defined]
+
+    def _answered(self, message: paramiko.Message) -> None:
+        self._unanswered = 0
+
+    def _on_channel_request(channel: Any, message: paramiko.Message) -> None:  # noqa: N805 - paramiko's table
+        if message.get_text() == "exit-signal":
+            message.get_boolean()
+            channel.transport.exit_signals[channel.get_id()] = "SIG" + message.get_text()
+        message.rewind()
+        message.get_int()  # the channel's number, which paramiko has read already
+        paramiko.Channel._handle_request(channel, message)  # type: ignore[attr-defined]
+
+    _handler_table: ClassVar[dict[int, Any]] = {
+        **paramiko.Transport._handler_table,  # type: ignore[attr-defined]
+        MSG_REQUEST_SUCCESS: _answered,
+        MSG_REQUEST_FAILURE: _answered,
+    }
+    _channel_handler_table: ClassVar[dict[int, Any]] = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+        MSG_CHANNEL_REQUEST: _on_channel_request,
+    }
+
+
+def open_link(host: str, hop: Hop, *, through: Link | None, timeout: float) -> Link:
+    """Connect, check the host key, log in. ``timeout`` in seconds, for each of the three.
+
+    ``host`` is the inventory's name, for the messages. Raises Unreachable.
+    """
+    sock: Any
+    if hop.proxy_command:
+        sock = paramiko.ProxyCommand(hop.proxy_command)
+    elif through is not None:
+        sock = _forwarded(host, hop, through, timeout)
+    else:
+        sock = _dial(host, hop, timeout)
+    try:
+        link = Link(sock)
+    except (OSError, paramiko.SSHException) as error:
+        sock.close()
+        raise Unreachable(f"{hop} closed the connection", why=str(error), host=host) from error
+    try:
+        _shake_hands(host, hop, link, timeout)
+        link.auth_timeout = timeout
+        log_in(host, hop, link)
+    except BaseException:
+        link.close()
+        raise
+    link.watch()
+    return link
+
+
+def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
+    try:
+        addresses = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(
+            f"the name {hop.address!r} is not known",
+            why=str(error),
+            hint=f"correct ansible_host of {host!r}, or the name service of this machine",
+            host=host,
+        ) from error
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in addresses:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+            continue
+        # paramiko leaves Nagle's algorithm on: 46 ms instead of 3 ms for a command on loopback.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Keep-alives cannot be sent into a full buffer; then the kernel has to give up.
+        if user_timeout := getattr(socket, "TCP_USER_TIMEOUT", None):
+            sock.setsockopt(socket.IPPROTO_TCP, user_timeout, LOST_AFTER_MS)
+        return sock
+    raise _no_connection(host, hop, failure, timeout) from failure
+
+
+def _no_connection(host: str, hop: Hop, failure: OSError | None, timeout: float) -> Unreachable:
+    if isinstance(failure, TimeoutError):
+        return Unreachable(
+            f"{hop} does not answer",
+            why=f"no connection within {timeout:g} s",
+            hint="is the host up, its address right, and no firewall between?",
+            host=host,
+        )
+    if isinstance(failure, ConnectionRefusedError):
+        return Unreachable(
+            f"{hop} refuses the connection",
+            why=str(failure),
+            hint="is sshd running there, on this port?",
+            host=host,
+        )
+    return Unreachable(
+        f"{hop} cannot be reached", why=str(failure), hint="is there a route to its network?", host=host
+    )
+
+
+def _forwarded(host: str, hop: Hop, through: Link, timeout: float) -> paramiko.Channel:
+    try:
+        return through.open_channel(
+            "direct-tcpip", (hop.address, hop.port), ("127.0.0.1", 0), timeout=timeout
+        )
+    except paramiko.ChannelException as error:
+        hints = {
+            1: "allow it with AllowTcpForwarding in the jump host's sshd_config",
+            2: f"is {hop} up, and can the jump host reach it?",
+        }
+        raise Unreachable(
+            f"the jump host did not connect to {hop}",
+            why=str(error.text),
+            hint=hints.get(error.code, ""),
+            host=host,
+        ) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise Unreachable(
+            f"the jump host did not connect to {hop}",
+            why=str(error) or "the connection to the jump host was lost",
+            host=host,
+        ) from error
+
+
+def _shake_hands(host: str, hop: Hop, link: Link, timeout: float) -> None:
+    name = name_of(hop.key_name or hop.address, hop.port)
+    known = known_keys(hop.known_hosts, name)
+    _prefer(link, (key.kind for key in known if not key.revoked))
+    link.banner_timeout = timeout
+    try:
+        link.start_client(timeout=timeout)
+    except IncompatiblePeer as error:
+        raise Unreachable(
+            f"{hop} and Fleet have no common SSH algorithm",
+            why=str(error),
+            hint="update the host's OpenSSH",
+            host=host,
+        ) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise Unreachable(
+            f"{hop} does not speak SSH",
+            why=str(error) or type(error).__name__,
+            hint="is this port sshd's? An overloaded sshd (MaxStartups) also ends connections here",
+            host=host,
+        ) from error
+    blob = link.get_remote_server_key().asbytes()
+    _check_key(host, hop, name, blob, link.get_remote_server_key().get_name(), known)
+
+
+def _prefer(link: Link, kinds: Iterable[str]) -> None:
+    """Ask for a key that we know, where the server has several."""
+    options = link.get_security_options()
+    wanted: list[str] = []
+    for kind in kinds:
+        wanted += ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
+    offered = list(options.key_types)
+    options.key_types = tuple(dict.fromkeys([kind for kind in wanted if kind in offered] + offered))
+
+
+def _check_key(host: str, hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKey, ...]) -> None:
+    got = fingerprint(blob)
+    if revoked := next((key for key in known if key.revoked and key.blob == blob), None):
+        raise Unreachable(
+            f"the host key of {hop} is revoked",
+            why=f"{kind} {got}\nrevoked in {revoked.place}",
+            hint="do not connect; give the host a new key",
+            host=host,
+        )
+    valid = [key for key in known if not key.revoked]
+    if any(key.blob == blob for key in valid):
+        return
+    if not valid:
+        first = hop.known_hosts[0] if hop.known_hosts else "known_hosts"
+        scan = f"ssh-keyscan -p {hop.port} {hop.address}"
+        raise Unreachable(
+            f"the host key of {hop} is not known",
+            why=f"{kind} {got}",
+            hint=f"compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub), then add "
+            f"it as {name!r} to {first} ({scan})",
+            host=host,
+        )
+    same = [key for key in valid if key.kind == kind] or valid
+    raise Unreachable(
+        f"the host key of {hop} has changed",
+        why="\n".join(
+            [f"it shows   {kind} {got}"]
+            + [f"known is   {key.kind} {fingerprint(key.blob)} ({key.place})" for key in same]
+        ),
+        hint="someone may be in between. If the host was installed anew: remove "
+        f"{', '.join(key.place for key in same)} and add the new key",
+        host=host,
+    )

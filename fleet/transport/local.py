@@ -1,0 +1,222 @@
+"""This machine as a host (``ansible_connection: local``): the same contract, without a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal as signals
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from fleet.ops.effects import ApiCall
+from fleet.secret import Keyring, Text
+from fleet.transport import script as scripts
+from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.docker_api import API_VERSION, DockerApi
+from fleet.transport.docker_errors import engine_gone
+from fleet.transport.endpoint import Endpoint
+from fleet.transport.pump import Ending, NeverBegan, carry_out
+from fleet.transport.refusals import not_begun
+
+STREAMS = 3
+
+
+class LocalTransport:
+    """See :class:`fleet.transport.base.Transport`."""
+
+    def __init__(self, endpoint: Endpoint, keyring: Keyring, *, api_version: str = API_VERSION) -> None:
+        self.host = endpoint.name
+        self._endpoint = endpoint
+        self._keyring = keyring
+        self._commands = 0
+        self._count = threading.Lock()
+        words = (*endpoint.sudo(), *endpoint.docker, "system", "dial-stdio")
+        self._docker = DockerApi(
+            self.host,
+            lambda: _LocalStream(words, self.host),
+            keyring,
+            api_version=api_version,
+            streams=STREAMS,
+        )
+
+    @property
+    def calls(self) -> int:
+        return self._commands + self._docker.requests
+
+    def run(
+        self,
+        script: Text,
+        *,
+        timeout: float,
+        become: bool = True,
+        on_line: OnLine | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:
+        with self._count:
+            self._commands += 1
+        prefix = self._endpoint.sudo(become)
+        payload = scripts.framed(self._keyring.reveal(script))
+        process = LocalProcess(scripts.command(prefix, timeout), prefix)
+        try:
+            return carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
+        except NeverBegan as failure:
+            raise not_begun(failure.said, self.host, sudo=bool(prefix)) from failure
+
+    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
+        return self._docker.carry_out(call, timeout=timeout, on_progress=on_progress)
+
+    def close(self) -> None:
+        self._docker.close()
+
+
+class LocalProcess:
+    """See :class:`fleet.transport.pump.Process`."""
+
+    def __init__(
+        self,
+        command: str,
+        prefix: Sequence[str] = (),
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._child = subprocess.Popen(  # noqa: S603 - running commands is what it is for
+            ["/bin/sh", "-c", command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # ^C on our terminal is for us to carry out, not for the kernel.
+            start_new_session=True,
+            cwd=cwd,
+            env=env,
+        )
+        self._input = _pipe(self._child.stdin)
+        self._streams = {_pipe(self._child.stdout): "out", _pipe(self._child.stderr): "err"}
+        for stream in (self._input, *self._streams):
+            os.set_blocking(stream.fileno(), False)
+        self._ended = False
+
+    def write(self, data: memoryview) -> int:
+        try:
+            return os.write(self._input.fileno(), data[:65536])
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)
+
+    def end_input(self) -> None:
+        with contextlib.suppress(OSError):
+            self._input.close()
+
+    def read(self) -> tuple[bytes, bytes]:
+        found = {"out": b"", "err": b""}
+        for stream, name in list(self._streams.items()):
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(stream.fileno(), 262144):
+                    found[name] += data
+                del self._streams[stream]
+                stream.close()
+        return found["out"], found["err"]
+
+    def wait(self, seconds: float, *, writing: bool) -> None:
+        if not self._streams and not writing:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(seconds)
+            return
+        with selectors.PollSelector() as selector:
+            for stream in self._streams:
+                selector.register(stream, selectors.EVENT_READ)
+            if writing:
+                selector.register(self._input, selectors.EVENT_WRITE)
+            # The end of the process itself wakes nobody while a child of it holds the streams.
+            selector.select(min(seconds, 0.05))
+
+    def drained(self) -> bool:
+        return not self._streams
+
+    def ending(self) -> Ending | None:
+        code = self._child.poll()
+        if code is None:
+            return None
+        return Ending(code) if code >= 0 else Ending(None, signals.Signals(-code).name)
+
+    def kill(self, group: int, signal: str) -> None:
+        subprocess.run(  # noqa: S603
+            ["/bin/sh", "-c", scripts.kill_command(self._prefix, group, signal)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+
+    def close(self) -> None:
+        for stream in (self._input, *self._streams):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+class _LocalStream:
+    """See :class:`fleet.transport.docker_http.Stream`."""
+
+    def __init__(self, words: Sequence[str], host: str) -> None:
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 - running commands is what it is for
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except FileNotFoundError as error:
+            raise engine_gone(f"{words[0]}: not found", host) from error
+        self._in, self._out = _pipe(self._child.stdin), _pipe(self._child.stdout)
+
+    @property
+    def open(self) -> bool:
+        return self._child.poll() is None
+
+    def send(self, data: bytes, timeout: float) -> None:
+        view = memoryview(data)
+        while view:
+            self._ready(self._in, selectors.EVENT_WRITE, timeout)
+            view = view[os.write(self._in.fileno(), view[:4096]) :]
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        self._ready(self._out, selectors.EVENT_READ, timeout)
+        return os.read(self._out.fileno(), size)
+
+    def _ready(self, stream: IO[bytes], event: int, timeout: float) -> None:
+        with selectors.PollSelector() as selector:
+            selector.register(stream, event)
+            if not selector.select(timeout):
+                raise TimeoutError("timed out")
+
+    def last_words(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(2.0)
+        if self._child.poll() is None:
+            return ""
+        return _pipe(self._child.stderr).read().decode(errors="replace")
+
+    def close(self) -> None:
+        for stream in (self._in, self._out, _pipe(self._child.stderr)):
+            with contextlib.suppress(OSError):
+                stream.close()
+        try:
+            # Its input has ended, so it ends by itself.
+            self._child.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise AssertionError("every stream was asked for as a pipe")
+    return stream

@@ -1,0 +1,113 @@
+"""How a script reaches a remote ``sh`` and what comes back.
+
+The command that the SSH server runs is constant but for the time limit::
+
+    exec [sudo …] sh -c 'echo "@fleet $$"; exec timeout -k 5 60 sh -s'
+
+- The script travels on standard input, never in ``argv``, where every user of the host could read it.
+- ``timeout`` leads a process group of its own; ``exec`` keeps the number that ``echo $$`` has just told, so
+  the group can be killed from a second session. What an rc file prints comes before the mark and is dropped.
+- ``timeout`` ends by the same signal as the script's shell, so the server's exit-signal tells of the script.
+
+The script itself is the body of a function that the last line calls. ``sh`` reads the whole function before
+it runs anything: an inner ``cat`` cannot eat the rest (its input is ``/dev/null``), a script cut off in the
+middle by a lost connection never starts, and nothing is written back while we still write.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from fleet.transport.base import OnLine
+
+KILL_AFTER = 5.0
+"""Seconds between SIGTERM and SIGKILL for a process group that has to end."""
+
+MARK = b"@fleet "
+TAIL = 64 * 1024
+LONGEST_LINE = 64 * 1024
+
+
+def command(prefix: Sequence[str], timeout: float) -> str:
+    """The command line for the login shell, whichever it is; ``prefix`` are the words of ``sudo``."""
+    limit = f"{timeout:.3f}".rstrip("0").rstrip(".")
+    inner = f'echo "@fleet $$"; exec timeout -k {KILL_AFTER:g} {limit} sh -s'
+    return f"exec {shlex.join([*prefix, 'sh', '-c', inner])}"
+
+
+def kill_command(prefix: Sequence[str], group: int, signal: str) -> str:
+    inner = f"kill -s {signal} -- -{group} || kill -s {signal} {group}"
+    return f"exec {shlex.join([*prefix, 'sh', '-c', inner])}"
+
+
+def framed(script: str) -> bytes:
+    """The bytes for standard input. ``:`` because a function body may not be empty."""
+    body = script if script.endswith("\n") else script + "\n"
+    return f"fleet_main() {{ :\n{body}}}\nfleet_main </dev/null\n".encode()
+
+
+class Collector:
+    """One output stream: whole when nobody listens, else handed on by line with only its tail kept."""
+
+    def __init__(self, name: str, on_line: OnLine | None) -> None:
+        self._name = name
+        self._on_line = on_line
+        self._kept = bytearray()
+        self._line = b""
+        self.wants_end = False
+
+    def keep(self, data: bytes) -> None:
+        """Take without telling: what comes while the command is being ended."""
+        self._kept += data
+
+    def feed(self, data: bytes) -> None:
+        self.keep(data)
+        if self._on_line is None:
+            return
+        if len(self._kept) > 2 * TAIL:
+            del self._kept[:-TAIL]
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            self._tell(line)
+        while len(self._line) > LONGEST_LINE:
+            self._tell(self._line[:LONGEST_LINE])
+            self._line = self._line[LONGEST_LINE:]
+
+    def finish(self) -> bytes:
+        if self._line:
+            self._tell(self._line)
+            self._line = b""
+        return bytes(self._kept if self._on_line is None else self._kept[-TAIL:])
+
+    def _tell(self, line: bytes) -> None:
+        # After a true answer the caller is done listening.
+        if self._on_line and not self.wants_end:
+            text = line.removesuffix(b"\r").decode(errors="replace")
+            self.wants_end = bool(self._on_line(self._name, text))
+
+
+class Prelude:
+    """Splits the mark off standard output. ``group`` is the process group, once it is known."""
+
+    def __init__(self) -> None:
+        self.group: int | None = None
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What belongs to the script."""
+        if self.group is not None:
+            return data
+        self._held += data
+        start = self._held.find(MARK)
+        end = self._held.find(b"\n", start)
+        if start < 0 or end < 0:
+            return b""
+        digits = self._held[start + len(MARK) : end]
+        self.group = int(digits)
+        return self._held[end + 1 :]
+
+    @property
+    def held(self) -> bytes:
+        """What was printed instead of the mark."""
+        return b"" if self.group is not None else self._held
