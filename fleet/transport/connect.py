@@ -27,8 +27,8 @@ STARTS_PER_JUMP_HOST = 8
 class Connector:
     """Opens connections; closing it closes the jump hosts, too.
 
-    ``known_hosts``: the environment's own files, asked before the operator's. ``timeout`` in seconds, for each
-    of: TCP connection, handshake, login. ``ssh_config``: instead of ``~/.ssh/config``.
+    ``known_hosts``: the environment's own files, asked before the operator's. ``timeout`` in seconds, for
+    each of TCP connection, handshake, login. ``ssh_config``: instead of ``~/.ssh/config``.
     """
 
     def __init__(

@@ -116,7 +116,7 @@ class DockerApi:
 
                 from fleet.transport.docker_http import URL, EngineAdapter  # noqa: PLC0415
 
-                # A version spares a round trip. The address is never dialled: our adapter has its own streams.
+                # A version spares a round trip. The address is never dialled: the adapter has streams.
                 client = docker.APIClient(base_url="unix:///unused", version=API_VERSION)
                 self._adapter = EngineAdapter(self._dial, self._streams)
                 client.base_url = URL

@@ -8,13 +8,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import paramiko
-from paramiko.common import (
-    MSG_CHANNEL_REQUEST,
-    MSG_REQUEST_FAILURE,
-    MSG_REQUEST_SUCCESS,
-    cMSG_GLOBAL_REQUEST,
-)
-
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.ssh_exception import IncompatiblePeer
 
 from fleet.errors import Unreachable
@@ -62,8 +56,18 @@ class Link(paramiko.Transport):
         message.add_boolean(True)
         self._send_user_message(message)  # type: ignore[attr-defined]
 
-    def _answered(self, message: paramiko.Message) -> None:
-        self._unanswered = 0
+    # Answers come in the order of the requests, and only keep-alives are ever open for long.
+    def _parse_request_success(self, message: paramiko.Message) -> None:
+        if self._unanswered:
+            self._unanswered -= 1
+        else:
+            super()._parse_request_success(message)  # type: ignore[misc]
+
+    def _parse_request_failure(self, message: paramiko.Message) -> None:
+        if self._unanswered:
+            self._unanswered -= 1
+        else:
+            super()._parse_request_failure(message)  # type: ignore[misc]
 
     def _on_channel_request(channel: Any, message: paramiko.Message) -> None:  # noqa: N805 - paramiko's table
         if message.get_text() == "exit-signal":
@@ -73,11 +77,6 @@ class Link(paramiko.Transport):
         message.get_int()  # the channel's number, which paramiko has read already
         paramiko.Channel._handle_request(channel, message)  # type: ignore[attr-defined]
 
-    _handler_table: ClassVar[dict[int, Any]] = {
-        **paramiko.Transport._handler_table,  # type: ignore[attr-defined]
-        MSG_REQUEST_SUCCESS: _answered,
-        MSG_REQUEST_FAILURE: _answered,
-    }
     _channel_handler_table: ClassVar[dict[int, Any]] = {
         **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
         MSG_CHANNEL_REQUEST: _on_channel_request,
