@@ -78,9 +78,17 @@ def health() -> tuple[str, int]:
         store.check()
     except (psycopg2.Error, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        app.logger.warning("not healthy: %s", reason)
+        _log_once(reason)
         return f"not healthy: {reason}\n", 503
+    _log_once("")
     return f"ok {settings.VERSION}\n", 200
+
+
+def _log_once(reason: str) -> None:
+    # Asked several times a second: only the change is worth a line.
+    if reason != app.config.get("reason", ""):
+        app.config["reason"] = reason
+        app.logger.warning("not healthy: %s" if reason else "healthy%s", reason)
 
 
 @app.errorhandler(psycopg2.Error)
