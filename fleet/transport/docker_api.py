@@ -194,7 +194,7 @@ def _resolve(do: _Call, call: fx.ResolveDigest) -> str:
 
 def _pull(do: _Call, call: fx.PullImage) -> None:
     name, digest = split_digest(call.image)
-    repository, tag = (name, digest) if digest else _split_tag(call.image)
+    repository, tag = (name, digest) if digest else split_tag(call.image)
     response = do.request(
         "POST",
         "/images/create",
@@ -213,7 +213,7 @@ def _pull(do: _Call, call: fx.PullImage) -> None:
     if image is None or (wanted and not any(d.endswith(wanted) for d in image["RepoDigests"] or ())):
         raise do.failed(broken or "the pull ended, and the image is not there")
     if call.tag:
-        target, label = _split_tag(call.tag)
+        target, label = split_tag(call.tag)
         do.request("POST", f"/images/{image['Id']}/tag", params={"repo": target, "tag": label})
 
 
@@ -327,9 +327,10 @@ CALLS: Mapping[type, Callable[[_Call, Any], Any]] = {
 def split_digest(image: str) -> tuple[str, str]:
     """``name[:tag]@sha256:…`` → the name without tag, and the digest (or empty)."""
     name, _, digest = image.partition("@")
-    return (_split_tag(name)[0], digest) if digest else (name, "")
+    return (split_tag(name)[0], digest) if digest else (name, "")
 
 
-def _split_tag(image: str) -> tuple[str, str]:
+def split_tag(image: str) -> tuple[str, str]:
+    """``name[:tag]`` → the name and the tag (``latest`` when there is none)."""
     name, colon, tag = image.rpartition(":")
     return (name, tag) if colon and "/" not in tag else (image, "latest")
