@@ -152,7 +152,7 @@ def report(tally: Tally) -> None:
 
 
 def own(text: str) -> urllib.parse.SplitResult:
-    """A plain http URL of this machine or of a container host on one of its bridges; everything else is refused."""
+    """A plain http URL of this machine, or of a host on one of its bridges; nothing else."""
     url = urllib.parse.urlsplit(text)
     if url.scheme != "http" or not url.hostname:
         raise argparse.ArgumentTypeError("an http:// URL")
@@ -166,7 +166,7 @@ def own(text: str) -> urllib.parse.SplitResult:
 
 
 def on_a_bridge(address: ipaddress.IPv4Address) -> bool:
-    """Whether packets to the address stay on a bridge of this machine, by the kernel's most specific route."""
+    """Whether the kernel's most specific route keeps packets to the address on a bridge of this machine."""
     routes = []
     for line in Path("/proc/net/route").read_text().splitlines()[1:]:
         interface, destination, gateway, *_, mask = line.split()[:8]

@@ -85,6 +85,10 @@ def stop(say: Say, *, purge: bool = False) -> None:
         os.kill(pid, signal.SIGTERM)
         _until(lambda: _pid() is None, 60, "the private Docker Engine did not stop")
     shutil.rmtree(RUN, ignore_errors=True)
+    for group in Path("/sys/fs/cgroup").glob("*/docker"):
+        # Empty now, unless another engine keeps containers there.
+        with contextlib.suppress(OSError):
+            group.rmdir()
     if purge:
         shutil.rmtree(STATE, ignore_errors=True)
 

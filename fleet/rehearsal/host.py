@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from docker import DockerClient
+from docker.errors import NotFound
 from docker.models.containers import Container
 
 from fleet.errors import FleetError
-from fleet.rehearsal.images import archive
+from fleet.rehearsal.images import Images, archive
 
 BOOT = 60.0
 """Seconds that a host may take until its sshd and its engine answer."""
@@ -29,8 +32,10 @@ class HostSpec:
 class Host:
     """A running host. Every method returns when what it did is in force."""
 
-    def __init__(self, container: Container, spec: HostSpec) -> None:
+    def __init__(self, client: DockerClient, container: Container, images: Images, spec: HostSpec) -> None:
+        self._client = client
         self._container = container
+        self._images = images
         self.spec = spec
         self.name = spec.name
         self.address = spec.address
@@ -84,10 +89,24 @@ class Host:
         self._wait(self._greets, "its sshd does not answer")
 
     def slow_down(self, delay_ms: int) -> None:
-        """Delay what the host sends by ``delay_ms`` milliseconds; 0 ends it."""
-        self.run("tc qdisc del dev eth0 root 2>/dev/null; true")
+        """Delay every packet that leaves the host by ``delay_ms`` milliseconds; 0 or a restart ends it."""
+        name = f"{self._container.name}-delay"
+        rule = "POSTROUTING -o eth0 -j NFQUEUE --queue-num 7 --queue-bypass"
+        self.run(f"iptables -w -t mangle -D {rule} 2>/dev/null; true")
+        with suppress(NotFound):
+            self._client.containers.get(name).remove(force=True)
         if delay_ms:
-            self.run(f"tc qdisc add dev eth0 root netem delay {delay_ms}ms limit 100000")
+            delay = self._client.containers.run(
+                str(self._images.ensure("delay").id),
+                [str(delay_ms)],
+                name=name,
+                labels=self._container.labels,
+                network_mode=f"container:{self._container.id}",
+                cap_add=["NET_ADMIN"],
+                detach=True,
+            )
+            self._wait(lambda: b"ready" in delay.logs(), "its network cannot be slowed down")
+            self.run(f"iptables -w -t mangle -I {rule}")
 
     def stop_engine(self) -> None:
         """Stop the Docker Engine, and with it the containers; it stays down."""

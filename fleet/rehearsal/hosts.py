@@ -60,7 +60,8 @@ class HostFleet:
         """A host by its inventory name, also one that an earlier process started."""
         if name not in self._hosts:
             spec = {spec.name: spec for spec in self.specs}[name]
-            self._hosts[name] = Host(self._client.containers.get(self._container_name(name)), spec)
+            container = self._client.containers.get(self._container_name(name))
+            self._hosts[name] = Host(self._client, container, self._images, spec)
         return self._hosts[name]
 
     def up(self) -> None:
@@ -125,7 +126,7 @@ class HostFleet:
         if container.status == "paused":
             container.unpause()
         container.start()
-        host = Host(container, spec)
+        host = Host(self._client, container, self._images, spec)
         host.wait_ready()
         self._hosts[spec.name] = host
 

@@ -13,7 +13,7 @@ from fleet.errors import ConfigError, FleetError, Position
 from fleet.rehearsal import engine as engines
 from fleet.rehearsal.engine import Engine, Say
 from fleet.rehearsal.host import Host, HostSpec
-from fleet.rehearsal.hosts import REGISTRY_PASSWORD, HostFleet
+from fleet.rehearsal.hosts import LABEL, REGISTRY_PASSWORD, HostFleet
 from fleet.rehearsal.images import Images
 from fleet.rehearsal.keys import Keys
 from fleet.rehearsal.registry import Registry
@@ -60,14 +60,17 @@ class Rehearsal:
 
         The images stay as a cache for the next time, and this says where; ``purge`` removes them too.
         """
+        (self._inventory / "known_hosts").unlink(missing_ok=True)
         found = engines.running()
         if found:
             HostFleet(found, self._env, self._specs(), self._keys, self._say).down()
+            if found.client.containers.list(all=True, filters={"label": LABEL}):
+                self._say("another rehearsal is up on this engine: it and the images stay")
+                return
             if purge:
                 Images(found, self._say).remove()
         if found is None or found.ours:
             engines.stop(self._say, purge=purge)
-        (self._inventory / "known_hosts").unlink(missing_ok=True)
         if not purge:
             self._say("the images stay for the next time; remove them with --purge")
 
