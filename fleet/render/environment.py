@@ -16,8 +16,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
 from fleet.render.filters import FILTERS, plain_json
-from fleet.render.values import Guarded, Undefinable, require, sealed
-from fleet.secret import Text, concat
+from fleet.render.values import Guarded, Undefinable, joined, require, sealed
+from fleet.secret import SealedText, Text
 
 Load = Callable[[str], tuple[str, str] | None]
 """Name of a template → its text and the name that messages show, None when there is none."""
@@ -39,11 +39,13 @@ def text_of(value: Any) -> Text:
         value = value.value
     if isinstance(value, Guarded):
         return sealed(value)
+    if isinstance(value, SealedText):
+        return value
     return "" if value is None else str(value)
 
 
 def _join(parts: Iterable[Any]) -> str | Guarded:
-    text = concat([text_of(part) for part in parts])
+    text = joined([text_of(part) for part in parts])
     return text if isinstance(text, str) else Guarded(text)
 
 

@@ -14,9 +14,9 @@ from fleet.errors import ConfigError
 from fleet.render.environment import Environment, Load, Printed, text_of
 from fleet.render.explain import explain
 from fleet.render.interpolation import interpolate
-from fleet.render.values import Guarded, require, sealed
+from fleet.render.values import Guarded, joined, require, sealed
 from fleet.render.variables import Variables
-from fleet.secret import Hole, SealedText, SecretRef, Text, concat
+from fleet.secret import Hole, SealedText, SecretRef, Text
 
 # Values stand apart from the text that `${}` is looked for in; no value that a container can get has a NUL.
 _MARK = re.compile("\0(\\d+)\0")
@@ -43,25 +43,30 @@ class Renderer:
         """``raw``, every template in it rendered; secrets as SealedText, one expression keeps its type."""
         return _guard(lambda: unguarded(self._guarded(raw, variables)), variables)
 
+    def lookup(self, name: str, variables: Variables) -> Any:
+        """One variable, rendered; KeyError when there is none."""
+        found = variables[name]
+        return _guard(lambda: unguarded(found), variables)
+
     def compose(self, source: str, variables: Variables) -> Any:
         """A string of a Compose file: Jinja2, then ``${VAR}`` in what was literal text."""
         if "{" not in source and "$" not in source:
             return source
         parts = self._stream(source, variables) if _is_template(source) else [source]
         if len(parts) == 1 and isinstance(parts[0], Printed):
-            return _guard(lambda: unguarded(parts[0].value), variables)
+            return _guard(lambda: unguarded(_one(parts)), variables)
         if "$" not in source:
             return unguarded(_one(parts))
         return self._interpolated(parts, variables)
 
-    def interpolate(self, source: str, variables: Variables) -> Text:
+    def interpolate(self, source: str, variables: Mapping[str, Any]) -> Text:
         """``${VAR}`` alone, without Jinja2."""
         return self._interpolated([source], variables)
 
     def file(self, name: str, variables: Variables) -> Text:
         """A template file by its name; always text."""
         return _guard(
-            lambda: concat(
+            lambda: joined(
                 [text_of(part) for part in self._run(self._environment.get_template(name), variables)]
             ),
             variables,
@@ -95,7 +100,7 @@ class Renderer:
         context = template.new_context(ChainMap(variables, self._globals), shared=True)  # type: ignore[arg-type]
         return template.root_render_func(context)
 
-    def _interpolated(self, parts: list[Any], variables: Variables) -> Text:
+    def _interpolated(self, parts: list[Any], variables: Mapping[str, Any]) -> Text:
         values: list[Text] = []
 
         def mark(value: Text) -> str:
@@ -108,7 +113,7 @@ class Renderer:
         text = "".join(part if isinstance(part, str) else mark(text_of(part)) for part in parts)
         filled = _guard(lambda: interpolate(text, lookup), variables)
         pieces = _MARK.split(filled)
-        return concat(values[int(piece)] if at % 2 else piece for at, piece in enumerate(pieces))
+        return joined(values[int(piece)] if at % 2 else piece for at, piece in enumerate(pieces))
 
 
 def unguarded(value: Any) -> Any:
@@ -126,7 +131,7 @@ def unguarded(value: Any) -> Any:
 def _one(parts: list[Any]) -> Any:
     if len(parts) == 1 and isinstance(parts[0], Printed):
         return parts[0].value
-    text = concat([text_of(part) for part in parts])
+    text = joined([text_of(part) for part in parts])
     return text if isinstance(text, str) else Guarded(text)
 
 
@@ -134,7 +139,7 @@ def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
 
 
-def _guard(run: Callable[[], T], variables: Variables) -> T:
+def _guard(run: Callable[[], T], variables: Mapping[str, Any]) -> T:
     try:
         return run()
     except ConfigError:

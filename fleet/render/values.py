@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError
 from jinja2.utils import missing
 
-from fleet.secret import SealedText, Text
+from fleet.secret import Hole, SealedText, Text, parts_of
 
 
 class SecretMangled(Exception):
@@ -33,10 +34,10 @@ class Guarded:
         self._sealed = sealed
 
     def __add__(self, other: Any) -> Guarded:
-        return Guarded(self._sealed + _text(other))
+        return Guarded(_sealed([self._sealed, _text(other)]))
 
     def __radd__(self, other: Any) -> Guarded:
-        return Guarded(SealedText((str(other), *self._sealed.parts)))
+        return Guarded(_sealed([_text(other), self._sealed]))
 
     def __bool__(self) -> bool:
         # A reference stands for a value that somebody set: `{% if password %}` asks for that.
@@ -76,9 +77,27 @@ def _text(value: Any) -> Text:
     return value._sealed if isinstance(value, Guarded) else str(value)
 
 
+def _sealed(texts: Iterable[Text]) -> SealedText:
+    text = joined(texts)
+    return SealedText((text,)) if isinstance(text, str) else text
+
+
 def sealed(value: Guarded) -> SealedText:
     """The text behind the guard."""
     return value._sealed
+
+
+def joined(texts: Iterable[Text]) -> Text:
+    """One text, neighbouring literals merged, so that equal wishes compare equal however they were written."""
+    parts: list[str | Hole] = []
+    for part in (part for text in texts for part in parts_of(text)):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        elif part != "":
+            parts.append(part)
+    if any(isinstance(part, Hole) for part in parts):
+        return SealedText(tuple(parts))
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def require(value: Any) -> None:

@@ -1,0 +1,1 @@
+"""Roles: Compose files plus ``x-fleet`` → the services, networks and volumes of each host."""

@@ -1,0 +1,93 @@
+"""All services of a role for one host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fleet.config.roles.compose import ComposeFile, ServiceModel
+from fleet.config.roles.container import container
+from fleet.config.roles.files import config_dirs, secret_files
+from fleet.config.roles.mounts import volumes
+from fleet.config.roles.networks import networks
+from fleet.config.roles.order import Cycle, ordered
+from fleet.config.roles.problems import Problems
+from fleet.config.roles.rolling import gate, port_pairs, update_policy
+from fleet.config.roles.scope import Scope
+from fleet.config.roles.source import RoleSource, Tree
+from fleet.config.roles.validate import validate
+from fleet.config.suggest import suggest
+from fleet.config.yaml import Path
+from fleet.model.desired import HostState
+from fleet.model.hosts import Host
+from fleet.model.services import Service
+from fleet.render import Variables
+
+_PULL = {"if_not_present": "missing"}
+
+
+def build(
+    project: str, env: str, source: RoleSource, host: Host, variables: Variables, problems: Problems
+) -> HostState:
+    """What ``host`` runs of the role. Incomplete when it added to ``problems``."""
+    tree = Tree(source, variables, problems)
+    rendered = tree.render(source.document.value)
+    file = validate(ComposeFile, rendered, problems, unknown=tree.unknown)
+    if file is None or tree.unknown:
+        return HostState(host.name)
+    scope = Scope(project, env, source, host, variables, problems, file)
+    order = _order(scope)
+    services = tuple(_service(scope, name, file.services[name]) for name in order)
+    attached = {network.name for service in services for network in service.container.networks}
+    mounted = {mount.source for service in services for mount in service.container.mounts}
+    return HostState(host.name, services, networks(scope, attached), volumes(scope, mounted))
+
+
+def service_names(document: Any) -> tuple[str, ...]:
+    """The names of a role's services as its file has them."""
+    services = document.get("services") if isinstance(document, Mapping) else None
+    return tuple(str(name) for name in services) if isinstance(services, Mapping) else ()
+
+
+def _service(scope: Scope, name: str, model: ServiceModel) -> Service:
+    path: Path = ("services", name)
+    spec = container(scope, name, model)
+    return Service(
+        role=scope.role,
+        name=name,
+        container=spec,
+        gate=gate(scope, model, path),
+        update=update_policy(model.deploy.update_config, model.x_fleet.batches),
+        rollback=update_policy(model.deploy.rollback_config),
+        pull_policy=_PULL.get(model.pull_policy, model.pull_policy),
+        depends_on=tuple(sorted(model.depends_on)),
+        port_pair=port_pairs(scope, model, spec.ports, path),
+        configs=config_dirs(scope, model, spec.mounts, path),
+        secret_dir=scope.secret_dir(name) if model.secrets else "",
+        secrets=secret_files(scope, model, path),
+        at=scope.source.document.key_at(path),
+    )
+
+
+def _order(scope: Scope) -> tuple[str, ...]:
+    services = scope.file.services
+    for name, model in services.items():
+        for needed in model.depends_on:
+            if needed not in services:
+                place = _dependency(scope, name, needed)
+                scope.problems.add(
+                    f"there is no service {needed!r}{suggest(needed, services)}", place, key=True
+                )
+    try:
+        return ordered({name: tuple(model.depends_on) for name, model in services.items()})
+    except Cycle as cycle:
+        what = f"services depend on each other in a circle: {cycle}"
+        scope.problems.add(what, _dependency(scope, cycle.names[0], cycle.names[1]), key=True)
+        return tuple(services)
+
+
+def _dependency(scope: Scope, name: str, needed: str) -> Path:
+    """Where ``name`` says that it depends on ``needed``: in a list, or as a key."""
+    path = ("services", name, "depends_on")
+    written = scope.source.document.value["services"][name]["depends_on"]
+    return (*path, written.index(needed) if isinstance(written, list) and needed in written else needed)

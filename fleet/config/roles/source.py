@@ -1,0 +1,116 @@
+"""The files of one role, read and parsed once for all hosts."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleet.config.roles.problems import Problems
+from fleet.config.yaml import Document, Path, Scalars, Unsafe, load, shown_path
+from fleet.errors import ConfigError, Position
+from fleet.render import Renderer, Variables
+from fleet.secret import Hole, SealedText, SecretRef
+
+COMPOSE_FILE = "compose.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSource:
+    name: str
+    directory: pathlib.Path
+    shown: str
+    """The directory as messages show it."""
+    document: Document
+    defaults: Mapping[str, Any]
+    places: Mapping[str, Position]
+    renderer: Renderer
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def text(self, relative: str) -> str | None:
+        """A file of the role, read once; None when there is none. Raises ConfigError for other trouble."""
+        if relative not in self.texts:
+            path = self.directory / relative
+            if not path.is_file():
+                return None
+            try:
+                self.texts[relative] = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                at = Position(f"{self.shown}/{relative}")
+                raise ConfigError("cannot read the file", why=str(error), at=at) from error
+        return self.texts[relative]
+
+    def has_template(self, name: str) -> bool:
+        return (self.directory / "templates" / name).is_file()
+
+    def template_names(self) -> list[str]:
+        directory = self.directory / "templates"
+        return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def is_role(root: pathlib.Path, name: str) -> bool:
+    return (root / "roles" / name / COMPOSE_FILE).is_file()
+
+
+def load_role(root: pathlib.Path, name: str) -> RoleSource:
+    """Read ``roles/<name>``. Raises ConfigError or ConfigErrors: not readable, not YAML, not a mapping."""
+    directory = root / "roles" / name
+    document = load(directory / COMPOSE_FILE, root=root, scalars=Scalars.COMPOSE)
+    if not isinstance(document.value, dict):
+        raise ConfigError("a Compose file is a mapping with 'services'", at=document.at(()))
+    defaults: Mapping[str, Any] = {}
+    places: dict[str, Position] = {}
+    if (directory / "defaults.yml").is_file():
+        read = load(directory / "defaults.yml", root=root)
+        if not isinstance(read.value, dict | None):
+            raise ConfigError("defaults.yml is a mapping of variables", at=read.at(()))
+        defaults = read.value or {}
+        places = {key: read.at((key,)) for key in defaults}
+    shown = shown_path(directory, root)
+    templates = functools.partial(_template, directory / "templates", shown)
+    return RoleSource(name, directory, shown, document, defaults, places, Renderer(templates))
+
+
+def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str] | None:
+    path = directory / name
+    if ".." in pathlib.PurePosixPath(name).parts or not path.is_file():
+        return None
+    try:
+        return path.read_text(encoding="utf-8"), f"{shown}/templates/{name}"
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "cannot read the template", why=str(error), at=Position(f"{shown}/templates/{name}")
+        ) from error
+
+
+class Tree:
+    """A role's file rendered for one host; ``unknown`` are the places that could not be rendered."""
+
+    def __init__(self, source: RoleSource, variables: Variables, problems: Problems) -> None:
+        self._renderer = source.renderer
+        self._variables = variables
+        self._problems = problems
+        self.unknown: list[Path] = []
+
+    def render(self, value: Any, path: Path = ()) -> Any:
+        if isinstance(value, str):
+            return self._text(value, path)
+        if isinstance(value, dict):
+            return {key: self.render(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.render(item, (*path, at)) for at, item in enumerate(value)]
+        if isinstance(value, SecretRef):
+            return SealedText((Hole(value),))
+        return value
+
+    def _text(self, value: str, path: Path) -> Any:
+        if isinstance(value, Unsafe):
+            return str(value)
+        try:
+            return self._renderer.compose(value, self._variables)
+        except ConfigError as error:
+            self._problems.take(error, path)
+            self.unknown.append(path)
+            return value

@@ -1,0 +1,154 @@
+"""A rendered Compose file → its model; pydantic's errors in the operator's words and places."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Collection
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from fleet.config.roles.base import LIST, MAP, TEXT
+from fleet.config.roles.compose import ComposeFile
+from fleet.config.roles.keys import REFUSED
+from fleet.config.roles.problems import Problems
+from fleet.config.roles.scalars import name_of
+from fleet.config.suggest import suggest
+from fleet.config.yaml import Path
+
+M = typing.TypeVar("M", bound=BaseModel)
+
+
+def validate(
+    model: type[M], tree: Any, problems: Problems, *, below: Path = (), unknown: Collection[Path] = ()
+) -> M | None:
+    """The model of ``tree``, which stands at ``below`` in the file; None after adding what is wrong.
+
+    ``unknown`` are the places whose text could not be rendered: errors there are only consequences.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            path = below + tuple(part for part in details["loc"] if part not in (TEXT, LIST, MAP, "[key]"))
+            if not any(_related(path, place) for place in unknown):
+                _report(details, path, problems)
+    return None
+
+
+def _related(one: Path, other: Path) -> bool:
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def _report(details: ErrorDetails, path: Path, problems: Problems) -> None:
+    kind, context = details["type"], details.get("ctx", {})
+    key = str(path[-1]) if path else "the file"
+    if kind == "extra_forbidden":
+        _extra(path, problems)
+    elif kind == "missing":
+        problems.add(f"{key!r} is missing", path[:-1], key=True)
+    elif kind == "literal_error":
+        _literal(details["input"], path, context.get("expected", ""), problems)
+    elif kind == "string_pattern_mismatch" and path[-1:] == ("restart",):
+        _literal(details["input"], path, "no, always, unless-stopped, on-failure or on-failure:5", problems)
+    elif kind in _BOUNDS:
+        problems.add(f"{key}: {_BOUNDS[kind].format(**context)}", path)
+    elif kind == "wrong":
+        problems.add(f"{key}: {details['msg']}" if isinstance(path[-1], str) else details["msg"], path)
+    else:
+        wanted = _KINDS.get(kind, "")
+        found = name_of(details["input"])
+        problems.add(f"{key}: must be {wanted}, not {found}" if wanted else f"{key}: {details['msg']}", path)
+
+
+_KINDS = {
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "text",
+    "union_tag_invalid": "text or a mapping",
+}
+_BOUNDS = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "needs at least {min_length}",
+    "too_long": "takes at most {max_length}",
+    "string_pattern_mismatch": "may hold only what {pattern} allows",
+}
+
+
+def _literal(value: Any, path: Path, expected: str, problems: Problems) -> None:
+    key = path[-1]
+    if key == "replicas":
+        problems.add("replicas: only 1", path, hint="the inventory says how many hosts run a service")
+    elif key == "condition" and value == "service_completed_successfully":
+        hint = "jobs that run once are not carried out yet"
+        problems.add("condition: 'service_completed_successfully' is not carried out", path, hint=hint)
+    elif key in ("restart", "required") and "depends_on" in path:
+        problems.add(f"{key}: only {expected} is carried out", path, hint="leave it out")
+    else:
+        known = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+        near = suggest(str(value), known)
+        place = f"{key}: " if isinstance(key, str) else ""
+        problems.add(f"{place}{value!r} is not one of {expected}{near}", path)
+
+
+def _extra(path: Path, problems: Problems) -> None:
+    key = str(path[-1])
+    level = level_of(path[:-1])
+    reason = REFUSED.get(level, {}).get(key)
+    if reason:
+        problems.add(f"{key!r} is not carried out by Fleet", path, hint=reason, key=True)
+        return
+    known = [*LEVELS().get(level, ()), *REFUSED.get(level, ())]
+    problems.add(f"unknown key {key!r}{suggest(key, known)}", path, key=True)
+
+
+def level_of(path: Path) -> str:
+    """``services.web.ports.0`` → ``services.*.ports.*``: names and indexes of a level's siblings are one."""
+    level: list[str] = []
+    for part in path:
+        joined = ".".join([*level, str(part)])
+        level.append(str(part) if joined in LEVELS() or joined in _CONTAINERS() else "*")
+    return ".".join(level)
+
+
+@functools.cache
+def LEVELS() -> dict[str, tuple[str, ...]]:  # noqa: N802 (a constant that is made once)
+    """Level → the keys that its model carries out."""
+    levels: dict[str, tuple[str, ...]] = {}
+    _walk(ComposeFile, "", levels)
+    return levels
+
+
+@functools.cache
+def _CONTAINERS() -> frozenset[str]:  # noqa: N802
+    return frozenset(f"{level}.{key}".lstrip(".") for level, keys in LEVELS().items() for key in keys)
+
+
+def _walk(model: type[BaseModel], level: str, levels: dict[str, tuple[str, ...]]) -> None:
+    if level in levels or level.count("any") > 1:
+        return
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    levels[level] = tuple(fields)
+    for key, field in fields.items():
+        for star, inner in _models(field.annotation, ""):
+            _walk(inner, f"{level}.{key}{star}".lstrip("."), levels)
+
+
+def _models(annotation: Any, star: str) -> typing.Iterator[tuple[str, type[BaseModel]]]:
+    """Every model within a type, with ``.*`` for each list or mapping around it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield star, annotation
+        return
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        yield from _models(typing.get_args(annotation)[0], star)
+        return
+    deeper = star + ".*" if origin in (list, dict) else star
+    for argument in typing.get_args(annotation):
+        yield from _models(argument, deeper)

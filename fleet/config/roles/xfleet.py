@@ -1,0 +1,143 @@
+"""``x-fleet``: what Compose has no word for."""
+
+# ruff: noqa: RUF012 (pydantic copies the default of a field)
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
+from pydantic.json_schema import SkipJsonSchema
+
+from fleet.config.roles.base import MAP, TEXT, Strict, shape
+from fleet.config.roles.scalars import (
+    Duration,
+    FileMode,
+    Int,
+    Natural,
+    PlainWords,
+    Sealable,
+    Str,
+    StrList,
+    as_list,
+    integer,
+    text,
+    wrong,
+)
+
+
+def count_or_percent(value: Any) -> int | str:
+    """``3`` or ``"50%"``."""
+    percent = re.fullmatch(r"(\d{1,3})%", value) if isinstance(value, str) else None
+    if percent:
+        if int(percent[1]) > 100:
+            raise wrong(f"{value!r} is more than all: a percentage goes up to 100%")
+        return f"{int(percent[1])}%"
+    try:
+        count = integer(value)
+    except ValueError:
+        count = -1
+    if count < 0:
+        raise wrong(f"{text(value)!r} is neither a count nor a percentage: write 2 or 50%")
+    return count
+
+
+def batch_size(value: Any) -> int | str:
+    size = count_or_percent(value)
+    if size in (0, "0%"):
+        raise wrong("a batch has at least one host")
+    return size
+
+
+CountOrPercent = Annotated[Any, PlainValidator(count_or_percent, json_schema_input_type=int | str)]
+BatchSize = Annotated[Any, PlainValidator(batch_size, json_schema_input_type=int | str)]
+PortNumber = Annotated[Int, Field(ge=1, le=65535)]
+
+
+class RoleExtension(Strict):
+    needs: StrList = []
+    min_healthy: CountOrPercent = 0
+
+
+class SecretExtension(Strict):
+    value: Sealable
+
+
+class ConfigTemplate(Strict):
+    template: Str
+    mode: FileMode | None = None
+
+
+ConfigItem = Annotated[
+    ConfigTemplate,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict) else {"template": value},
+        json_schema_input_type=str | dict[str, str],
+    ),
+]
+
+
+class ReloadModel(Strict):
+    signal: Str = ""
+    command: PlainWords = ()
+
+
+class ConfigModel(Strict):
+    directory: Str
+    files: Annotated[dict[str, ConfigItem], Field(min_length=1)]
+    uid: Natural = 0
+    gid: Natural = 0
+    validate_: PlainWords = Field(default=(), alias="validate")
+    reload: ReloadModel | None = None
+
+
+class HttpModel(Strict):
+    port: PortNumber
+    path: Annotated[Str, Field(pattern="^/")] = "/"
+    status: Annotated[Int, Field(ge=100, le=599)] = 200
+    match: Str = ""
+
+
+class TcpModel(Strict):
+    port: PortNumber
+
+
+class CheckModel(Strict):
+    """Exactly one of the fields."""
+
+    http: HttpModel | None = None
+    tcp: TcpModel | None = None
+    exec: PlainWords = ()
+    controller: PlainWords = ()
+    log: Str = ""
+    any: list[CheckItem] = []
+
+
+CheckItem = Annotated[
+    Annotated[Literal["docker", "running"], Tag(TEXT)] | Annotated[CheckModel, Tag(MAP)], Discriminator(shape)
+]
+
+
+class GateModel(Strict):
+    deadline: Duration = 60
+    interval: Duration = 1
+    rise: Annotated[Int, Field(ge=1)] = 2
+    fall: Annotated[Int, Field(ge=1)] = 3
+    healthy_for: Duration | None = None
+    checks: list[CheckItem] = []
+
+
+class ServiceExtension(Strict):
+    batches: Annotated[
+        list[BatchSize] | SkipJsonSchema[None],
+        BeforeValidator(as_list, json_schema_input_type=int | str | list[int | str]),
+    ] = None
+    port_pair: dict[PortNumber, Annotated[list[PortNumber], Field(min_length=2, max_length=2)]] = {}
+    config: list[ConfigModel] = []
+    gate: GateModel = GateModel()
+
+
+CheckModel.model_rebuild()
+GateModel.model_rebuild()
+ServiceExtension.model_rebuild()
