@@ -54,7 +54,7 @@ class Document:
     """One parsed file. ``value`` is shared wherever the text uses an alias: read it, do not change it."""
 
     file: str
-    value: Any
+    value: Any = field(repr=False)
     _root: Node | None = field(repr=False)
     _index: dict[int, dict[Any, tuple[Node, Node]]] = field(repr=False)
 
