@@ -38,6 +38,7 @@ class Rehearsal:
 
     def up(self) -> None:
         """Bring up what is missing: engine, images, hosts, registry and what it serves. Raises FleetError."""
+        self._say(f"{len(self._specs)} hosts: {', '.join(spec.name for spec in self._specs)}")
         images = Images(self._engine, self._say)
         served = {
             **{
@@ -47,10 +48,10 @@ class Rehearsal:
         }
         for name in PASSWORDS:
             self._keys.password(name)
-        self._say(f"starting {len(self._hosts.specs)} hosts")
+        self._say("starting the hosts")
         self._hosts.up()
         (self._inventory / "known_hosts").write_text(self._hosts.known_hosts())
-        for spec in self._hosts.specs:
+        for spec in self._specs:
             if spec.image == "registry":
                 password = self._keys.password(REGISTRY_PASSWORD)
                 Registry(self._engine, self.host(spec.name), password, self._say).publish(served)
@@ -63,7 +64,7 @@ class Rehearsal:
         (self._inventory / "known_hosts").unlink(missing_ok=True)
         found = engines.running()
         if found:
-            HostFleet(found, self._env, self._specs(), self._keys, self._say).down()
+            HostFleet(found, self._env, self._specs, self._keys, self._say).down()
             if found.client.containers.list(all=True, filters={"label": LABEL}):
                 self._say("another rehearsal is up on this engine: it and the images stay")
                 return
@@ -84,8 +85,9 @@ class Rehearsal:
 
     @cached_property
     def _hosts(self) -> HostFleet:
-        return HostFleet(self._engine, self._env, self._specs(), self._keys, self._say)
+        return HostFleet(self._engine, self._env, self._specs, self._keys, self._say)
 
+    @cached_property
     def _specs(self) -> list[HostSpec]:
         path = self._inventory / "hosts.yml"
         try:
