@@ -180,7 +180,8 @@ class _Builder:
             return self._error(node, f"{node.tag} is not supported: Fleet holds no vault password", hint)
         elif not self._known_tag(node, kind):
             tag = node.tag.replace(_STANDARD, "!!")
-            return self._error(node, f"unknown tag {tag!r}{suggest(tag, ('!secret', '!unsafe'))}")
+            near = "" if tag.startswith("!!") else suggest(tag, ("!secret", "!unsafe"))
+            return self._error(node, f"unknown tag {tag!r}{near}")
         if isinstance(node, MappingNode):
             return self._mapping(node, unsafe)
         if isinstance(node, SequenceNode):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +42,7 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Unsafe):
         return {"__ansible_unsafe": str(value)}
-    if isinstance(value, (datetime.date, datetime.datetime)):
+    if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, list):
         return [plain(item) for item in value]

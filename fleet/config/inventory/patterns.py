@@ -31,10 +31,9 @@ def select(inventory: Inventory, pattern: str | Sequence[str]) -> tuple[Host, ..
             chosen.append(part)
             continue
         matched = _match(inventory, part.removeprefix(part[0]) if part[0] in "&!" else part)
-        if part[0] == "!":
-            chosen = [name for name in chosen if name not in set(matched)]
-        elif part[0] == "&":
-            chosen = [name for name in chosen if name in set(matched)]
+        if part[0] in "&!":
+            kept = set(chosen) & set(matched) if part[0] == "&" else set(chosen) - set(matched)
+            chosen = [name for name in chosen if name in kept]
         else:
             chosen += matched
     if not chosen:

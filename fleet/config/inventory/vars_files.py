@@ -22,24 +22,34 @@ class VarsDirectory:
         self._root = root
         self._problems = problems
         self._names: set[str] = set()
-        if path.is_dir():
-            self._names = {entry.name for entry in path.iterdir()}
-        elif path.exists():
-            at = Position(shown_path(path, root))
-            problems.error("this must be a directory", at, hint=f"move it to {path.name}/all.yml")
+        try:
+            if path.is_dir():
+                self._names = {entry.name for entry in path.iterdir()}
+            elif path.exists():
+                at = Position(shown_path(path, root))
+                problems.error("this must be a directory", at, hint=f"move it to {path.name}/all.yml")
+        except OSError as error:
+            self._unreadable(path, error)
 
     def variables(self, name: str) -> dict[str, Placed]:
         """The variables of one group or host; of several files the later ones win."""
         merged: dict[str, Placed] = {}
-        for path in self._files(name):
-            merged.update(self._read(path))
+        try:
+            for path in self._files(name):
+                merged.update(self._read(path))
+        except OSError as error:
+            self._unreadable(self._path / name, error)
         return merged
+
+    def _unreadable(self, path: pathlib.Path, error: OSError) -> None:
+        at = Position(shown_path(path, self._root))
+        self._problems.error("cannot read the directory", at, why=error.strerror or str(error))
 
     def _files(self, name: str) -> list[pathlib.Path]:
         # The first that exists counts alone: a directory web/ hides web.yml.
         for extension in ("", *_EXTENSIONS):
             path = self._path / f"{name}{extension}"
-            if path.name in self._names and path.name == f"{name}{extension}" and path.exists():
+            if f"{name}{extension}" in self._names and path.exists():
                 return list(_below(path)) if path.is_dir() else [path]
         return []
 

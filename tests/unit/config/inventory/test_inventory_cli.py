@@ -18,7 +18,13 @@ def run(command: str, *arguments: str) -> str:
     program = pathlib.Path(sys.executable).with_name(command)
     environment = {**os.environ, "ANSIBLE_CONFIG": str(HERE / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, env=environment, cwd="/", check=True, stdin=subprocess.DEVNULL
+        [program, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd="/",
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     return done.stdout
 
@@ -26,7 +32,9 @@ def run(command: str, *arguments: str) -> str:
 def test_the_list_is_what_the_command_prints():
     root = CASES / "merge_order"
     printed = run("ansible-inventory", "-i", str(root / "inventories/test/hosts.yml"), "--list")
-    assert json.dumps(to_list_json(load_inventory(root, "test")), sort_keys=True, indent=4) == printed.rstrip("\n")
+    assert json.dumps(to_list_json(load_inventory(root, "test")), sort_keys=True, indent=4) == printed.rstrip(
+        "\n"
+    )
 
 
 def test_a_pattern_picks_the_hosts_that_the_command_lists():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from fleet.config.inventory import load_inventory, select
@@ -111,7 +113,10 @@ def test_all_mistakes_of_all_files_are_told_at_once(project):
     with pytest.raises(ConfigErrors) as caught:
         load_inventory(root, "test")
     assert [(str(error.at), error.what) for error in caught.value.errors] == [
-        ("inventories/test/group_vars/all/list.yml:1:1", "a file of variables is a mapping of names to values"),
+        (
+            "inventories/test/group_vars/all/list.yml:1:1",
+            "a file of variables is a mapping of names to values",
+        ),
         (
             "inventories/test/group_vars/web.yml:2:1",
             "duplicate key 'a', first at inventories/test/group_vars/web.yml:1:1",
@@ -130,10 +135,28 @@ def test_group_vars_that_is_a_file_is_refused(project):
     assert "inventories/test/group_vars:1:1: this must be a directory" in message(root)
 
 
+@pytest.mark.parametrize("directory", ["group_vars", "group_vars/web"])
+def test_a_directory_that_cannot_be_read_is_named(project, monkeypatch, directory):
+    root = project({"hosts.yml": "web: {hosts: {a: }}\n", "group_vars/web/a.yml": "x: 1\n"})
+    iterdir = pathlib.Path.iterdir
+
+    def refuse(path):
+        if path == root / "inventories/test" / directory:
+            raise PermissionError(13, "Permission denied")
+        return iterdir(path)
+
+    monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
+    assert (
+        message(root) == f"inventories/test/{directory}:1:1: cannot read the directory\n    Permission denied"
+    )
+
+
 class TestSources:
     def test_an_unknown_environment_names_the_known_ones(self, project):
         root = project({"hosts.yml": "a: {}\n"})
-        with pytest.raises(UsageError, match="no environment 'tset' in inventories, did you mean 'test'") as caught:
+        with pytest.raises(
+            UsageError, match="no environment 'tset' in inventories, did you mean 'test'"
+        ) as caught:
             load_inventory(root, "tset")
         assert caught.value.hint == "environments: test"
 
@@ -152,7 +175,12 @@ class TestSources:
 
     @pytest.mark.parametrize(
         ("name", "text"),
-        [("hosts", "[web]\nw1\n"), ("hosts", "# mine\nw1 ansible_host=192.0.2.1\n"), ("hosts.ini", "w1\n"), ("hosts", "w1\nw2\n")],
+        [
+            ("hosts", "[web]\nw1\n"),
+            ("hosts", "# mine\nw1 ansible_host=192.0.2.1\n"),
+            ("hosts.ini", "w1\n"),
+            ("hosts", "w1\nw2\n"),
+        ],
     )
     def test_ini_is_named_as_not_supported_yet(self, project, name, text):
         what = f"inventories/test/{name}:1:1: an INI inventory is not supported yet"
@@ -171,7 +199,9 @@ class TestSources:
 class TestWarnings:
     def test_a_host_with_the_name_of_a_group(self, project):
         root = project({"hosts.yml": "web:\n  hosts:\n    web:\n"})
-        assert load_inventory(root, "test").warnings == (f"{AT}:3:5: 'web' is the name of both a group and a host",)
+        assert load_inventory(root, "test").warnings == (
+            f"{AT}:3:5: 'web' is the name of both a group and a host",
+        )
 
     def test_reserved_and_unusable_variable_names(self, project):
         root = project({"hosts.yml": "web:\n  hosts: {a: }\n  vars: {groups: 1, with-dash: 2}\n"})
@@ -186,7 +216,9 @@ class TestWarnings:
 class TestPatterns:
     @pytest.fixture
     def inventory(self, project):
-        return load_inventory(project({"hosts.yml": "web: {hosts: {'web[1:3]': }}\ndb: {hosts: {db1: }}\n"}), "test")
+        return load_inventory(
+            project({"hosts.yml": "web: {hosts: {'web[1:3]': }}\ndb: {hosts: {db1: }}\n"}), "test"
+        )
 
     def fails(self, inventory, pattern) -> UsageError:
         with pytest.raises(UsageError) as caught:

@@ -17,7 +17,18 @@ from fleet.errors import UsageError
 
 GROUPS = ["alpha", "beta", "core", "db", "eu", "web"]
 KEYS = ["color", "size", "x_y", "ansible_custom"]
-HOSTS = ["h1", "h2", "h3", "web-1", "web[1:3]", "n[08:12:2].example.com", "db-[a:c]", "p:2222", "10.0.0.[1:2]", "eu"]
+HOSTS = [
+    "h1",
+    "h2",
+    "h3",
+    "web-1",
+    "web[1:3]",
+    "n[08:12:2].example.com",
+    "db-[a:c]",
+    "p:2222",
+    "10.0.0.[1:2]",
+    "eu",
+]
 
 BOUNDED = settings(
     max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -42,7 +53,11 @@ group_variables = st.builds(
 @st.composite
 def groups(draw, start=0, depth=0):
     """Groups below which only later ones of GROUPS come, so that there is no cycle."""
-    names = draw(st.lists(st.sampled_from(GROUPS[start:]), unique=True, max_size=3)) if start < len(GROUPS) else []
+    names = (
+        draw(st.lists(st.sampled_from(GROUPS[start:]), unique=True, max_size=3))
+        if start < len(GROUPS)
+        else []
+    )
     body = {}
     for name in names:
         group = {}
@@ -50,7 +65,9 @@ def groups(draw, start=0, depth=0):
             if not draw(st.booleans()):
                 continue
             if section == "hosts":
-                group[section] = draw(st.dictionaries(st.sampled_from(HOSTS), st.none() | variables, max_size=4))
+                group[section] = draw(
+                    st.dictionaries(st.sampled_from(HOSTS), st.none() | variables, max_size=4)
+                )
             elif section == "vars":
                 group[section] = draw(group_variables)
             elif depth < 3:
@@ -63,7 +80,10 @@ def groups(draw, start=0, depth=0):
 def inventories(draw):
     top = {}
     if draw(st.booleans()):
-        top["all"] = {"vars": draw(variables), "hosts": draw(st.dictionaries(st.sampled_from(HOSTS), variables, max_size=2))}
+        top["all"] = {
+            "vars": draw(variables),
+            "hosts": draw(st.dictionaries(st.sampled_from(HOSTS), variables, max_size=2)),
+        }
     top |= draw(groups())
     if not top:
         top = {"ungrouped": {"hosts": {"h1": None}}}
@@ -112,7 +132,17 @@ atoms = st.sampled_from(
         *("web1", "web3", "db-b", "lone", "10.0.0.1", "n1.example.com", "2001:db8::1", "missing"),
         *("web*", "*.example.com", "w?b", "db-?", "web[1-3]", "[dw]*", "*b*", "nothing*"),
         *("~web[12]$", "~(db|canary)", "~.*example", "~(", "~^n[0-9]"),
-        *("web[0]", "web[-1]", "web[-2]", "web[1:]", "web[0:2]", "web[2:2]", "web[3:1]", "web[0:0]", "web[1-2]"),
+        *(
+            "web[0]",
+            "web[-1]",
+            "web[-2]",
+            "web[1:]",
+            "web[0:2]",
+            "web[2:2]",
+            "web[3:1]",
+            "web[0:0]",
+            "web[1-2]",
+        ),
         *("db[7]", "db[5:9]", "web*[0:3]", "*[2]", "all[1:4]", "empty[0]", "web1[0]", "web[x]", "web:80"),
     ]
 )
