@@ -1,0 +1,1 @@
+"""Domain values: frozen, hashable, without behaviour that reaches outside."""
