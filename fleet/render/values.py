@@ -88,7 +88,7 @@ def sealed(value: Guarded) -> SealedText:
 
 
 def joined(texts: Iterable[Text]) -> Text:
-    """One text, neighbouring literals merged, so that equal wishes compare equal however they were written."""
+    """One text, neighbouring literals merged: equal wishes compare equal however they were written."""
     parts: list[str | Hole] = []
     for part in (part for text in texts for part in parts_of(text)):
         if isinstance(part, str) and parts and isinstance(parts[-1], str):
