@@ -22,7 +22,7 @@ class SecretRef:
 
     provider: str
     name: str
-    at: Position | None = field(default=None, compare=False)
+    at: Position | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"!secret {self.provider}:{self.name}"
@@ -107,10 +107,13 @@ class Secret:
 
 
 class Keyring:
-    """The resolved secrets of one run."""
+    """The resolved secrets of one run; it grows while more references become known."""
 
-    def __init__(self, secrets: Mapping[SecretRef, Secret]) -> None:
-        self._secrets = dict(secrets)
+    def __init__(self, secrets: Mapping[SecretRef, Secret] | None = None) -> None:
+        self._secrets = dict(secrets or {})
+
+    def learn(self, other: Keyring) -> None:
+        self._secrets.update(other._secrets)
 
     def __repr__(self) -> str:
         return f"Keyring({len(self._secrets)} secrets)"

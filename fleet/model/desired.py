@@ -46,7 +46,7 @@ class Role:
     needs: tuple[str, ...] = ()
     min_healthy: int | str = 0
     services: tuple[str, ...] = ()
-    at: Position | None = field(default=None, compare=False)
+    at: Position | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """``hosts`` are those of the run, in inventory order; ``roles`` every role that has a host."""
+    """``hosts`` are those of the run, in inventory order; ``roles`` every role that has a host, a
+    needed role before its users. ``selected``: roles the run is limited to; empty means all."""
 
     project: str
     env: str
@@ -70,3 +71,4 @@ class Desired:
     roles: tuple[Role, ...]
     hosts: tuple[HostState, ...]
     pull_parallel: int = 8
+    selected: tuple[str, ...] = ()

@@ -38,6 +38,8 @@ class Container:
     service: str
     release: str
     spec_digest: str
+    image: str
+    """``name@digest`` that it was created from."""
     state: str
     """created, running, paused, restarting, removing, exited or dead."""
     health: str = ""
@@ -47,6 +49,8 @@ class Container:
     restart_count: int = 0
     definition: Service | None = None
     """The service it was made from, kept in a label; None when that cannot be read."""
+    anonymous: tuple[tuple[str, str], ...] = ()
+    """Anonymous volumes and where they are mounted; a replacement takes them over, as Compose does."""
     altered: tuple[str, ...] = ()
     """What was changed by hand since it was made, as ``field: wanted → found``."""
 
@@ -57,7 +61,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A local image; ``digests`` are the registry digests under which this repository knows it."""
+    """A local image; ``digests`` are ``name@sha256:…`` as the registries know it."""
 
     id: str
     digests: tuple[str, ...] = ()
@@ -70,13 +74,18 @@ class FoundFile:
     name: str
     mode: str
     sha256: str
+    ours: bool = True
+    """Written by Fleet; false for a file that was there before."""
     content: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundDir:
+    """``intact``: what Fleet wrote there, if anything, is still unchanged."""
+
     path: str
     exists: bool
+    intact: bool = True
     files: tuple[FoundFile, ...] = ()
 
 
@@ -92,8 +101,12 @@ class HostFacts:
     networks: tuple[str, ...] | Unknown = ()
     volumes: tuple[str, ...] | Unknown = ()
     dirs: Mapping[str, FoundDir] | Unknown = field(default_factory=dict)
-    foreign_ports: Mapping[int, str] | Unknown = field(default_factory=dict)
-    """Published TCP ports held by something that is not ours, and by what."""
+    ports: Mapping[int, str] | Unknown = field(default_factory=dict)
+    """TCP ports somebody listens on, and who: ``container NAME`` or ``a process on the host``."""
+    sealed: Mapping[str, Mapping[str, str]] | Unknown = field(default_factory=dict)
+    """Secret directory → file name → fingerprint of the content that lies there."""
+    foreign_names: tuple[str, ...] | Unknown = ()
+    """Names of containers that are not ours."""
     key: bytes | Unknown = field(default=b"", repr=False)
     """The host's own key for fingerprints of secrets."""
 

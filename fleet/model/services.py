@@ -242,7 +242,9 @@ class Service:
     configs: tuple[ConfigDir, ...] = ()
     secret_dir: str = ""
     secrets: tuple[SecretFile, ...] = ()
-    at: Position | None = field(default=None, compare=False)
+    release: str = ""
+    """The release it belongs to when that is not the run's own: on the way back to an earlier one."""
+    at: Position | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:

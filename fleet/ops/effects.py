@@ -72,10 +72,9 @@ class StopContainer:
 
 @dataclass(frozen=True, slots=True)
 class RemoveContainer:
-    """Remove with its anonymous volumes. ``missing_ok``: that it is gone already is fine."""
+    """Remove, also when it runs; volumes stay, anonymous ones too. Already gone is fine."""
 
     container: str
-    missing_ok: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +89,6 @@ class ExpectContainer:
 
     name: str
     id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NeverRestart:
-    """Take the restart policy away, so that an engine restart does not bring the container back."""
-
-    container: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +110,6 @@ ApiCall = (
     | RemoveContainer
     | RenameContainer
     | ExpectContainer
-    | NeverRestart
     | CreateNetwork
     | CreateVolume
 )

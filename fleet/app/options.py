@@ -1,0 +1,78 @@
+"""What the operator asked for, checked as far as it can be without reading the inventory."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.config.project import environments
+from fleet.config.suggest import suggest
+from fleet.errors import UsageError
+
+DEFAULT_PARALLEL = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Flags that read alike in every task. ``version`` empty: not given."""
+
+    root: Path
+    env: str
+    limit: str = ""
+    roles: tuple[str, ...] = ()
+    version: str = ""
+    parallel: int = 0
+    yes: bool = False
+    check: bool = False
+    diff: bool = False
+    json: bool = False
+    show_commands: bool = False
+
+
+def find_root(start: Path) -> Path:
+    """The project: the nearest directory upwards that holds ``inventories/``."""
+    for directory in (start, *start.parents):
+        if (directory / "inventories").is_dir():
+            return directory
+    raise UsageError(
+        f"no inventories/ in {start} or above it",
+        hint="change to a Fleet project, or make inventories/<env>/hosts.yml and roles/<role>/compose.yml",
+    )
+
+
+def choose_env(root: Path, given: str, environ: Mapping[str, str], configured: str) -> str:
+    """``--env``, else ``FLEET_ENV``, else ``fleet.env`` of invoke's configuration."""
+    known = environments(root)
+    env = given or environ.get("FLEET_ENV", "") or configured
+    if not env:
+        raise UsageError(
+            "which environment?", hint=f"--env {' | --env '.join(known) or '… (inventories/ is empty)'}"
+        )
+    if env not in known:
+        raise UsageError(
+            f"there is no environment {env!r}{suggest(env, known)}",
+            hint=f"environments are the directories of inventories/: {', '.join(known) or 'none'}",
+        )
+    return env
+
+
+def choose_version(root: Path, given: str) -> str:
+    """``--version``, else what ``git describe --tags`` says of the checkout."""
+    if given:
+        return given
+    git = shutil.which("git")
+    if git:
+        described = subprocess.run(  # noqa: S603 — fixed words
+            [git, "-C", str(root), "describe", "--tags", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if described.returncode == 0:
+            return described.stdout.strip()
+    raise UsageError(
+        "which version?", hint="--version v42, or tag the commit: 'git describe --tags' finds none here"
+    )

@@ -1,0 +1,137 @@
+"""Carry out a plan on the hosts, go back when that is the policy, and tell what the fleet runs then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fleet.app.session import Connections, Session
+from fleet.app.state import state_lines
+from fleet.errors import Exit, FleetError
+from fleet.model.desired import Desired
+from fleet.model.found import Facts
+from fleet.model.refs import all_refs
+from fleet.ops.effects import RegistryAuth
+from fleet.plan.build import plan as build
+from fleet.plan.previous import previous
+from fleet.plan.tree import Plan
+from fleet.report import events as ev
+from fleet.report.names import fold
+from fleet.report.plan_text import plan_lines
+from fleet.run.executor import Ending, Executor, Outcome
+from fleet.run.hands import RemoteHands
+from fleet.run.interrupt import on_signals
+from fleet.run.journal import Journal
+
+
+class Run:
+    """One run over open connections."""
+
+    def __init__(
+        self,
+        session: Session,
+        connections: Connections,
+        registries: Mapping[str, RegistryAuth],
+        journal: Journal,
+    ) -> None:
+        self._session = session
+        self._connections = connections
+        self._registries = registries
+        self._journal = journal
+
+    def carry_out(self, desired: Desired, facts: Facts, plan: Plan) -> Exit:
+        session = self._session
+        began = time.monotonic()
+        session.emit(ev.RunStarted(self._journal.run, "deploy", desired.env, desired.version, plan.hosts))
+        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
+            outcome = self._execute(plan)
+            back: Outcome | None = None
+            if outcome.ending is Ending.ROLL_BACK:
+                back = self._go_back(desired, facts, outcome)
+            state, remaining = self._verify(desired, outcome)
+        if outcome.ending is Ending.DONE and remaining:
+            outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
+        code, text, hint = _verdict(desired, outcome, back)
+        hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
+        session.emit(
+            ev.RunFinished(text, code is Exit.OK, time.monotonic() - began, (*remaining, *state), hint)
+        )
+        return code
+
+    def _execute(self, plan: Plan) -> Outcome:
+        session = self._session
+        hands = RemoteHands(
+            self._connections.transports,
+            session.emit,
+            session.interrupt.now,
+            self._keep,
+            show_commands=session.options.show_commands,
+        )
+        return Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)
+
+    def _keep(self, name: str, text: str) -> str:
+        return self._journal.keep(name, self._session.masked(text))
+
+    def _go_back(self, desired: Desired, before: Facts, failed: Outcome) -> Outcome:
+        """The hosts of this run to what they ran before it, through the same planner and executor."""
+        session = self._session
+        back = previous(desired, before, failed.touched)
+        session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
+        try:
+            session.unlock(all_refs(back))
+            self._connections.again(failed.touched)
+            facts = self._connections.facts(back, self._registries)
+            reached = tuple(state for state in back.hosts if state.host in facts.hosts)
+            plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True)
+        except FleetError as error:
+            return Outcome(Ending.FAILED, why=str(error))
+        for line in plan_lines(plan):
+            session.show(line)
+        if plan.errors:
+            return Outcome(Ending.FAILED, why=plan.errors[0].what)
+        outcome = self._execute(plan)
+        if outcome.ending is Ending.DONE and (lost := set(failed.touched) - set(facts.hosts)):
+            outcome.ending, outcome.why = Ending.FAILED, f"no answer from {fold(sorted(lost))}"
+        return outcome
+
+    def _verify(self, desired: Desired, outcome: Outcome) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Look again: the state as it is now, and what of the wish is still missing."""
+        states = tuple(state for state in desired.hosts if state.host in outcome.touched)
+        if outcome.ending is not Ending.DONE:
+            self._connections.again(name for name in outcome.touched)
+        try:
+            facts = self._connections.facts(replace(desired, hosts=states), self._registries)
+        except FleetError as error:
+            return (f"the state could not be read: {error.what}",), ()
+        lost = [state.host for state in states if state.host not in facts.hosts]
+        seen = tuple(state for state in states if state.host in facts.hosts)
+        remaining = build(replace(desired, hosts=seen), facts)
+        missing = tuple(f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps)
+        return state_lines(facts, lost), missing if outcome.ending is Ending.DONE else ()
+
+
+def _verdict(desired: Desired, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:
+    """Exit code, the outcome in one line, and what to do next."""
+    version, env = desired.version, desired.env
+    again = f"inv deploy --env {env}"
+    bundle = next((one for error in outcome.errors.values() if (one := getattr(error, "bundle", ""))), "")
+    look = f"see {bundle}; " if bundle else ""
+    if back is not None:
+        if back.ending is Ending.DONE:
+            text = f"{version} failed and was rolled back: {outcome.why}"
+            return Exit.ROLLED_BACK, text, f"{look}correct it, then {again} again"
+        text = f"{version} failed ({outcome.why}), and so did the way back: {back.why or back.ending.value}"
+        return Exit.FAILED, text, f"{look}look at the hosts below, then {again} --version <the one before>"
+    match outcome.ending:
+        case Ending.DONE:
+            return Exit.OK, f"{env} is at {version}: {outcome.finished} steps", ""
+        case Ending.DRIFT:
+            text = f"stopped: a host changed since the plan was made ({outcome.why})"
+            return Exit.DRIFT, text, f"make a new plan: {again} shows it"
+        case Ending.INTERRUPTED:
+            text = f"interrupted: {version} is on a part of {env}"
+            return Exit.INTERRUPTED, text, f"{again} --version {version} goes on from here"
+        case _:
+            text = f"failed: {outcome.why}; nothing further was begun"
+            return Exit.FAILED, text, f"{look}correct it, then {again} again, or deploy the version before"

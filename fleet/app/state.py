@@ -1,0 +1,40 @@
+"""What the fleet runs, in a few lines: the truth after a run, whatever the run believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fleet.model.found import Container, Facts
+from fleet.model.images import ImageRef
+from fleet.report.names import fold
+
+
+def state_lines(facts: Facts, lost: Iterable[str] = ()) -> tuple[str, ...]:
+    """A line per service and version: ``web.app: v42 on web-[1-3]``; hosts without facts last."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, host in facts.hosts.items():
+        for one in host.containers if isinstance(host.containers, tuple) else ():
+            groups.setdefault((f"{one.role}.{one.service}", _condition(one)), []).append(name)
+    return tuple(_lines(groups, lost))
+
+
+def _lines(groups: dict[tuple[str, str], list[str]], lost: Iterable[str]) -> Iterator[str]:
+    width = max((len(service) for service, _ in groups), default=0)
+    for (service, condition), hosts in sorted(groups.items()):
+        yield f"{service:<{width}}  {condition:<8}  {fold(hosts)}"
+    if names := fold(lost):
+        yield f"not known, no answer: {names}"
+
+
+def _condition(one: Container) -> str:
+    version = version_of(one)
+    if not one.running:
+        return f"{version} {one.state} (exit code {one.exit_code})"
+    return version if one.health in {"", "healthy"} else f"{version} {one.health}"
+
+
+def version_of(one: Container) -> str:
+    """The image's tag, which is what the operator calls the version; else the release's name."""
+    if one.definition is None:
+        return one.release or "?"
+    return ImageRef.parse(one.definition.container.image).tag or one.release

@@ -1,0 +1,108 @@
+"""Who runs what: version, health, drift and uptime of every service on every host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from fleet.app.session import Connections, Session
+from fleet.app.state import version_of
+from fleet.errors import Exit
+from fleet.model.desired import Desired, HostState
+from fleet.model.found import Container, HostFacts, Unknown
+from fleet.model.services import Service
+from fleet.report.plan_text import Line
+
+COLUMNS = ("service", "host", "version", "health", "up", "drift")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    service: str
+    host: str
+    version: str
+    health: str
+    up: str
+    drift: str
+
+
+def status(session: Session) -> Exit:
+    """Works on whatever answers; hosts that do not are told below the table. Exit 69 if there are any."""
+    desired = session.desired()
+    with Connections(session) as connections:
+        connections.open(session.hosts)
+        facts = connections.facts(desired, {}, digests={})
+    now = datetime.now(UTC)
+    rows = sorted(
+        (row for state in desired.hosts if state.host in facts.hosts
+         for row in host_rows(desired, state, facts.hosts[state.host], now)),
+        key=lambda row: row.service,
+    )  # fmt: skip
+    if session.options.json:
+        for row in rows:
+            session.report.record({"event": "Status", **asdict(row)})
+    else:
+        session.report.table(COLUMNS, [tuple(asdict(row).values()) for row in rows])
+        versions = ", ".join(sorted({row.version for row in rows} - {"-"})) or "none"
+        headline = f"{session.options.env}: {len(facts.hosts)} hosts, versions: {versions}"
+        session.show(Line(headline, "title"))
+    for name, error in connections.errors.items():
+        session.report.error(session.masked(f"{name}: {error}"))
+    return Exit.UNREACHABLE if connections.errors else Exit.OK
+
+
+def host_rows(desired: Desired, state: HostState, facts: HostFacts, now: datetime) -> Iterator[Row]:
+    """The wanted services, missing ones too, and ours that nobody wants."""
+    if isinstance(facts.engine, Unknown) or isinstance(facts.containers, Unknown):
+        problem = facts.engine if isinstance(facts.engine, Unknown) else facts.containers
+        reason = problem.reason if isinstance(problem, Unknown) else ""
+        yield Row("-", state.host, "-", "unknown", "-", reason)
+        return
+    wanted = {(service.role, service.name): service for service in state.services}
+    seen = set()
+    for one in facts.containers:
+        seen.add((one.role, one.service))
+        drift = list(_drift(one, wanted.get((one.role, one.service)), facts))
+        if (one.role, one.service) not in wanted and not desired.selected:
+            drift.append("not wanted")
+        yield Row(
+            f"{one.role}.{one.service}",
+            state.host,
+            version_of(one),
+            health_of(one),
+            since(one.started_at, now) if one.running else "-",
+            ", ".join(drift) or "none",
+        )
+    for role, name in wanted.keys() - seen:
+        yield Row(f"{role}.{name}", state.host, "-", "absent", "-", "not deployed")
+
+
+def health_of(one: Container) -> str:
+    if not one.running:
+        return f"{one.state} ({one.exit_code})"
+    return one.health or "running"
+
+
+def _drift(one: Container, service: Service | None, facts: HostFacts) -> Iterator[str]:
+    yield from one.altered
+    dirs = facts.dirs if isinstance(facts.dirs, dict) else {}
+    for config in service.configs if service else ():
+        found = dirs.get(config.directory)
+        if found and not found.intact:
+            yield f"{config.directory} edited"
+    if one.restart_count:
+        yield f"{one.restart_count} restarts"
+
+
+def since(started_at: str, now: datetime) -> str:
+    """``2026-01-31T10:00:00.123456789Z`` → ``3d``, ``5h``, ``12m`` or ``8s``."""
+    try:
+        start = datetime.fromisoformat(started_at.partition(".")[0].rstrip("Z") + "+00:00")
+    except ValueError:
+        return "-"
+    seconds = max(0, int((now - start).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,24 @@
+"""Check everything that can be checked without a network."""
+
+from __future__ import annotations
+
+from fleet.app.session import Session
+from fleet.errors import Exit
+from fleet.model.refs import all_refs
+from fleet.report.plan_text import Line
+
+
+def validate(session: Session) -> Exit:
+    """Raises ConfigErrors with all that is wrong. Secrets are counted, not fetched: they belong to
+    whoever deploys."""
+    desired = session.desired()
+    services = sum(len(state.services) for state in desired.hosts)
+    for warning in session.inventory.warnings:
+        session.show(Line(f"warning: {warning}", "warning"))
+    session.show(
+        Line(
+            f"{session.options.env} is valid: {len(desired.hosts)} hosts, {len(desired.roles)} roles, "
+            f"{services} services, {len(all_refs(desired))} secrets referred to"
+        )
+    )
+    return Exit.OK

@@ -1,0 +1,33 @@
+"""The ``fleet`` command: the same tasks as ``inv``, in any project directory."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+from invoke.exceptions import ParseError
+from invoke.program import Program
+
+from fleet.errors import Exit
+from fleet.tasks import ns
+
+
+class FleetProgram(Program):
+    """A typo on the command line ends with exit code 64, as every other wrong use does."""
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
+        try:
+            super().run(argv, exit=exit)
+        except ParseError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(Exit.USAGE)
+
+    def parse_tasks(self) -> None:
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            print(f"error: {error}\n  → {self.binary} --list names the tasks", file=sys.stderr)
+            sys.exit(Exit.USAGE)
+
+
+program = FleetProgram(namespace=ns, version=version("fleet-deploy"), name="fleet", binary="fleet")

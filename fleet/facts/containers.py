@@ -1,0 +1,114 @@
+"""Our containers: those with this project's and environment's labels, and how they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fleet.facts.probe import Answer, Question
+from fleet.model import codec, labels
+from fleet.model.found import Container, Unknown
+from fleet.model.services import ContainerSpec, Service
+from fleet.shell import words
+
+ANONYMOUS = re.compile("[0-9a-f]{64}")
+
+
+class ContainersProbe:
+    name = "containers"
+
+    def script(self, question: Question) -> str:
+        filters = words(
+            word
+            for label, value in ((labels.PROJECT, question.project), (labels.ENV, question.env))
+            for word in ("--filter", f"label={label}={value}")
+        )
+        return (
+            f"ids=$(docker ps -aq --no-trunc {filters}) || exit\n"
+            '[ -n "$ids" ] || { echo "[]"; exit 0; }\n'
+            "docker inspect --type container $ids"
+        )
+
+    def parse(self, answer: Answer) -> tuple[Container, ...] | Unknown:
+        if answer.rc:
+            return answer.unknown("containers")
+        try:
+            # The client may warn on its other stream before the list begins.
+            found = json.loads(answer.out[max(answer.out.find("["), 0) :])
+        except ValueError:
+            return answer.unknown("containers")
+        return tuple(sorted(map(container, found), key=lambda one: one.name))
+
+
+class ForeignNamesProbe:
+    """Names that are taken by containers which are not ours."""
+
+    name = "foreign_names"
+
+    def script(self, question: Question) -> str:
+        return (
+            "docker ps -a --format "
+            f'\'{{{{.Names}}}} {{{{.Label "{labels.PROJECT}"}}}}/{{{{.Label "{labels.ENV}"}}}}\' || exit\n'
+            f"echo ' {question.project}/{question.env}'"
+        )
+
+    def parse(self, answer: Answer) -> tuple[str, ...] | Unknown:
+        if answer.rc or not answer.out.strip():
+            return answer.unknown("container names")
+        *rows, ours = answer.out.splitlines()
+        return tuple(sorted(row.partition(" ")[0] for row in rows if row.partition(" ")[2] != ours.strip()))
+
+
+def container(data: Mapping[str, Any]) -> Container:
+    """From what ``docker inspect`` says of one container."""
+    state, marks = data["State"], data["Config"].get("Labels") or {}
+    service = definition(marks.get(labels.DEFINITION, ""))
+    return Container(
+        id=data["Id"],
+        name=data["Name"].lstrip("/"),
+        image_id=data["Image"],
+        role=marks.get(labels.ROLE, ""),
+        service=marks.get(labels.SERVICE, ""),
+        release=marks.get(labels.RELEASE, ""),
+        spec_digest=marks.get(labels.SPEC, ""),
+        image=marks.get(labels.IMAGE, ""),
+        state=state["Status"],
+        health=(state.get("Health") or {}).get("Status", "").replace("none", ""),
+        started_at=state.get("StartedAt", ""),
+        exit_code=int(state.get("ExitCode", 0)),
+        restart_count=int(data.get("RestartCount", 0)),
+        definition=service,
+        anonymous=tuple(
+            (mount["Name"], mount["Destination"])
+            for mount in data.get("Mounts") or ()
+            if mount["Type"] == "volume" and ANONYMOUS.fullmatch(mount["Name"])
+        ),
+        altered=tuple(_altered(service.container, data)) if service else (),
+    )
+
+
+def definition(text: str) -> Service | None:
+    try:
+        return codec.load(Service, json.loads(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _altered(spec: ContainerSpec, data: Mapping[str, Any]) -> Iterator[str]:
+    """What ``docker update`` and ``docker network connect`` can change behind our back."""
+    config, networks = data["HostConfig"], data["NetworkSettings"].get("Networks") or {}
+    restart = config["RestartPolicy"]
+    policy = restart["Name"] or "no"
+    if restart.get("MaximumRetryCount"):
+        policy += f":{restart['MaximumRetryCount']}"
+    if policy != spec.restart:
+        yield f"restart: {spec.restart} → {policy}"
+    if config["Memory"] != spec.mem_limit:
+        yield f"mem_limit: {spec.mem_limit} → {config['Memory']}"
+    if config["NanoCpus"] != round(spec.cpus * 1e9):
+        yield f"cpus: {spec.cpus:g} → {config['NanoCpus'] / 1e9:g}"
+    wanted = {attachment.name for attachment in spec.networks}
+    if wanted and wanted != set(networks):
+        yield f"networks: {' '.join(sorted(wanted))} → {' '.join(sorted(networks)) or 'none'}"

@@ -1,0 +1,51 @@
+"""All probes as one script, and its output as one host's facts.
+
+Each probe runs in a subshell of its own, so that none can end or confuse another; its output is
+framed by a line with a random mark, which the output of no container can guess.
+"""
+
+from __future__ import annotations
+
+from fleet.facts.containers import ContainersProbe, ForeignNamesProbe
+from fleet.facts.engine import EngineProbe
+from fleet.facts.files import DirsProbe, SealedProbe
+from fleet.facts.images import ImagesProbe
+from fleet.facts.key import KeyProbe
+from fleet.facts.names import NamesProbe
+from fleet.facts.ports import PortsProbe
+from fleet.facts.probe import Answer, Probe, Question
+from fleet.model.found import HostFacts, Unknown
+
+PROBES: tuple[Probe, ...] = (
+    EngineProbe(),
+    ContainersProbe(),
+    ForeignNamesProbe(),
+    ImagesProbe(),
+    NamesProbe("network"),
+    NamesProbe("volume"),
+    DirsProbe(),
+    SealedProbe(),
+    PortsProbe(),
+    KeyProbe(),
+)
+
+
+def probe_script(question: Question, mark: str) -> str:
+    """``mark`` is any word that was never used before."""
+    sections = [f"(\n{probe.script(question)}\n) 2>&1\nprintf '\\n%s %s\\n' {mark} $?" for probe in PROBES]
+    return "export LC_ALL=C\n" + "\n".join(sections) + "\n"
+
+
+def parse(host: str, output: str, mark: str) -> HostFacts:
+    """Facts of ``host``; a section that is missing or garbled is Unknown, never empty."""
+    found: dict[str, object] = {}
+    rest = output
+    for probe in PROBES:
+        body, separator, rest = rest.partition(f"\n{mark} ")
+        status, _, rest = rest.partition("\n")
+        found[probe.name] = (
+            probe.parse(Answer(body, int(status)))
+            if separator and status.isdigit()
+            else Unknown("the probe ended early")
+        )
+    return HostFacts(host, **found)  # type: ignore[arg-type]

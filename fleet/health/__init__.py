@@ -1,0 +1,1 @@
+"""Health gates: what is sampled on a host, and the verdict over the samples."""

@@ -1,0 +1,12 @@
+"""The marks of ownership: what bears these labels is ours, and nothing else is ever removed."""
+
+from __future__ import annotations
+
+PROJECT = "fleet.project"
+ENV = "fleet.env"
+ROLE = "fleet.role"
+SERVICE = "fleet.service"
+RELEASE = "fleet.release"
+SPEC = "fleet.spec"
+IMAGE = "fleet.image"
+DEFINITION = "fleet.definition"

@@ -1,0 +1,167 @@
+"""Create, replace and remove a service's container.
+
+A replacement is made under a name of its own before the old one stops: what the engine refuses
+(a bad option, a missing network) costs no second of service. Killed at any point, it leaves either
+the old container running or a name that is free; a leftover ``….next`` is removed by the next plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from fleet.model import codec, labels
+from fleet.model.services import ContainerSpec, Mount, Service
+from fleet.model.slots import in_slot
+from fleet.ops.container_body import create_body
+from fleet.ops.effects import (
+    Api,
+    CreateContainer,
+    Effect,
+    ExpectContainer,
+    RemoveContainer,
+    RenameContainer,
+    StartContainer,
+    StopContainer,
+)
+
+NEXT = ".next"
+Changes = tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A container to be made: the service, the slot it goes to, and the image by digest."""
+
+    project: str
+    env: str
+    release: str
+    service: Service
+    image: str
+    digest: str
+    slot: int = 1
+
+    @property
+    def spec(self) -> ContainerSpec:
+        return in_slot(self.service, self.slot)
+
+    def marks(self) -> Mapping[str, str]:
+        return {
+            labels.PROJECT: self.project,
+            labels.ENV: self.env,
+            labels.ROLE: self.service.role,
+            labels.SERVICE: self.service.name,
+            labels.RELEASE: self.release,
+            labels.SPEC: self.digest,
+            labels.IMAGE: self.image,
+            labels.DEFINITION: codec.canonical(codec.dump(self.service)),
+        }
+
+    def creation(self, name: str, volumes: tuple[tuple[str, str], ...] = ()) -> CreateContainer:
+        """``volumes``: anonymous ones of a predecessor, unless something else is mounted there now."""
+        spec = self.spec
+        taken = {mount.target for mount in spec.mounts if mount.source}
+        kept = tuple(Mount("volume", place, volume) for volume, place in volumes if place not in taken)
+        body, networks = create_body(replace(spec, mounts=spec.mounts + kept), self.image, self.marks())
+        return CreateContainer(name, body, networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    recipe: Recipe
+    beside: str = ""
+    """The container that goes on serving meanwhile (start-first), for the operator's eyes."""
+
+    @property
+    def target(self) -> str:
+        return f"container:{self.recipe.service.key}"
+
+    @property
+    def timeout(self) -> float:
+        return 120
+
+    def describe(self) -> str:
+        beside = f" beside {self.beside}" if self.beside else ""
+        return f"start {self.recipe.spec.name}{beside} ({self.recipe.service.container.image})"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        name = self.recipe.spec.name
+        return (
+            Api(ExpectContainer(name)),
+            Api(self.recipe.creation(name)),
+            Api(StartContainer(name)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    recipe: Recipe
+    old_id: str
+    old_grace: float
+    why: str
+    changes: Changes = ()
+    volumes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def target(self) -> str:
+        return f"container:{self.recipe.service.key}"
+
+    @property
+    def timeout(self) -> float:
+        return 120 + self.old_grace
+
+    def describe(self) -> str:
+        return f"replace {self.recipe.spec.name} ({self.why})"
+
+    def diff(self) -> tuple[str, ...]:
+        return tuple(
+            line
+            for name, old, new in self.changes
+            for line in (f"-{name}: {old}", f"+{name}: {new}")
+            if not line.endswith(": ")
+        )
+
+    def effects(self) -> tuple[Effect, ...]:
+        name = self.recipe.spec.name
+        return (
+            Api(ExpectContainer(name, self.old_id)),
+            Api(RemoveContainer(name + NEXT)),
+            Api(self.recipe.creation(name + NEXT, self.volumes)),
+            Api(StopContainer(self.old_id, self.old_grace)),
+            Api(RemoveContainer(self.old_id)),
+            Api(RenameContainer(name + NEXT, name)),
+            Api(StartContainer(name)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    name: str
+    id: str
+    key: str
+    grace: float
+    why: str
+
+    @property
+    def target(self) -> str:
+        return f"container:{self.name}"
+
+    @property
+    def timeout(self) -> float:
+        return 60 + self.grace
+
+    def describe(self) -> str:
+        return f"remove {self.name} ({self.why})"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        return (
+            Api(ExpectContainer(self.name, self.id)),
+            Api(StopContainer(self.id, self.grace)),
+            Api(RemoveContainer(self.id)),
+        )

@@ -1,0 +1,84 @@
+"""Networks and named volumes: made when they are missing, never changed, never removed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.model import labels
+from fleet.model.desired import Network, Volume
+from fleet.ops.effects import Api, CreateNetwork, CreateVolume, Effect
+
+
+@dataclass(frozen=True, slots=True)
+class MakeNetwork:
+    project: str
+    env: str
+    network: Network
+
+    @property
+    def target(self) -> str:
+        return f"network:{self.network.name}"
+
+    @property
+    def timeout(self) -> float:
+        return 60
+
+    def describe(self) -> str:
+        return f"create network {self.network.name}"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        network = self.network
+        body: dict[str, object] = {
+            "Name": network.name,
+            "Driver": network.driver,
+            "Options": dict(network.options),
+            "Internal": network.internal,
+            "Attachable": network.attachable,
+            "EnableIPv6": network.enable_ipv6,
+            "Labels": _marks(self.project, self.env, network.role) | dict(network.labels),
+        }
+        if network.subnets:
+            pools = [
+                {"Subnet": subnet} | ({"Gateway": gateway} if gateway else {})
+                for subnet, gateway in network.subnets
+            ]
+            body["IPAM"] = {"Driver": "default", "Config": pools}
+        return (Api(CreateNetwork(body)),)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeVolume:
+    project: str
+    env: str
+    volume: Volume
+
+    @property
+    def target(self) -> str:
+        return f"volume:{self.volume.name}"
+
+    @property
+    def timeout(self) -> float:
+        return 60
+
+    def describe(self) -> str:
+        return f"create volume {self.volume.name}"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        volume = self.volume
+        body = {
+            "Name": volume.name,
+            "Driver": volume.driver,
+            "DriverOpts": dict(volume.options),
+            "Labels": _marks(self.project, self.env, volume.role) | dict(volume.labels),
+        }
+        return (Api(CreateVolume(body)),)
+
+
+def _marks(project: str, env: str, role: str) -> dict[str, str]:
+    return {labels.PROJECT: project, labels.ENV: env, labels.ROLE: role}

@@ -1,0 +1,185 @@
+"""``plan(desired, facts)``: a pure function, without clock, network, environment or globals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fleet.model.desired import Desired, HostState, Role
+from fleet.model.found import Container, Facts, HostFacts, Unknown
+from fleet.model.images import ImageRef
+from fleet.model.services import Service
+from fleet.ops.containers import Remove
+from fleet.ops.effects import RegistryAuth
+from fleet.ops.op import Op
+from fleet.ops.places import MakeNetwork, MakeVolume
+from fleet.ops.pull import Pull
+from fleet.plan import images, lint
+from fleet.plan.batches import amount, cut
+from fleet.plan.tree import Kept, Phase, Plan, Rollout, Stage, Step, Turn
+from fleet.plan.turn import turn
+
+Registries = Mapping[str, RegistryAuth]
+
+
+def plan(
+    desired: Desired, facts: Facts, registries: Registries | None = None, *, reverse: bool = False
+) -> Plan:
+    """Bring the hosts of ``desired`` from what was found to what is wanted.
+
+    ``registries``: credentials by registry. ``reverse``: the last service and host first, for going
+    back. Whatever could not be read on a host is an error among the findings, never taken for absent.
+    """
+    findings = list(lint.readable(desired, facts))
+    if findings:
+        return Plan(desired.project, desired.env, desired.version, findings=tuple(findings))
+    findings += lint.images(desired, facts)
+    kept: list[Kept] = []
+    rollouts = [
+        rollout
+        for role, name in _services(desired, reverse=reverse)
+        if (rollout := _rollout(desired, facts, role, name, kept, reverse=reverse))
+    ]
+    stages: list[Stage] = [
+        *_pulls(desired, facts, registries or {}),
+        *_places(desired, facts),
+        *rollouts,
+        *_removals(desired, facts, rollouts),
+    ]
+    findings += lint.rollouts(desired, facts, rollouts)
+    return Plan(desired.project, desired.env, desired.version, tuple(stages), tuple(kept), tuple(findings))
+
+
+def _services(desired: Desired, *, reverse: bool) -> list[tuple[Role, str]]:
+    """Every service of the run once: roles in their order, services in theirs."""
+    found: dict[tuple[str, str], None] = {}
+    for role in desired.roles:
+        for state in desired.hosts:
+            for service in state.services:
+                if service.role == role.name:
+                    found[role.name, service.name] = None
+    roles = {role.name: role for role in desired.roles}
+    ordered = [(roles[role], name) for role, name in found]
+    return ordered[::-1] if reverse else ordered
+
+
+def _rollout(
+    desired: Desired, facts: Facts, role: Role, name: str, kept: list[Kept], *, reverse: bool
+) -> Rollout | None:
+    turns: list[Turn] = []
+    policy = None
+    states = [state for state in desired.hosts if any(_is(one, role, name) for one in state.services)]
+    for state in states[::-1] if reverse else states:
+        service = next(one for one in state.services if _is(one, role, name))
+        host = facts.hosts[state.host]
+        image = images.reference(service.container.image, facts, host)
+        if image is None:
+            continue
+        policy = policy or (service.rollback if reverse else service.update)
+        orphans = tuple(_orphans(desired, state, host))
+        result = turn(desired, service, image, host, facts.fingerprints.get(state.host, {}), orphans)
+        if isinstance(result, Kept):
+            kept.append(result)
+        else:
+            turns.append(result)
+    if not turns or policy is None:
+        return None
+    return Rollout(
+        service=f"{role.name}.{name}",
+        role=role.name,
+        batches=cut(turns, policy.batches, len(states)),
+        policy=policy,
+        total=len(states),
+        healthy=frozenset(lint.healthy_hosts(role, facts)),
+        min_healthy=amount(role.min_healthy, len(role.hosts)) if role.min_healthy else 0,
+    )
+
+
+def _is(service: Service, role: Role, name: str) -> bool:
+    return (service.role, service.name) == (role.name, name)
+
+
+def _pulls(desired: Desired, facts: Facts, registries: Registries) -> Iterator[Phase]:
+    """Everywhere before the first restart: a missing image must not be found in mid-rollout."""
+    turns = []
+    for state in desired.hosts:
+        host = facts.hosts[state.host]
+        steps: dict[str, Step] = {}
+        for service in state.services:
+            written = service.container.image
+            pinned = images.reference(written, facts, host)
+            if pinned and "@" in pinned and not images.present(pinned, host):
+                auth = registries.get(ImageRef.parse(written).registry)
+                steps[pinned] = Step(state.host, Pull(pinned, written, auth))
+        if steps:
+            turns.append(Turn(state.host, tuple(steps.values())))
+    if turns:
+        yield Phase("pull images", tuple(turns), desired.pull_parallel)
+
+
+def _places(desired: Desired, facts: Facts) -> Iterator[Phase]:
+    turns = []
+    for state in desired.hosts:
+        host = facts.hosts[state.host]
+        ops: list[Op] = [
+            MakeNetwork(desired.project, desired.env, network)
+            for network in state.networks
+            if not network.external and network.name not in names(host.networks)
+        ]
+        ops += [
+            MakeVolume(desired.project, desired.env, volume)
+            for volume in state.volumes
+            if not volume.external and volume.name not in names(host.volumes)
+        ]
+        if ops:
+            turns.append(Turn(state.host, tuple(Step(state.host, op) for op in ops)))
+    if turns:
+        yield Phase("create networks and volumes", tuple(turns))
+
+
+def _removals(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Phase]:
+    """Our containers that no role of the host wants any more; users before what they need."""
+    gone = {
+        step.op.id
+        for rollout in rollouts
+        for turn in rollout.turns
+        for step in turn.steps
+        if isinstance(step, Step) and isinstance(step.op, Remove)
+    }
+    order = {role.name: index for index, role in enumerate(desired.roles)}
+    turns = []
+    for state in desired.hosts:
+        orphans = sorted(
+            _orphans(desired, state, facts.hosts[state.host]),
+            key=lambda one: (order.get(one.role, -1), one.name),
+            reverse=True,
+        )
+        steps = [
+            Step(
+                state.host,
+                Remove(
+                    one.name,
+                    one.id,
+                    f"{one.role}.{one.service}",
+                    one.definition.container.stop_grace_period if one.definition else 10,
+                    "no role of this host has it",
+                ),
+            )
+            for one in orphans
+            if one.id not in gone
+        ]
+        if steps:
+            turns.append(Turn(state.host, tuple(steps), disrupts=True))
+    if turns:
+        yield Phase("remove what is wanted no more", tuple(turns))
+
+
+def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:
+    wanted = {(service.role, service.name) for service in state.services}
+    for one in host.containers if isinstance(host.containers, tuple) else ():
+        selected = not desired.selected or one.role in desired.selected
+        if selected and (one.role, one.service) not in wanted:
+            yield one
+
+
+def names(found: tuple[str, ...] | Unknown) -> tuple[str, ...]:
+    return () if isinstance(found, Unknown) else found

@@ -1,0 +1,136 @@
+"""What must be true before a plan may run: checks over the plan and the facts, nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from fleet.model.desired import Desired, Role
+from fleet.model.found import Facts, HostFacts, Unknown
+from fleet.model.slots import in_slot
+from fleet.ops.containers import Create
+from fleet.plan import images as image_facts
+from fleet.plan.tree import Finding, Rollout, Step
+
+HINTS = {
+    "engine": "install Docker and start it, or give the login user (or sudo) the right to use it",
+    "key": "let the login user write it (ansible_become: true), or set fleet_state_dir",
+}
+
+
+def readable(desired: Desired, facts: Facts) -> Iterator[Finding]:
+    """Ignorance is refused: no step may rest on a fact that could not be read."""
+    for state in desired.hosts:
+        host = facts.hosts[state.host]
+        if isinstance(host.engine, Unknown):
+            yield Finding(True, host.engine.reason, HINTS["engine"], state.host)
+            continue
+        for field in dataclasses.fields(HostFacts):
+            value = getattr(host, field.name)
+            if isinstance(value, Unknown):
+                yield Finding(True, f"cannot read {value.reason}", HINTS.get(field.name, ""), state.host)
+
+
+def images(desired: Desired, facts: Facts) -> Iterator[Finding]:
+    for state in desired.hosts:
+        for service in state.services:
+            image = service.container.image
+            host = facts.hosts[state.host]
+            if image_facts.reference(image, facts, host) is None:
+                yield Finding(
+                    True,
+                    f"{service.key}: image {image} is not on the host, and no registry was asked for it",
+                    f"pull_policy is {service.pull_policy}; bring the image to the host or change that",
+                    state.host,
+                )
+
+
+def rollouts(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
+    yield from _minimum(desired, stages)
+    yield from _taken(facts, stages)
+    yield from _external(desired, facts)
+
+
+def healthy_hosts(role: Role, facts: Facts) -> Iterator[str]:
+    """Hosts on which every service of the role runs and none is unhealthy."""
+    for name in role.hosts:
+        host = facts.hosts.get(name)
+        if host is None or isinstance(host.containers, Unknown):
+            continue
+        up = {one.service for one in host.containers if one.role == role.name and _up(one.state, one.health)}
+        if role.services and up >= set(role.services):
+            yield name
+
+
+def _up(state: str, health: str) -> bool:
+    return state == "running" and health in {"", "healthy"}
+
+
+def _minimum(desired: Desired, stages: Sequence[Rollout]) -> Iterator[Finding]:
+    """No batch may take so many healthy hosts that fewer than ``min_healthy`` stay."""
+    roles = {role.name: role for role in desired.roles}
+    for stage in stages:
+        if not stage.min_healthy:
+            continue
+        for number, batch in enumerate(stage.batches, 1):
+            taken = {turn.host for turn in batch if turn.disrupts} & stage.healthy
+            stay = len(stage.healthy - taken)
+            if taken and stay < stage.min_healthy:
+                yield Finding(
+                    True,
+                    f"batch {number} of {stage.service} takes {', '.join(sorted(taken))}: {stay} healthy "
+                    f"{'host' if stay == 1 else 'hosts'} would be left of role {stage.role}, "
+                    f"min_healthy is {roles[stage.role].min_healthy}",
+                    "make the batches smaller, use order: start-first, or bring more hosts to health first",
+                )
+
+
+def _taken(facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
+    """Ports and names that something else holds."""
+    for stage in stages:
+        for turn in stage.turns:
+            host = facts.hosts[turn.host]
+            for step in turn.steps:
+                if isinstance(step, Step) and isinstance(step.op, Create):
+                    yield from _conflicts(step.op, host)
+
+
+def _conflicts(op: Create, host: HostFacts) -> Iterator[Finding]:
+    recipe = op.recipe
+    spec = in_slot(recipe.service, recipe.slot)
+    ours = {one.name for one in host.containers} if isinstance(host.containers, tuple) else set()
+    ports = {} if isinstance(host.ports, Unknown) else host.ports
+    for port in spec.ports:
+        holder = ports.get(port.published, "") if port.protocol == "tcp" else ""
+        if holder and holder.removeprefix("container ") not in ours:
+            yield Finding(
+                True,
+                f"{recipe.service.key}: port {port.published} is taken by {holder}",
+                "stop it, or publish another port",
+                host.host,
+            )
+    foreign = () if isinstance(host.foreign_names, Unknown) else host.foreign_names
+    if spec.name in foreign:
+        yield Finding(
+            True,
+            f"{recipe.service.key}: the name {spec.name} is taken by a container that Fleet did not make",
+            f"look at it (docker inspect {spec.name}), then rename or remove it",
+            host.host,
+        )
+
+
+def _external(desired: Desired, facts: Facts) -> Iterator[Finding]:
+    for state in desired.hosts:
+        host = facts.hosts[state.host]
+        for kind, wanted, found in (
+            ("network", state.networks, host.networks),
+            ("volume", state.volumes, host.volumes),
+        ):
+            for place in wanted:
+                if place.external and not isinstance(found, Unknown) and place.name not in found:
+                    yield Finding(
+                        True,
+                        f"external {kind} {place.name} is not on the host",
+                        f"docker {kind} create {place.name}, or drop 'external'",
+                        state.host,
+                    )

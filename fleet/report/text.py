@@ -1,0 +1,111 @@
+"""Plain lines: one per host and step, with a padded prefix; colour only on a terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fleet.report import events as ev
+from fleet.report.names import fold
+from fleet.report.plan_text import Line
+
+STYLES = {
+    "plain": "",
+    "title": "bold",
+    "change": "yellow",
+    "add": "green",
+    "remove": "red",
+    "faint": "dim",
+    "warning": "yellow",
+    "error": "bold red",
+}
+
+TONES = {"healthy": "green", "running": "green", "unhealthy": "bold red", "absent": "red", "none": "dim"}
+
+
+class TextReport:
+    """``out`` takes the report, ``err`` the errors. Safe to call from several threads."""
+
+    def __init__(self, out: Console, err: Console) -> None:
+        self.out = out
+        self.err = err
+        self._width = 8
+        self._lock = threading.Lock()
+
+    def __call__(self, event: ev.Event) -> None:
+        with self._lock:
+            for line in self.lines(event):
+                self.line(line)
+
+    def line(self, line: Line) -> None:
+        self.out.print(Text(line.text, STYLES[line.style]), soft_wrap=not self.out.is_terminal)
+
+    def lines(self, event: ev.Event) -> Iterable[Line]:  # noqa: PLR0912 — one case per event
+        match event:
+            case ev.RunStarted(run, command, env, version, hosts):
+                self._width = max(map(len, hosts), default=8)
+                yield Line(f"{command} {env} at {version} · {len(hosts)} hosts · run {run}", "title")
+            case ev.Gathered(hosts, seconds):
+                yield Line(f"facts of {hosts} hosts in {seconds:.1f} s", "faint")
+            case ev.Planned():
+                return
+            case ev.StageStarted(title, number, of, hosts):
+                yield Line(f"[{number}/{of}] {title}: {fold(hosts)}", "title")
+            case ev.BatchStarted(service, number, of, hosts) if of > 1:
+                yield Line(f"  batch {number} of {of}: {fold(hosts)}", "faint")
+            case ev.BatchFinished(service, number, of, failed, seconds) if failed:
+                yield Line(f"  batch {number} of {of} of {service} failed on {fold(failed)}", "error")
+            case ev.Delay(service, seconds):
+                yield Line(f"  {seconds:g} s until the next batch", "faint")
+            case ev.StepFinished(host, _, text, seconds):
+                yield self._step(host, "✓", f"{text} ({seconds:.1f} s)", "plain")
+            case ev.StepFailed(host, _, text, what, why, hint, seconds):
+                yield self._step(host, "✗", f"{text} ({seconds:.1f} s)", "error")
+                yield self._step(host, " ", what, "error")
+                for part in why.splitlines():
+                    yield self._step(host, " ", f"  {part}", "plain")
+                if hint:
+                    yield self._step(host, " ", f"→ {hint}", "plain")
+            case ev.StepSkipped(host, _, text, why):
+                yield self._step(host, "·", f"{text}: skipped, {why}", "faint")
+            case ev.Command(host, text):
+                for part in text.splitlines():
+                    yield self._step(host, "$", part, "faint")
+            case ev.Output(host, stream, line):
+                yield self._step(host, "|", line, "plain" if stream == "out" else "warning")
+            case ev.Note(text, level):
+                yield Line(text, {"info": "plain"}.get(level, level))
+            case ev.RunFinished(outcome, ok, seconds, state, hint):
+                yield Line(f"{outcome} ({seconds:.1f} s)", "title" if ok else "error")
+                for part in state:
+                    yield Line(f"  {part}")
+                if hint:
+                    yield Line(f"  → {hint}")
+            case _:
+                return
+
+    def _step(self, host: str, mark: str, text: str, style: str) -> Line:
+        return Line(f"{host:<{self._width}} {mark} {text}", style)
+
+    def table(self, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+        """Columns as wide as they must be; the last takes what is left. No terminal: no cut."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+        for column in columns:
+            table.add_column(column, no_wrap=column != columns[-1], overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell, TONES.get(cell, "")) for cell in row))
+        self.out.print(table)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Values are for machines."""
+
+    def error(self, text: str) -> None:
+        self.err.print(Text(f"error: {text}", "bold red" if self.err.is_terminal else ""), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,1 @@
+"""Effects: gathering facts, carrying out a plan, watching gates, keeping the journal."""

@@ -1,0 +1,203 @@
+"""Carry out a plan: stages in sequence, hosts side by side, and what a failure means for the rest.
+
+The executor knows no host and no engine: it calls :class:`Hands`. What it decides itself is pure
+bookkeeping: who failed, whether the next batch may begin, and what the outcome is.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fleet.errors import Drift, FleetError, Interrupted
+from fleet.plan.tree import Gate, Phase, Plan, Rollout, Step, Turn
+from fleet.report import events as ev
+from fleet.run.interrupt import Interrupt
+
+
+class Ending(enum.Enum):
+    DONE = "done"
+    FAILED = "failed"
+    PAUSED = "paused"
+    ROLL_BACK = "roll back"
+    DRIFT = "drift"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """``touched``: hosts on which a changing step began, in that order; ``errors`` by host."""
+
+    ending: Ending = Ending.DONE
+    touched: dict[str, None] = field(default_factory=dict)
+    errors: dict[str, FleetError] = field(default_factory=dict)
+    finished: int = 0
+    why: str = ""
+
+
+class Hands(Protocol):
+    """What does the work on the hosts. Both raise FleetError when it went wrong."""
+
+    def perform(self, step: Step) -> None: ...
+
+    def watch(self, gate: Gate) -> None: ...
+
+
+class Executor:
+    """One run of one plan. ``parallel``: hosts at once."""
+
+    def __init__(
+        self,
+        hands: Hands,
+        emit: ev.Emit,
+        interrupt: Interrupt,
+        *,
+        parallel: int = 32,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hands = hands
+        self._emit = emit
+        self._interrupt = interrupt
+        self._parallel = parallel
+        self._clock = clock
+
+    def run(self, plan: Plan) -> Outcome:
+        outcome = Outcome()
+        for number, stage in enumerate(plan.stages, 1):
+            if self._stop_asked(outcome):
+                break
+            hosts = tuple(dict.fromkeys(turn.host for turn in stage.turns))
+            title = stage.title if isinstance(stage, Phase) else stage.service
+            self._emit(ev.StageStarted(title, number, len(plan.stages), hosts))
+            if isinstance(stage, Phase):
+                self._phase(stage, outcome)
+            else:
+                self._rollout(stage, outcome)
+            if outcome.ending is not Ending.DONE:
+                break
+        if outcome.ending is Ending.DONE and outcome.errors:
+            outcome.ending = Ending.FAILED
+        return outcome
+
+    def _phase(self, phase: Phase, outcome: Outcome) -> None:
+        errors = self._side_by_side(phase.turns, phase.limit, outcome)
+        if errors:
+            outcome.errors.update(errors)
+            outcome.ending = _ending(errors, Ending.FAILED)
+            outcome.why = f"{phase.title} failed on {_names(errors)}"
+
+    def _rollout(self, rollout: Rollout, outcome: Outcome) -> None:
+        """Batch by batch, with the healthy hosts counted before each."""
+        healthy = set(rollout.healthy)
+        failed: dict[str, FleetError] = {}
+        policy = rollout.policy
+        for number, batch in enumerate(rollout.batches, 1):
+            if self._stop_asked(outcome):
+                return
+            if not self._may_take(rollout, batch, healthy, outcome):
+                return
+            hosts = tuple(turn.host for turn in batch)
+            self._emit(ev.BatchStarted(rollout.service, number, len(rollout.batches), hosts))
+            began = self._clock()
+            errors = self._side_by_side(batch, self._parallel, outcome)
+            took = self._clock() - began
+            self._emit(ev.BatchFinished(rollout.service, number, len(rollout.batches), tuple(errors), took))
+            healthy = (healthy | set(hosts)) - set(errors)
+            failed.update(errors)
+            outcome.errors.update(errors)
+            if errors and self._ends(rollout, failed, outcome):
+                return
+            if policy.delay and number < len(rollout.batches):
+                self._emit(ev.Delay(rollout.service, policy.delay))
+                self._interrupt.asked.wait(policy.delay)
+
+    def _ends(self, rollout: Rollout, failed: dict[str, FleetError], outcome: Outcome) -> bool:
+        """Do the failures so far end the rollout, and how?"""
+        policy = rollout.policy
+        ending = _ending(failed, Ending.DONE)
+        if ending is Ending.DONE:
+            if len(failed) / rollout.total <= policy.max_failure_ratio or policy.failure_action == "continue":
+                return False
+            ending = Ending.ROLL_BACK if policy.failure_action == "rollback" else Ending.PAUSED
+        outcome.ending = ending
+        outcome.why = f"{rollout.service} failed on {_names(failed)}"
+        return True
+
+    def _may_take(self, rollout: Rollout, batch: Sequence[Turn], healthy: set[str], outcome: Outcome) -> bool:
+        """``min_healthy`` once more, with what has failed meanwhile."""
+        taken = {turn.host for turn in batch if turn.disrupts} & healthy
+        stay = len(healthy - taken)
+        if not taken or stay >= rollout.min_healthy:
+            return True
+        outcome.ending = Ending.PAUSED
+        outcome.why = (
+            f"{rollout.service}: the next batch would leave {stay} healthy, "
+            f"{rollout.min_healthy} are the minimum of role {rollout.role}"
+        )
+        return False
+
+    def _side_by_side(self, turns: Sequence[Turn], limit: int, outcome: Outcome) -> dict[str, FleetError]:
+        """All hosts finish, then all errors are known."""
+        with ThreadPoolExecutor(max(1, min(limit, self._parallel, len(turns)))) as pool:
+            results = list(pool.map(lambda turn: self._turn(turn, outcome), turns))
+        return {turn.host: error for turn, error in zip(turns, results, strict=True) if error}
+
+    def _turn(self, turn: Turn, outcome: Outcome) -> FleetError | None:
+        error: FleetError | None = None
+        for step in turn.steps:
+            text = describe(step)
+            if error is not None:
+                self._emit(ev.StepSkipped(turn.host, step.id, text, "the step before it failed"))
+            elif self._interrupt.now.is_set() or (step is turn.steps[0] and self._interrupt.asked.is_set()):
+                # A host that has begun its turn ends it, so that it is not left without the service.
+                self._emit(ev.StepSkipped(turn.host, step.id, text, "interrupted"))
+                error = Interrupted("interrupted", host=turn.host, step=step.id)
+            else:
+                error = self._one(step, text, outcome)
+        return error
+
+    def _one(self, step: Step | Gate, text: str, outcome: Outcome) -> FleetError | None:
+        self._emit(ev.StepStarted(step.host, step.id, text))
+        began = self._clock()
+        try:
+            if isinstance(step, Gate):
+                self._hands.watch(step)
+            else:
+                outcome.touched[step.host] = None
+                self._hands.perform(step)
+        except FleetError as error:
+            took = self._clock() - began
+            bundle = str(getattr(error, "bundle", ""))
+            self._emit(
+                ev.StepFailed(step.host, step.id, text, error.what, error.why, error.hint, took, bundle)
+            )
+            return error
+        outcome.finished += 1
+        self._emit(ev.StepFinished(step.host, step.id, text, self._clock() - began))
+        return None
+
+    def _stop_asked(self, outcome: Outcome) -> bool:
+        if self._interrupt.asked.is_set():
+            outcome.ending = Ending.INTERRUPTED
+            outcome.why = "interrupted by the operator"
+        return self._interrupt.asked.is_set()
+
+
+def describe(step: Step | Gate) -> str:
+    return step.op.describe() if isinstance(step, Step) else f"wait until {step.service.key} is healthy"
+
+
+def _ending(errors: dict[str, FleetError], otherwise: Ending) -> Ending:
+    """An interrupt and a drift say how the run ends, whatever the policy."""
+    kinds = {type(error) for error in errors.values()}
+    if Interrupted in kinds:
+        return Ending.INTERRUPTED
+    return Ending.DRIFT if kinds and kinds <= {Drift} else otherwise
+
+
+def _names(errors: dict[str, FleetError]) -> str:
+    return ", ".join(errors)

@@ -1,0 +1,152 @@
+"""Watch one gate: a stream of samples from the host, each judged as it comes."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from fleet.errors import FleetError, Interrupted, RemoteFailed
+from fleet.health.judge import CheckResult, Fail, Pass, Sample, Wait, judge, leaves
+from fleet.health.script import read, sampler
+from fleet.model.gates import ControllerCheck
+from fleet.plan.tree import Gate
+from fleet.report import events as ev
+from fleet.shell import words
+from fleet.transport.base import Transport
+
+MARGIN = 15
+CONTROLLER_SECONDS = 10
+
+
+class GateFailed(RemoteFailed):
+    """The service did not get healthy. ``bundle``: the file with all that was seen."""
+
+    bundle = ""
+
+
+def watch(
+    gate: Gate,
+    transport: Transport,
+    emit: ev.Emit,
+    cancel: threading.Event,
+    keep: Callable[[str, str], str],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Return when the gate passes. Raises GateFailed with the cause, Interrupted, ConnectionLost.
+
+    ``keep(name, text)`` stores a failure bundle and answers where.
+    """
+    spec = gate.service.gate
+    samples: list[Sample] = []
+    verdicts: list[Pass | Fail] = []
+    started = clock()
+    own = [check if isinstance(check, ControllerCheck) else None for check in leaves(spec.checks)]
+
+    def line(stream: str, text: str) -> bool:
+        sample = read(text, clock()) if stream == "out" else None
+        if sample is None:
+            return clock() - started > spec.deadline + MARGIN
+        samples.append(_with_own(sample, own))
+        restarts = 0 if gate.fresh else samples[0].restarts
+        verdict = judge(samples, spec, started, clock(), restarts)
+        if isinstance(verdict, Wait):
+            emit(ev.Waiting(gate.host, gate.id, verdict.need))
+            return False
+        verdicts.append(verdict)
+        return True
+
+    result = transport.run(
+        sampler(gate.container, spec), timeout=spec.deadline + MARGIN, on_line=line, cancel=cancel
+    )
+    if cancel.is_set() and not verdicts:
+        raise Interrupted("interrupted at the gate", host=gate.host, step=gate.id)
+    verdict = verdicts[0] if verdicts else _last(samples, gate, started, clock())
+    if isinstance(verdict, Pass):
+        return
+    if not samples:
+        words_of_host = result.err.decode("utf-8", "replace").strip()
+        verdict = Fail(f"the host gave no sample ({result.ending(spec.deadline + MARGIN)}) {words_of_host}")
+    raise _failed(gate, verdict, samples, transport, keep)
+
+
+def _last(samples: list[Sample], gate: Gate, started: float, now: float) -> Fail | Pass:
+    """The stream ended without a verdict: the deadline has passed, or the sampler died."""
+    verdict = judge(samples, gate.service.gate, started, now)
+    if isinstance(verdict, Wait):
+        return Fail(f"sampling ended early: {verdict.need}")
+    return verdict
+
+
+def _with_own(sample: Sample, own: list[ControllerCheck | None]) -> Sample:
+    if not any(own):
+        return sample
+    results = tuple(
+        _on_controller(check) if check else result for check, result in zip(own, sample.results, strict=True)
+    )
+    return replace(sample, results=results)
+
+
+def _on_controller(check: ControllerCheck) -> CheckResult:
+    command = shlex.join(check.command)
+    try:
+        done = subprocess.run(  # noqa: S603 — the operator's own command, as words, without a shell
+            check.command, capture_output=True, timeout=CONTROLLER_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return CheckResult(False, f"controller {command}: no end after {CONTROLLER_SECONDS} s")
+    except OSError as error:
+        return CheckResult(False, f"controller {command}: {error.strerror}")
+    output = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+    return CheckResult(
+        done.returncode == 0, f"controller {command}: {output[-1] if output else done.returncode}"
+    )
+
+
+def _failed(
+    gate: Gate,
+    verdict: Fail,
+    samples: list[Sample],
+    transport: Transport,
+    keep: Callable[[str, str], str],
+) -> GateFailed:
+    """What the operator needs to see: the samples, the health log, the end of the container's log."""
+    seen = _evidence(gate.container, transport)
+    table = "\n".join(_row(sample, samples[0].at) for sample in samples[-40:])
+    log, _, inspection = seen.partition("\f")
+    bundle = keep(
+        f"{gate.host}.{gate.service.key}",
+        f"{gate.id}: {verdict.reason}\n\nsamples (seconds, state, checks)\n{table}\n\n"
+        f"container log (last 200 lines)\n{log}\n\ninspection\n{inspection}\n",
+    )
+    tail = [f"log: {line}" for line in log.strip().splitlines()[-8:]]
+    error = GateFailed(
+        f"{gate.service.key} is not healthy: {verdict.reason}",
+        why="\n".join(tail) or "log: (empty)",
+        hint=f"all that was seen is in {bundle}",
+        host=gate.host,
+        step=gate.id,
+    )
+    error.bundle = bundle
+    return error
+
+
+def _evidence(container: str, transport: Transport) -> str:
+    name = words([container])
+    script = (
+        f"docker logs --tail 200 {name} 2>&1\nprintf '\\f'\n"
+        f"docker inspect -f '{{{{json .State}}}}' {name} 2>&1\n"
+    )
+    try:
+        return transport.run(script, timeout=30).out.decode("utf-8", "replace")
+    except FleetError as error:
+        return f"(not to be had: {error.what})\f"
+
+
+def _row(sample: Sample, first: float) -> str:
+    results = " ".join("ok" if result.ok else f"[{result.message}]" for result in sample.results)
+    exit_code = f" exit {sample.exit_code}" if sample.state != "running" else ""
+    return f"{sample.at - first:7.1f}  {sample.state}{exit_code} {sample.health} {results}"

@@ -1,0 +1,93 @@
+"""Facts of all hosts at once: one script each, then the registries' answers where they are needed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from fleet.errors import FleetError
+from fleet.facts.probe import Question
+from fleet.facts.script import parse, probe_script
+from fleet.model.desired import Desired, HostState
+from fleet.model.found import Facts, HostFacts
+from fleet.model.images import ImageRef
+from fleet.ops.effects import RegistryAuth, ResolveDigest
+from fleet.plan import images
+from fleet.run.perform import failure
+from fleet.secret import Keyring
+from fleet.transport.base import Transport
+
+PROBE_SECONDS = 60
+REGISTRY_SECONDS = 60
+
+
+def gather(
+    desired: Desired,
+    transports: Mapping[str, Transport],
+    keyring: Keyring,
+    registries: Mapping[str, RegistryAuth],
+    parallel: int,
+    digests: Mapping[str, str] | None = None,
+) -> tuple[Facts, dict[str, FleetError]]:
+    """Facts of every host that has a transport, and the errors of those that failed meanwhile.
+
+    ``digests``: images whose digest is settled already; the registries are not asked about them.
+    """
+    wanted = {state.host: state for state in desired.hosts}
+    hosts: dict[str, HostFacts] = {}
+    errors: dict[str, FleetError] = {}
+
+    def one(item: tuple[str, Transport]) -> None:
+        name, transport = item
+        question = Question(
+            desired.project, desired.env, desired.state_dir, wanted.get(name, HostState(name))
+        )
+        try:
+            hosts[name] = ask(question, transport)
+        except FleetError as error:
+            error.host = error.host or name
+            errors[name] = error
+
+    with ThreadPoolExecutor(max(1, min(parallel, len(transports)))) as pool:
+        list(pool.map(one, transports.items()))
+    prints = {
+        name: {str(ref): mark for ref, mark in keyring.fingerprints(facts.key).items()}
+        for name, facts in hosts.items()
+        if isinstance(facts.key, bytes)
+    }
+    facts = Facts({name: hosts[name] for name in transports if name in hosts}, {}, prints)
+    reached = replace(desired, hosts=tuple(state for state in desired.hosts if state.host in hosts))
+    return _resolved(reached, replace(facts, digests=digests or {}), transports, registries), errors
+
+
+def ask(question: Question, transport: Transport) -> HostFacts:
+    """One host's facts, in one call. Raises FleetError."""
+    # The mark frames the probes' output; it must be a word that no container can have printed.
+    mark = f"fleet-{secrets.token_hex(8)}"
+    result = transport.run(probe_script(question, mark), timeout=PROBE_SECONDS)
+    if not result.ok:
+        raise failure("gather facts", result, PROBE_SECONDS)
+    return parse(transport.host, result.out.decode("utf-8", "replace"), mark)
+
+
+def _resolved(
+    desired: Desired,
+    facts: Facts,
+    transports: Mapping[str, Transport],
+    registries: Mapping[str, RegistryAuth],
+) -> Facts:
+    """Ask each image's registry once, through the first host that wants the image.
+
+    So all hosts get the same digest, and a missing tag or a refused login is known before anything
+    is changed.
+    """
+    digests = {**images.known(desired, facts), **facts.digests}
+    for image, hosts in images.to_resolve(desired, facts).items():
+        if image in digests:
+            continue
+        auth = registries.get(ImageRef.parse(image).registry)
+        call = ResolveDigest(image, auth)
+        digests[image] = transports[hosts[0]].docker(call, timeout=REGISTRY_SECONDS)
+    return replace(facts, digests=digests)

@@ -1,0 +1,42 @@
+"""The executor's hands: steps and gates over real connections."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from fleet.errors import Unreachable
+from fleet.plan.tree import Gate, Step
+from fleet.report import events as ev
+from fleet.run.gate import watch
+from fleet.run.perform import perform
+from fleet.transport.base import Transport
+
+
+class RemoteHands:
+    def __init__(
+        self,
+        transports: Mapping[str, Transport],
+        emit: ev.Emit,
+        cancel: threading.Event,
+        keep: Callable[[str, str], str],
+        *,
+        show_commands: bool = False,
+    ) -> None:
+        self._transports = transports
+        self._emit = emit
+        self._cancel = cancel
+        self._keep = keep
+        self._show = show_commands
+
+    def perform(self, step: Step) -> None:
+        perform(step, self._transport(step.host), self._emit, self._cancel, show=self._show)
+
+    def watch(self, gate: Gate) -> None:
+        watch(gate, self._transport(gate.host), self._emit, self._cancel, self._keep)
+
+    def _transport(self, host: str) -> Transport:
+        try:
+            return self._transports[host]
+        except KeyError:
+            raise Unreachable("there is no connection to it", host=host) from None

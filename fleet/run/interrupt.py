@@ -1,0 +1,40 @@
+"""^C once: what runs is finished and nothing new begins. ^C twice: remote commands are killed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupt:
+    """``asked`` after the first ^C, ``now`` after the second."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.now = threading.Event()
+
+    def press(self) -> None:
+        (self.now if self.asked.is_set() else self.asked).set()
+
+
+@contextmanager
+def on_signals(interrupt: Interrupt, say: Callable[[str], None]) -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP press it while the block runs; for the main thread only."""
+
+    def pressed(number: int, frame: FrameType | None) -> None:
+        interrupt.press()
+        if interrupt.now.is_set():
+            say("second interrupt: killing the remote commands")
+        else:
+            say("interrupted: running steps are finished, nothing new begins; ^C again kills them")
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.signal(number, pressed) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

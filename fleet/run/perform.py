@@ -1,0 +1,72 @@
+"""Carry out one step: its operation's effects, one after the other, over the host's connection."""
+
+from __future__ import annotations
+
+import threading
+
+from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
+from fleet.ops.config import INVALID, RELOAD
+from fleet.ops.effects import Api, Effect, Shell
+from fleet.plan.tree import Step
+from fleet.report import events as ev
+from fleet.transport.base import Result, Transport
+
+DRIFT = 75
+
+
+def perform(
+    step: Step, transport: Transport, emit: ev.Emit, cancel: threading.Event, *, show: bool = False
+) -> None:
+    """Raises what the failing effect raises, with host and step named. ``show``: tell each command."""
+    for effect in step.op.effects():
+        if cancel.is_set():
+            raise Interrupted("interrupted between two parts of a step", host=step.host, step=step.id)
+        if show:
+            emit(ev.Command(step.host, shown(effect)))
+        try:
+            _one(effect, step, transport, emit, cancel)
+        except FleetError as error:
+            error.host, error.step = step.host, step.id
+            raise
+
+
+def shown(effect: Effect) -> str:
+    """The effect as text; a secret in it shows as its reference."""
+    if isinstance(effect, Shell):
+        return f"sh -s <<'END'\n{effect.script}END"
+    return f"docker api: {effect.call}"
+
+
+def _one(effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel: threading.Event) -> None:
+    timeout = step.op.timeout
+
+    def progress(done: int, total: int) -> None:
+        emit(ev.Progress(step.host, step.id, done, total))
+
+    if isinstance(effect, Api):
+        transport.docker(effect.call, timeout=timeout, on_progress=progress)
+        return
+    result = transport.run(effect.script, timeout=timeout, cancel=cancel)
+    if not result.ok:
+        raise failure(step.op.describe(), result, timeout)
+
+
+HINTS = {
+    INVALID: "correct the template; nothing on the host was changed by this step",
+    RELOAD: "look at the container's log; the files from before are in place again",
+}
+
+
+def failure(what: str, result: Result, timeout: float) -> FleetError:
+    """A script that did not end with exit status 0, as the error that tells it best."""
+    output = (result.err or result.out).decode("utf-8", "replace").strip()
+    tail = "\n".join(output.splitlines()[-20:])
+    if result.rc == DRIFT:
+        return Drift(tail or "the host was changed since the plan was made", hint="make a new plan")
+    if result.stopped:
+        return Interrupted(f"{what}: stopped")
+    if "No space left on device" in output:
+        return RemoteFailed(
+            f"{what}: the disk is full", why=tail, hint="make room on the host, then run again"
+        )
+    return RemoteFailed(f"{what}: {result.ending(timeout)}", why=tail, hint=HINTS.get(result.rc or 0, ""))

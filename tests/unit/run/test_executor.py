@@ -1,0 +1,197 @@
+"""What a failure means for the rest of a run: the executor with hands that do as they are told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from fleet.errors import Drift, FleetError, RemoteFailed
+from fleet.model.services import Batches, UpdatePolicy
+from fleet.ops.containers import Remove
+from fleet.plan.tree import Gate, Phase, Plan, Rollout, Step, Turn
+from fleet.report import events as ev
+from fleet.run.executor import Ending, Executor, Outcome
+from fleet.run.interrupt import Interrupt
+from tests.support.build import service
+
+SERVICE = service()
+
+
+@dataclass
+class FakeHands:
+    """``fail``: step ids that raise. ``during``: called in the middle of the step of that id."""
+
+    fail: dict[str, FleetError] = field(default_factory=dict)
+    during: dict[str, Callable[[], None]] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    running: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def perform(self, step: Step) -> None:
+        self._do(step.id)
+
+    def watch(self, gate: Gate) -> None:
+        self._do(gate.id)
+
+    def _do(self, step: str) -> None:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.during.get(step, lambda: None)()
+        with self.lock:
+            self.running -= 1
+            self.done.append(step)
+        if step in self.fail:
+            raise self.fail[step]
+
+
+def turn(host: str, disrupts: bool = True) -> Turn:
+    step = Step(host, Remove("old", "id", "web.app", 10, "test"))
+    return Turn(host, (step, Gate(host, SERVICE, "new")), disrupts)
+
+
+def rollout(*batches: tuple[str, ...], **fields: object) -> Rollout:
+    hosts = [host for batch in batches for host in batch]
+    made = Rollout(
+        "web.app",
+        "web",
+        tuple(tuple(turn(host) for host in batch) for batch in batches),
+        UpdatePolicy(Batches((1,))),
+        total=len(hosts),
+        healthy=frozenset(hosts),
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+@dataclass
+class Ran:
+    outcome: Outcome
+    hands: FakeHands
+    events: list[ev.Event]
+
+    def of(self, kind: type) -> list[ev.Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def run(*stages: Rollout | Phase, hands: FakeHands | None = None, interrupt: Interrupt | None = None) -> Ran:
+    hands = hands or FakeHands()
+    events: list[ev.Event] = []
+    executor = Executor(hands, events.append, interrupt or Interrupt(), parallel=8)
+    return Ran(executor.run(Plan("shop", "test", "v2", stages)), hands, events)
+
+
+def gate(host: str) -> str:
+    return f"{host}/gate:web.app"
+
+
+def step(host: str) -> str:
+    return f"{host}/container:old"
+
+
+def failing(*hosts: str) -> FakeHands:
+    return FakeHands({gate(host): RemoteFailed("not healthy") for host in hosts})
+
+
+def test_batches_follow_each_other_and_hosts_of_a_batch_run_side_by_side() -> None:
+    meet = threading.Barrier(2, timeout=5)
+    hands = FakeHands(during={step("a"): meet.wait, step("b"): meet.wait})
+    ran = run(rollout(("a", "b"), ("c",)), hands=hands)
+    assert ran.outcome.ending is Ending.DONE
+    assert ran.hands.done[-2:] == [step("c"), gate("c")]
+    assert list(ran.outcome.touched) in (["a", "b", "c"], ["b", "a", "c"])
+
+
+@pytest.mark.parametrize(
+    ("action", "ending"), [("pause", Ending.PAUSED), ("rollback", Ending.ROLL_BACK)]
+)
+def test_a_failed_gate_ends_the_rollout(action: str, ending: Ending) -> None:
+    ran = run(rollout(("a",), ("b",), policy=UpdatePolicy(failure_action=action)), hands=failing("a"))
+    assert ran.outcome.ending is ending
+    assert ran.outcome.why == "web.app failed on a"
+    assert step("b") not in ran.hands.done
+
+
+def test_continue_goes_on_and_still_fails_in_the_end() -> None:
+    ran = run(rollout(("a",), ("b",), policy=UpdatePolicy(failure_action="continue")), hands=failing("a"))
+    assert ran.hands.done == [step("a"), gate("a"), step("b"), gate("b")]
+    assert ran.outcome.ending is Ending.FAILED
+
+
+def test_failures_up_to_the_ratio_are_borne() -> None:
+    policy = UpdatePolicy(failure_action="rollback", max_failure_ratio=0.25)
+    batches = (("a",), ("b",), ("c",), ("d",))
+    assert run(rollout(*batches, policy=policy), hands=failing("a")).outcome.ending is Ending.FAILED
+    assert run(rollout(*batches, policy=policy), hands=failing("a", "b")).outcome.ending is Ending.ROLL_BACK
+
+
+def test_all_hosts_of_a_failing_batch_finish_and_all_errors_are_told() -> None:
+    ran = run(rollout(("a", "b", "c")), hands=failing("a", "b"))
+    assert gate("c") in ran.hands.done
+    assert set(ran.outcome.errors) == {"a", "b"}
+    assert len(ran.of(ev.StepFailed)) == 2
+
+
+def test_the_rest_of_a_turn_is_skipped_with_its_reason() -> None:
+    ran = run(rollout(("a",)), hands=FakeHands({step("a"): RemoteFailed("no")}))
+    (skipped,) = ran.of(ev.StepSkipped)
+    assert skipped == ev.StepSkipped("a", gate("a"), "wait until web.app is healthy", "the step before it failed")
+
+
+def test_drift_ends_the_run_as_drift() -> None:
+    ran = run(rollout(("a",), ("b",)), hands=FakeHands({step("a"): Drift("other container")}))
+    assert ran.outcome.ending is Ending.DRIFT
+
+
+def test_a_delay_lies_between_batches_and_not_after_the_last() -> None:
+    ran = run(rollout(("a",), ("b",), policy=UpdatePolicy(delay=0.01)))
+    assert len(ran.of(ev.Delay)) == 1
+
+
+def test_min_healthy_is_counted_again_before_each_batch() -> None:
+    stage = rollout(
+        ("a",), ("b",), ("c",), min_healthy=2, policy=UpdatePolicy(failure_action="continue")
+    )
+    ran = run(stage, hands=failing("a"))
+    assert ran.outcome.ending is Ending.PAUSED
+    assert "would leave 1 healthy, 2 are the minimum of role web" in ran.outcome.why
+    assert step("b") not in ran.hands.done
+
+
+def test_a_failed_phase_ends_the_run_before_the_first_restart() -> None:
+    phase = Phase("pull images", (turn("a", disrupts=False), turn("b", disrupts=False)))
+    ran = run(phase, rollout(("c",)), hands=failing("a"))
+    assert ran.outcome.ending is Ending.FAILED
+    assert step("c") not in ran.hands.done
+    assert gate("b") in ran.hands.done
+
+
+def test_a_phase_keeps_its_limit() -> None:
+    turns = tuple(turn(f"h{number}") for number in range(20))
+    ran = run(Phase("pull images", turns, limit=3))
+    assert ran.hands.most <= 3
+
+
+def test_first_interrupt_finishes_the_running_turn_and_begins_nothing() -> None:
+    interrupt = Interrupt()
+    hands = FakeHands(during={step("a"): interrupt.press})
+    ran = run(rollout(("a",), ("b",)), hands=hands, interrupt=interrupt)
+    assert ran.hands.done == [step("a"), gate("a")]
+    assert ran.outcome.ending is Ending.INTERRUPTED
+
+
+def test_second_interrupt_skips_the_rest_of_the_turn() -> None:
+    interrupt = Interrupt()
+
+    def twice() -> None:
+        interrupt.press()
+        interrupt.press()
+
+    hands = FakeHands(during={step("a"): twice})
+    ran = run(rollout(("a",), ("b",)), hands=hands, interrupt=interrupt)
+    assert ran.hands.done == [step("a")]
+    assert ran.outcome.ending is Ending.INTERRUPTED
+    assert interrupt.now.is_set()
