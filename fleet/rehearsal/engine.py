@@ -84,6 +84,10 @@ def stop(say: Say, *, purge: bool = False) -> None:
         say("stopping the private Docker Engine")
         os.kill(pid, signal.SIGTERM)
         _until(lambda: _pid() is None, 60, "the private Docker Engine did not stop")
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        # dockerd leaves its network namespace mounted, and more after a crash.
+        if (place := Path(line.split()[1])).is_relative_to(RUN) or place.is_relative_to(STATE):
+            subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
     shutil.rmtree(RUN, ignore_errors=True)
     for group in Path("/sys/fs/cgroup").glob("*/docker"):
         # Empty now, unless another engine keeps containers there.

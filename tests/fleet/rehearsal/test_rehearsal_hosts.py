@@ -46,7 +46,8 @@ def container(host: Host) -> None:
     files = "bin/sleep lib64/ld-linux-x86-64.so.2 lib/x86_64-linux-gnu/libc.so.6"
     host.run(f"docker inspect tiny >/dev/null 2>&1 || tar -C / -ch {files} | docker import - tiny")
     host.run(
-        "docker rm -f one 2>/dev/null; docker run -d --name one --restart unless-stopped --stop-timeout 1 tiny /bin/sleep 9999"
+        "docker rm -f one 2>/dev/null; "
+        "docker run -d --name one --restart unless-stopped --stop-timeout 1 tiny /bin/sleep 9999"
     )
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """delay MILLISECONDS: hold every packet of netfilter's queue 7 for that long, then let it go.
 
-In the place of netem, which small kernels are built without. Speaks the protocol of nfnetlink_queue itself: the
-messages are those of linux/netfilter/nfnetlink_queue.h.
+In the place of netem, which small kernels are built without. Speaks the protocol of nfnetlink_queue itself;
+the messages are those of linux/netfilter/nfnetlink_queue.h.
 """
 
 import collections
