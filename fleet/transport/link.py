@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from fleet.transport.known_hosts import KnownKey, fingerprint, known_keys, name_
 from fleet.transport.login import log_in
 from fleet.transport.route import Hop
 
-PING_EVERY = 4.0
+PING_EVERY = 3.5
 PINGS = 3
 """A host that left this many keep-alives unanswered is gone: noticed within 15 seconds."""
 
@@ -48,7 +49,7 @@ class Link(paramiko.Transport):
     def _ping(self) -> None:
         if self._unanswered >= PINGS:
             # Raised inside paramiko's reader, this ends the connection and every channel on it.
-            raise ConnectionAbortedError(f"no sign of life for {PING_EVERY * PINGS:g} s")
+            raise OSError(errno.ETIMEDOUT, f"no sign of life for {PING_EVERY * PINGS:g} s")
         self._unanswered += 1
         message = paramiko.Message()
         message.add_byte(cMSG_GLOBAL_REQUEST)

@@ -11,6 +11,7 @@ from typing import Any
 from fleet.errors import ConfigError
 from fleet.transport.endpoint import Endpoint
 
+CONFIG_FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
@@ -52,21 +53,22 @@ class Resolver:
     def route(self, endpoint: Endpoint) -> Route:
         """Raises ConfigError for a jump that leads in a circle or cannot be read."""
         last, jump = self._hop(endpoint.address, endpoint.user, endpoint.port, endpoint.key_file)
-        return (*self._jumps(endpoint.proxy_jump or jump, (endpoint.address,)), last)
+        return (*self._jumps(endpoint.proxy_jump or jump, ((last.address, last.port),)), last)
 
-    def _jumps(self, jump: str, behind: tuple[str, ...]) -> Route:
+    def _jumps(self, jump: str, behind: tuple[tuple[str, int], ...]) -> Route:
         if not jump or jump.lower() == "none":
             return ()
         first, *others = (word.strip() for word in jump.split(","))
         hops = []
         for index, word in enumerate((first, *others)):
             address, user, port = _parse_jump(word)
-            if address in behind:
+            hop, next_jump = self._hop(address, user, port, None)
+            here = (hop.address, hop.port)
+            if here in behind:
                 # "Host *" with a ProxyJump names the jump host itself too; OpenSSH goes there directly.
                 return ()
-            hop, next_jump = self._hop(address, user, port, None)
             # As in OpenSSH only the first hop may have jump hosts of its own.
-            hops += [*(self._jumps(next_jump, (*behind, address)) if index == 0 else ()), hop]
+            hops += [*(self._jumps(next_jump, (*behind, here)) if index == 0 else ()), hop]
         return tuple(hops)
 
     def _hop(self, address: str, user: str | None, port: int | None, key_file: str | None) -> tuple[Hop, str]:
@@ -96,9 +98,22 @@ class Resolver:
             known_hosts=self._known_host_files(options),
             agent=options.get("identitiesonly", "no").lower() != "yes",
             key_name=options.get("hostkeyalias", ""),
-            proxy_command=options.get("proxycommand", ""),
+            proxy_command=self._proxy_command(address, found) if "proxycommand" in options else "",
         )
         return hop, options.get("proxyjump", "")
+
+    def _proxy_command(self, address: str, found: Any) -> str:
+        """Read again with the port and user that the inventory gave: Fabric fills %p and %r without them."""
+        import paramiko  # noqa: PLC0415
+
+        config = paramiko.SSHConfig.from_text(f"Host {address}\n Port {found.port}\n User {found.user}\n")
+        files = [self._ssh_config] if self._ssh_config else [Path(_home(name)) for name in CONFIG_FILES]
+        for file in files:
+            if file.is_file():
+                with file.open() as lines:
+                    config.parse(lines)
+        command = str(config.lookup(address).get("proxycommand", ""))
+        return "" if command.lower() == "none" else command
 
     def _known_host_files(self, options: dict[str, Any]) -> tuple[Path, ...]:
         named = options.get("userknownhostsfile", "")

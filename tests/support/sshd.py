@@ -1,9 +1,11 @@
-"""A real sshd of our own on the loopback interface: its own keys, port and configuration, gone after the test."""
+"""A real sshd of our own on the loopback interface, with its own keys and port, gone after the test."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -37,6 +39,10 @@ def keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> str:
     words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)]
     subprocess.run(words, check=True, capture_output=True)
     return path.with_name(path.name + ".pub").read_text()
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Sshd:
@@ -77,12 +83,12 @@ class Sshd:
 
     def sessions(self) -> list[int]:
         """Processes of our sshd that serve a connection."""
-        done = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True)
-        return [int(word) for word in done.stdout.split()]
+        return children(self._process.pid)
 
     def stop(self) -> None:
         for pid in self.sessions():
-            subprocess.run(["kill", str(pid)], capture_output=True)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         self._process.terminate()
         self._process.wait(10)
         shutil.rmtree(self.directory, ignore_errors=True)

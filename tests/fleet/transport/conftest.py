@@ -4,19 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from loopback_sshd import Sshd
 
-from fleet.secret import Keyring, Secret, SecretRef
 from fleet.transport.base import Transport
 from fleet.transport.connect import Connector
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.fake import FakeTransport
-
-PASSWORD = SecretRef("env", "PASSWORD")
-PASSWORD_VALUE = "s3cr3t-'quoted'-value"
-KEYRING = Keyring({PASSWORD: Secret(PASSWORD_VALUE)})
-
-NO_CONFIG = Path("/dev/null")
+from tests.support.hosts import KEYRING, NO_CONFIG
+from tests.support.sshd import Sshd
 
 
 @pytest.fixture(scope="session")

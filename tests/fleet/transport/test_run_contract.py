@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, PASSWORD_VALUE
 
 from fleet.secret import Hole, SealedText
 from fleet.transport.base import Transport
+from tests.support.hosts import PASSWORD, PASSWORD_VALUE
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
@@ -159,9 +159,7 @@ def test_lines_come_as_they_are_written_and_the_result_keeps_the_tail(host: Tran
 
 def test_bytes_that_are_no_utf8_and_a_line_without_end(host: Transport) -> None:
     lines: list[str] = []
-    host.run(
-        r"printf 'a\377b\r\nlast'", timeout=30, on_line=lambda stream, line: lines.append(line)
-    )
+    host.run(r"printf 'a\377b\r\nlast'", timeout=30, on_line=lambda stream, line: lines.append(line))
     assert lines == ["a�b", "last"]
 
 
