@@ -57,10 +57,15 @@ class HostFleet:
         self._rights = _PRIVILEGED
 
     def host(self, name: str) -> Host:
-        """A host by its inventory name, also one that an earlier process started."""
+        """A host by its inventory name, also one that an earlier process started. Raises FleetError."""
         if name not in self._hosts:
-            spec = {spec.name: spec for spec in self.specs}[name]
-            container = self._client.containers.get(self._container_name(name))
+            spec = {spec.name: spec for spec in self.specs}.get(name)
+            if spec is None:
+                raise FleetError(f"no host {name}", hint=f"there are {', '.join(s.name for s in self.specs)}")
+            try:
+                container = self._client.containers.get(self._container_name(name))
+            except NotFound as error:
+                raise FleetError("this host is not up", host=name, hint="inv rehearse") from error
             self._hosts[name] = Host(self._client, container, self._images, spec)
         return self._hosts[name]
 

@@ -153,6 +153,11 @@ def test_a_shared_disk_is_never_filled(host: Host) -> None:
         host.fill_disk()
 
 
+def test_a_host_that_does_not_exist_is_named(fleet: HostFleet) -> None:
+    with pytest.raises(FleetError, match=r"no host web-9\n.*there are web-1, web-2"):
+        fleet.host("web-9")
+
+
 def test_up_again_changes_nothing(fleet: HostFleet, host: Host) -> None:
     before = host.run("cat /proc/sys/kernel/random/boot_id; stat -c %Y /proc/1")
     fleet.up()
