@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -102,7 +103,7 @@ class Session:
         """Resolve what is not resolved yet; from here on every report masks the values."""
         known = set(self.keyring)
         missing = [ref for ref in dict.fromkeys(refs) if ref not in known]
-        self.keyring.learn(resolve(missing, self.options.root))
+        self.keyring.learn(resolve(missing, self.options.root, os.environ))
 
     @property
     def parallel(self) -> int:

@@ -71,6 +71,8 @@ class Create:
     recipe: Recipe
     beside: str = ""
     """The container that goes on serving meanwhile (start-first), for the operator's eyes."""
+    why: str = ""
+    changes: Changes = ()
 
     @property
     def target(self) -> str:
@@ -81,11 +83,12 @@ class Create:
         return 120
 
     def describe(self) -> str:
-        beside = f" beside {self.beside}" if self.beside else ""
-        return f"start {self.recipe.spec.name}{beside} ({self.recipe.service.container.image})"
+        if self.beside:
+            return f"start {self.recipe.spec.name} beside {self.beside} ({self.why})"
+        return f"start {self.recipe.spec.name} ({self.recipe.service.container.image})"
 
     def diff(self) -> tuple[str, ...]:
-        return ()
+        return _shown(self.changes)
 
     def effects(self) -> tuple[Effect, ...]:
         name = self.recipe.spec.name
@@ -117,12 +120,7 @@ class Replace:
         return f"replace {self.recipe.spec.name} ({self.why})"
 
     def diff(self) -> tuple[str, ...]:
-        return tuple(
-            line
-            for name, old, new in self.changes
-            for line in (f"-{name}: {old}", f"+{name}: {new}")
-            if not line.endswith(": ")
-        )
+        return _shown(self.changes)
 
     def effects(self) -> tuple[Effect, ...]:
         name = self.recipe.spec.name
@@ -165,3 +163,13 @@ class Remove:
             Api(StopContainer(self.id, self.grace)),
             Api(RemoveContainer(self.id)),
         )
+
+
+def _shown(changes: Changes) -> tuple[str, ...]:
+    """A line before and a line after; none on a side where there is nothing."""
+    return tuple(
+        f"{mark}{name}: {value}"
+        for name, old, new in changes
+        for mark, value in (("-", old), ("+", new))
+        if value
+    )

@@ -78,9 +78,13 @@ def _file_lines(
         return lines
     if not isinstance(wanted.content, str) or (found and found.content is None):
         return [*lines, f"{'~' if found else '+'}{path}{HIDDEN}"]
-    old = found.content.splitlines() if found and found.content is not None else []
+    old = found.content if found and found.content is not None else ""
     before = f"{path} (found)" if found else "/dev/null"
-    return [*lines, *difflib.unified_diff(old, wanted.content.splitlines(), before, path, lineterm="", n=3)]
+    shown = difflib.unified_diff(
+        old.splitlines(), wanted.content.splitlines(), before, path, lineterm="", n=3
+    )
+    # Empty files and a missing last newline are differences without a line that differs.
+    return [*lines, *(list(shown) or [f"{'~' if found else '+'}{path}"])]
 
 
 def secrets_change(

@@ -31,7 +31,10 @@ def test_percent_is_of_the_roles_hosts_not_of_those_that_change() -> None:
     assert cut("ab", Batches(("50%",)), 8) == (("a", "b"),)
 
 
-@given(st.integers(0, 60), st.lists(st.one_of(st.integers(0, 9), st.integers(1, 100).map("{}%".format)), min_size=1))
+@given(
+    st.integers(0, 60),
+    st.lists(st.one_of(st.integers(0, 9), st.integers(1, 100).map("{}%".format)), min_size=1),
+)
 def test_every_host_is_in_exactly_one_batch_in_its_order(count: int, sizes: list[int | str]) -> None:
     hosts = list(range(count))
     batches = cut(hosts, Batches(tuple(sizes)), count)

@@ -84,7 +84,7 @@ def test_command_fails(tmp_path: pathlib.Path, command: str, what: str, why: str
 
 def test_command_that_hangs(tmp_path: pathlib.Path) -> None:
     words = f"{sys.executable} -c 'import time; time.sleep(60)'"
-    with pytest.raises(ConfigError, match="no answer within 0.2 s"):
+    with pytest.raises(ConfigError, match=r"no answer within 0\.2 s"):
         from_command(words, tmp_path, PATH, timeout=0.2)
 
 

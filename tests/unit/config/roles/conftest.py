@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 
-from .project_files import Files
+from tests.unit.config.roles.project_files import Files
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""How a container is replaced, and why: the words an operator reads before saying yes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fleet.model.difference import difference
+from fleet.model.found import Container
+from fleet.model.services import Service
+from fleet.ops.containers import Changes, Create, Recipe, Remove, Replace
+from fleet.plan.decide import Found
+from fleet.plan.tree import Gate, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One line, and the fields that differ."""
+
+    text: str
+    changes: Changes = ()
+
+
+def reason(recipe: Recipe, main: Container, state: Found, why: str) -> Reason:
+    """``why`` is the table's word for ``state``; here it gets the particulars."""
+    old = main.definition
+    match state:
+        case Found.DIFFERENT if old is None:
+            return Reason("it was made by another version of Fleet")
+        case Found.DIFFERENT if old is not None:
+            changes: Changes = difference(old.container, recipe.service.container)
+            changes = tuple(change for change in changes if change[0] != "image")
+            if main.image != recipe.image:
+                changes = (_images(main, old, recipe), *changes)
+            return Reason(summary(changes) or "its configuration or secrets changed", changes)
+        case Found.ALTERED:
+            return Reason(f"{why}: {'; '.join(main.altered)}")
+        case Found.STOPPED:
+            return Reason(f"{why}: {main.state}, exit code {main.exit_code}")
+        case _:
+            return Reason(why)
+
+
+def replacement(
+    host: str, recipe: Recipe, main: Container, why: Reason, *, beside: bool
+) -> list[Step | Gate]:
+    """``beside``: the new one starts in the other slot and is healthy before the old one goes."""
+    service = recipe.service
+    old = main.definition or service
+    grace = old.container.stop_grace_period
+    if not beside:
+        swap = Replace(recipe, main.id, grace, why.text, why.changes, main.anonymous)
+        return [Step(host, swap), Gate(host, service, recipe.spec.name)]
+    new = replace(recipe, slot=3 - recipe.slot)
+    return [
+        Step(host, Create(new, main.name, why.text, why.changes)),
+        Gate(host, service, new.spec.name),
+        Step(host, Remove(main.name, main.id, service.key, grace, f"{new.spec.name} takes its place")),
+    ]
+
+
+def summary(changes: Changes) -> str:
+    """The image first, then how much else: ``image v41 → v42, environment.LEVEL``."""
+    if not changes:
+        return ""
+    name, old, new = changes[0]
+    first = f"image {_short(old, new)} → {_short(new, old)}" if name == "image" else name
+    rest = [change[0] for change in changes[1:]]
+    more = [f"{len(rest) - 2} more"] if len(rest) > 2 else []
+    return ", ".join([first, *rest[:2], *more])
+
+
+def _short(image: str, other: str) -> str:
+    """The tag alone where the repository is the same."""
+    name, _, tag = image.rpartition(":")
+    return tag if tag and name == other.rpartition(":")[0] else image
+
+
+def _images(main: Container, old: Service, recipe: Recipe) -> tuple[str, str, str]:
+    """As they were written; by digest when the tag is the same and was moved."""
+    before = old.container.image.partition("@")[0]
+    after = recipe.service.container.image.partition("@")[0]
+    return ("image", before, after) if before != after else ("image", main.image, recipe.image)

@@ -1,0 +1,95 @@
+"""Hosts in memory: what each operation does to a host's facts, for laws over whole plans."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, Image
+from fleet.ops.config import WriteConfig
+from fleet.ops.containers import Create, Recipe, Remove, Replace
+from fleet.ops.places import MakeNetwork, MakeVolume
+from fleet.ops.pull import Pull
+from fleet.ops.secrets import WriteSecrets
+from fleet.plan.tree import Plan, Step
+
+
+class World:
+    """Facts that change step by step."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._made = 0
+
+    def run(self, plan: Plan) -> None:
+        for step in plan.steps:
+            self.perform(step)
+
+    def perform(self, step: Step) -> None:
+        host = self.facts.hosts[step.host]
+        after = self._after(step.op, host)
+        self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: after})
+
+    def _after(self, op: object, host: HostFacts) -> HostFacts:
+        match op:
+            case Pull(image, written):
+                images = {
+                    **host.images,
+                    written: Image("sha256:local", (image,)),
+                    image: Image("sha256:local", (image,)),
+                }
+                return replace(host, images=images)
+            case MakeNetwork(_, _, network):
+                return replace(host, networks=(*host.networks, network.name))
+            case MakeVolume(_, _, volume):
+                return replace(host, volumes=(*host.volumes, volume.name))
+            case Create(recipe):
+                assert recipe.spec.name not in {one.name for one in host.containers}, "name taken"
+                return replace(host, containers=(*host.containers, self._made_from(recipe)))
+            case Replace(recipe, old_id):
+                assert old_id in {one.id for one in host.containers}, "guard: the old one is not there"
+                kept = tuple(one for one in host.containers if one.id != old_id)
+                return replace(host, containers=(*kept, self._made_from(recipe)))
+            case Remove(_, id_):
+                assert id_ in {one.id for one in host.containers}, "guard: it is not there"
+                return replace(host, containers=tuple(one for one in host.containers if one.id != id_))
+            case WriteConfig():
+                return self._written(op, host)
+            case WriteSecrets(_, directory, _, fingerprints):
+                return replace(host, sealed={**host.sealed, directory: dict(fingerprints)})
+        raise AssertionError(f"no such operation: {op}")
+
+    def _written(self, op: WriteConfig, host: HostFacts) -> HostFacts:
+        found = host.dirs.get(op.config.directory, FoundDir(op.config.directory, False))
+        here = {file.name: file.sha256 for file in found.files}
+        for name, sha in op.found:
+            assert here.get(name, "-") == sha, "guard: the file is another one"
+        files = tuple(
+            FoundFile(file.name, file.mode, hashlib.sha256(str(file.content).encode()).hexdigest(), True,
+                      str(file.content))
+            for file in op.config.files
+        )  # fmt: skip
+        foreign = tuple(
+            file for file in found.files if not file.ours and file.name not in {f.name for f in files}
+        )
+        directory = FoundDir(op.config.directory, True, True, (*files, *foreign))
+        return replace(
+            host,
+            dirs={**host.dirs, op.config.directory: directory},
+            sealed={**host.sealed, op.config.directory: dict(op.fingerprints)},
+        )
+
+    def _made_from(self, recipe: Recipe) -> Container:
+        self._made += 1
+        return Container(
+            id=f"made-{self._made}",
+            name=recipe.spec.name,
+            image_id="sha256:local",
+            role=recipe.service.role,
+            service=recipe.service.name,
+            release=recipe.release,
+            spec_digest=recipe.digest,
+            image=recipe.image,
+            state="running",
+            definition=recipe.service,
+        )

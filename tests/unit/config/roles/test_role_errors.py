@@ -1,0 +1,203 @@
+"""Everything wrong in a role: place, cause, and the word that was meant."""
+
+# ruff: noqa: E501 (tables: one case a line)
+
+import pathlib
+
+import pytest
+
+from fleet.errors import ConfigErrors
+from tests.unit.config.roles.project_files import Files
+from tests.unit.config.roles.test_services import app
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("imagee: x", "4:5: unknown key 'imagee', did you mean 'image'?"),
+        ("build: .", "4:5: 'build' is not carried out by Fleet"),
+        ("scale: 2", "4:5: 'scale' is not carried out by Fleet"),
+        ("deploy: {replicas: 2}", "4:24: replicas: only 1"),
+        ("deploy: {mode: global}", "4:14: 'mode' is not carried out by Fleet"),
+        ("deploy: {update_config: {paralelism: 2}}", "4:30: unknown key 'paralelism', did you mean 'parallelism'?"),
+        ("deploy: {update_config: {order: start-frist}}",
+         "4:37: order: 'start-frist' is not one of 'stop-first' or 'start-first', did you mean 'start-first'?"),
+        ("stop_grace_period: 10", "4:24: stop_grace_period: a duration needs a unit: 10s"),
+        ("stop_grace_period: 10 s", "4:24: stop_grace_period: '10 s' is not a duration: write it as 1m30s, 500ms or 2h"),
+        ("mem_limit: lots", "4:16: mem_limit: 'lots' is not a size: write it as 512m, 1.5g or a number of bytes"),
+        ("ports: {80: 80}", "4:12: ports: must be a list, not a mapping"),
+        ("ports: ['80:80', '8O:80']", "4:22: '8O:80' is not a port: write it as 8000, 8001:8000, 127.0.0.1:8001:8000 or 53:53/udp"),
+        ("ports: ['1-2:1-3']", "4:13: '1-2:1-3': the two ranges have different lengths"),
+        ("ports: [{target: 80, publised: 81}]", "4:26: unknown key 'publised', did you mean 'published'?"),
+        ("ports: [{published: 81}]", "4:13: 'target' is missing"),
+        ("ports: ['80:1', '80:2']", "4:21: host port 80 is published twice"),
+        ("environment: text", "4:18: environment: must be a mapping, not text"),
+        ("environment: {A: [1]}", "4:22: A: must be text, not a list"),
+        ("environment: {NOVALUE: }", "4:28: 'NOVALUE' has no value, and no variable has this name"),
+        ("environment: {A: '{{ verison }}'}", "4:22: the variable 'verison' is undefined, did you mean 'version'?"),
+        ("environment: {A: '${NOPE}'}", "4:22: the variable 'NOPE' is undefined"),
+        ("environment: {A: '{{ 1 / 0 }}'}", "4:22: the template fails: division by zero"),
+        ("command: \"run 'x\"", "4:14: command: cannot be split into words: no closing quotation"),
+        ("labels: {a: !secret env:X}",
+         "4:17: a: a secret cannot stand here: only in environment, command, entrypoint, healthcheck and files"),
+        ("labels: {fleet.role: x}", "4:26: label 'fleet.role': those that begin with 'fleet.' are Fleet's own"),
+        ("hostname: !secret env:X",
+         "4:15: hostname: a secret cannot stand here: only in environment, command, entrypoint, healthcheck and files"),
+        ("restart: sometimes", "4:14: restart: 'sometimes' is not one of no, always, unless-stopped, on-failure or on-failure:5"),
+        ("init: maybe", "4:11: init: must be true or false, not 'maybe'"),
+        ("oom_score_adj: 2000", "4:20: oom_score_adj: must be at most 1000"),
+        ("volumes: [./conf:/etc]", "4:15: './conf' is relative: a host has no project directory"),
+        ("volumes: [dta:/data]", "4:15: there is no volume 'dta', did you mean 'data'?"),
+        ("volumes: ['/a:/b:rr']",
+         "4:15: unknown mount option 'rr': known are ro, rw, nocopy and shared, slave, private, rshared, rslave, rprivate"),
+        ("volumes: ['/a:/b:z']", "4:15: SELinux relabelling is not carried out: label the directory on the host"),
+        ("volumes: ['/a:/b', '/c:/b']", "4:24: a second mount at '/b'"),
+        ("volumes: [{type: bind, source: /a, target: /b, bind: {selinux: z}}]", "4:59: 'selinux' is not carried out by Fleet"),
+        ("networks: [frnt]", "4:16: there is no network 'frnt', did you mean 'front'?"),
+        ("networks: {frnt: }", "4:22: there is no network 'frnt', did you mean 'front'?"),
+        ("network_mode: host\nports: [80]", "5:5: no port can be published with network_mode: host"),
+        ("network_mode: bridg", "4:19: network_mode: 'bridg' is not one of host, none, bridge, container:<name>"),
+        ("depends_on: [wroker]", "4:18: there is no service 'wroker', did you mean 'worker'?"),
+        ("depends_on: {wroker: }", "4:18: there is no service 'wroker', did you mean 'worker'?"),
+        ("depends_on: {worker: {condition: service_completed_successfully}}",
+         "4:38: condition: 'service_completed_successfully' is not carried out"),
+        ("healthcheck: {test: [curl, x]}", "4:25: test: a list begins with CMD, CMD-SHELL or NONE"),
+        ("mem_limit: 1m\ndeploy: {resources: {limits: {memory: 2m}}}", "4:16: mem_limit and deploy.resources say different things"),
+        ("secrets: [tokn]", "4:15: there is no secret 'tokn', did you mean 'token'?"),
+        ("secrets: [plain]", "16:28: the value of secret 'plain' stands in the file"),
+        ("secrets: [none]", "17:3: secret 'none' needs exactly one source"),
+        ("env_file: app.evn", "4:15: there is no file 'app.evn'"),
+        ("env_file: bad.env", "roles/web/bad.env:2:1: not of the form NAME=value"),
+        ("env_file: open.env", "roles/web/open.env:1:1: the quote \" is not closed"),
+        ("x-fleet: {gates: {}}", "4:15: unknown key 'gates', did you mean 'gate'?"),
+        ("x-fleet: {gate: {checks: [dokcer]}}",
+         "4:31: 'dokcer' is not one of 'docker' or 'running', did you mean 'docker'?"),
+        ("x-fleet: {gate: {checks: [{http: {prot: 80}}]}}", "4:32: 'port' is missing|4:39: unknown key 'prot', did you mean 'port'?"),
+        ("x-fleet: {gate: {checks: [{tcp: {port: 1}, log: x}]}}",
+         "4:31: a check is exactly one of http, tcp, exec, controller, log or any"),
+        ("x-fleet: {gate: {checks: [{log: '('}]}}",
+         "4:37: '(' is not a regular expression: missing ), unterminated subpattern at position 0"),
+        ("x-fleet: {gate: {deadline: 5s}}", "4:21: the gate can never pass: healthy_for is 5s, the deadline 5s"),
+        ("x-fleet: {batches: [0]}", "4:25: a batch has at least one host"),
+        ("x-fleet: {batches: 200%}", "4:24: '200%' is more than all: a percentage goes up to 100%"),
+        ("x-fleet: {port_pair: {80: [1, 2]}}", "4:31: port_pair: 'ports' does not publish 80 at 1"),
+        ("ports: ['81:80']\ndeploy: {update_config: {order: start-first}}",
+         "5:37: order: start-first needs a second host port for 81:80"),
+        ("x-fleet: {config: [{directory: /srv/cnf, files: {a: a.j2}}]}\nvolumes: ['/srv/conf:/b']",
+         "4:36: '/srv/cnf' is not the source of a bind mount of this service, did you mean '/srv/conf'?"),
+        ("x-fleet: {config: [{directory: /a, files: {a: b.j2}}]}\nvolumes: ['/a:/b']",
+         "4:51: there is no template 'b.j2', did you mean 'a.j2'?"),
+        ("x-fleet: {config: [{directory: /a, files: {x/y: a.j2}}]}\nvolumes: ['/a:/b']",
+         "4:48: 'x/y' is not the name of a file in the directory"),
+        ("x-fleet: {config: [{directory: /a, files: {a: broken.j2}}]}\nvolumes: ['/a:/b']",
+         "roles/web/templates/broken.j2:2:1: the variable 'nope' is undefined"),
+        ("x-fleet: {config: [{directory: /a, files: {a: {template: pw.j2, mode: '0644'}}}]}\nvolumes: ['/a:/b']",
+         "4:75: 'a' holds a secret and mode 0644 lets everybody on the host read it"),
+        ("x-fleet: {config: [{directory: /a, files: {a: {template: a.j2, mode: 644}}}]}\nvolumes: ['/a:/b']",
+         '4:74: mode: write the mode as four octal digits in quotes, such as "0640" (this is 0o1204)'),
+        ("x-fleet: {config: [{directory: /a, files: {a: a.j2}, reload: {signal: HUP, command: x}}]}\nvolumes: ['/a:/b']",
+         "4:66: reload: exactly one of signal and command"),
+        ("image: UPPER", "'UPPER' is not an image reference"),
+    ],
+)  # fmt: skip
+def test_one_mistake(files: Files, body: str, expected: str) -> None:
+    files.write("roles/web/templates/a.j2", "x\n")
+    files.write("roles/web/templates/broken.j2", "one\n{{ nope }}\n")
+    files.write("roles/web/templates/pw.j2", "{{ pw }}\n")
+    files.write("roles/web/defaults.yml", "pw: !secret env:X\n")
+    files.write("roles/web/bad.env", "A=1\n=2\n")
+    files.write("roles/web/open.env", 'A="1\n')
+    rest = "  worker: {image: shop}\n" + "#\n" * (7 - body.count("\n"))
+    rest += "networks: {front: }\nvolumes: {data: }\nsecrets:\n  plain: {x-fleet: {value: open}}\n  none: {}\n  token: {environment: X}\n"
+    text = app(body, rest)
+    if body.startswith("image:"):
+        text = text.replace("    image: shop\n", "", 1)
+        expected = f"3:12: image: {expected}"
+    assert "|".join(files.errors(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("services: {app: {image: x}}\nname: shop\n", ["2:1: 'name' is not carried out by Fleet"]),
+        ("services: {app: {image: x}}\nconfigs: {}\n", ["2:1: 'configs' is not carried out by Fleet"]),
+        ("services: {app: {image: x}}\nservcies: {}\n", ["2:1: unknown key 'servcies', did you mean 'services'?"]),
+        ("services: {}\n", ["1:11: services: needs at least 1"]),
+        ("volumes: {}\n", ["1:1: 'services' is missing"]),
+        ("- a\n", ["1:1: a Compose file is a mapping with 'services'"]),
+        ("services: {app: {}}\n", ["1:12: 'image' is missing"]),
+        ("services: {app: }\n", ["1:17: app: must be a mapping, not nothing"]),
+        ("services: {app: {image: x}}\nx-fleet: {need: web}\n", ["2:11: unknown key 'need', did you mean 'needs'?"]),
+        ("services: {app: {image: x}}\nx-fleet: {needs: [database, webb]}\n",
+         ["2:19: there is no role 'database'", "2:29: there is no role 'webb', did you mean 'web'?"]),
+        ("services: {app: {image: x}}\nx-fleet: {min_healthy: 4}\n", ["2:24: min_healthy is 4, and the role has 3 hosts"]),
+        ("services: {app: {image: x}}\nnetworks: {a: {external: true, internal: true}}\n", []),
+        ("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: {c: }}\n  c: {image: x, depends_on: [a]}\n",
+         ["2:30: services depend on each other in a circle: a → b → c → a"]),
+        ("services:\n  a: {image: x, ports: ['80:1']}\n  b: {image: x, ports: ['80:2']}\n",
+         ["3:3: host port 80/tcp is published by web.a too"]),
+        ("services:\n  a: {image: x, container_name: same}\n  b: {image: x, container_name: same}\n",
+         ["3:3: the container name 'same' is that of web.a too"]),
+    ],
+)  # fmt: skip
+def test_whole_file(files: Files, text: str, expected: list[str]) -> None:
+    if expected:
+        assert files.errors(text) == expected
+    else:
+        files.compose(text)
+        files.desired()
+
+
+def test_all_mistakes_at_once_with_hosts_and_hints(files: Files) -> None:
+    files.write("inventories/test/host_vars/web-2.yml", "port: eighty\n")
+    files.write("roles/web/defaults.yml", "port: 80\n")
+    files.compose(
+        "services:\n"
+        "  app:\n"
+        "    image: '{{ nope }}'\n"
+        "    build: .\n"
+        "    ports: ['{{ port }}']\n"
+        "    environment: {A: '{{ nope }}'}\n"
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        files.desired()
+    assert str(caught.value) == (
+        "roles/web/compose.yml:3:12: the variable 'nope' is undefined\n"
+        "    on web-1 and 2 more hosts\n"
+        "  → set it in the inventory or in defaults.yml\n"
+        "roles/web/compose.yml:4:5: 'build' is not carried out by Fleet\n"
+        "    on web-1 and 2 more hosts\n"
+        "  → images are built before a deploy: build and push it, name it in `image`\n"
+        "roles/web/compose.yml:5:13: 'eighty' is not a port: write it as 8000, 8001:8000, "
+        "127.0.0.1:8001:8000 or 53:53/udp\n"
+        "    on web-2\n"
+        "roles/web/compose.yml:6:22: the variable 'nope' is undefined\n"
+        "    on web-1 and 2 more hosts\n"
+        "  → set it in the inventory or in defaults.yml"
+    )
+
+
+def test_the_place_of_a_variable_that_is_wrong(files: Files) -> None:
+    files.write("inventories/test/group_vars/all.yml", "a: 1\ncity: '{{ town }}'\ntown: '{{ city }}'\n")
+    assert files.errors(app("hostname: '{{ town }}'")) == [
+        "inventories/test/group_vars/all.yml:3:7: the variable 'town' is made of itself: town → city → town"
+    ]
+
+
+def test_roles_in_a_circle(files: Files, tmp_path: pathlib.Path) -> None:
+    groups = "".join(f"    {name}: {{hosts: {{h-1: }}}}\n" for name in ("web", "queue", "db"))
+    files.write("inventories/test/hosts.yml", f"all:\n  children:\n{groups}")
+    for role, needs in (("web", "[db, queue]"), ("queue", "web"), ("db", "[]")):
+        files.compose(f"services: {{x: {{image: x}}}}\nx-fleet: {{needs: {needs}}}\n", role)
+    assert files.errors() == ["2:23: roles need each other in a circle: web → queue → web"]
+
+
+def test_broken_files_of_several_roles(files: Files) -> None:
+    files.write("inventories/test/hosts.yml", "all: {children: {web: {hosts: {a: }}, db: {hosts: {a: }}}}\n")
+    files.compose("services: {app: {image: [}}\n")
+    files.compose("services: {app: {imag: x}}\n", "db")
+    assert [error.split(": ")[0] for error in files.errors()] == [
+        "roles/db/compose.yml:1:12",
+        "roles/db/compose.yml:1:18",
+        "1:26",
+    ]
