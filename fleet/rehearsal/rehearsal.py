@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from fleet.errors import ConfigError, FleetError, Position
+from fleet.config.inventory.load import load_inventory
+from fleet.errors import ConfigError
 from fleet.rehearsal import engine as engines
 from fleet.rehearsal.engine import Engine, Say
 from fleet.rehearsal.host import Host, HostSpec
@@ -31,7 +29,8 @@ class Rehearsal:
     """
 
     def __init__(self, project: Path, say: Say, env: str = "rehearsal") -> None:
-        self._inventory = project / "inventories" / env
+        self._project = project
+        self._known_hosts = project / "inventories" / env / "known_hosts"
         self._env = env
         self._say = say
         self._keys = Keys(project / ".fleet" / env)
@@ -50,7 +49,7 @@ class Rehearsal:
             self._keys.password(name)
         self._say("starting the hosts")
         self._hosts.up()
-        (self._inventory / "known_hosts").write_text(self._hosts.known_hosts())
+        self._known_hosts.write_text(self._hosts.known_hosts())
         for spec in self._specs:
             if spec.image == "registry":
                 password = self._keys.password(REGISTRY_PASSWORD)
@@ -61,7 +60,7 @@ class Rehearsal:
 
         The images stay as a cache for the next time, and this says where; ``purge`` removes them too.
         """
-        (self._inventory / "known_hosts").unlink(missing_ok=True)
+        self._known_hosts.unlink(missing_ok=True)
         found = engines.running()
         if found:
             HostFleet(found, self._env, self._specs, self._keys, self._say).down()
@@ -89,29 +88,18 @@ class Rehearsal:
 
     @cached_property
     def _specs(self) -> list[HostSpec]:
-        path = self._inventory / "hosts.yml"
-        try:
-            tree = yaml.safe_load(path.read_text())
-        except OSError as error:
-            raise FleetError(f"no inventory for {self._env}", why=str(error)) from error
-        addresses: dict[str, str] = {}
-        registries: set[str] = set()
-        for group, name, variables in _hosts("all", tree["all"]):
-            if "ansible_host" in variables:
-                addresses[name] = variables["ansible_host"]
-            if group == REGISTRY_GROUP:
-                registries.add(name)
-            addresses.setdefault(name, "")
-        if nowhere := [name for name, address in addresses.items() if not address]:
-            raise ConfigError(f"{nowhere[0]} has no ansible_host", at=Position(str(path)))
-        return [
-            HostSpec(name, address, "registry" if name in registries else "host")
-            for name, address in addresses.items()
-        ]
-
-
-def _hosts(group: str, body: dict[str, Any] | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for name, variables in ((body or {}).get("hosts") or {}).items():
-        yield group, name, variables or {}
-    for child, inner in ((body or {}).get("children") or {}).items():
-        yield from _hosts(child, inner)
+        specs = []
+        for host in load_inventory(self._project, self._env).hosts.values():
+            try:
+                address = str(IPv4Address(host.address))
+            except ValueError as error:
+                raise ConfigError(
+                    f"{host.name} has no IPv4 address",
+                    at=host.at("ansible_host"),
+                    why="a rehearsal makes its hosts at the addresses that the inventory gives",
+                    hint="set ansible_host to an address of one private /24 network",
+                ) from error
+            specs.append(
+                HostSpec(host.name, address, "registry" if REGISTRY_GROUP in host.groups else "host")
+            )
+        return specs

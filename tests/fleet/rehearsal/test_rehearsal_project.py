@@ -115,5 +115,5 @@ def test_down_leaves_nothing(directory: Path, said: list[str], rehearsal: Rehear
 
 def test_an_inventory_without_addresses_is_an_error(tmp_path: Path) -> None:
     broken = Rehearsal(project(tmp_path, "all: {hosts: {web-1: }}\n"), lambda _: None, env="try")
-    with pytest.raises(ConfigError, match="web-1 has no ansible_host"):
+    with pytest.raises(ConfigError, match="web-1 has no IPv4 address"):
         broken.up()
