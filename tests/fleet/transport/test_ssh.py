@@ -18,7 +18,7 @@ from fleet.transport.endpoint import Endpoint
 from fleet.transport.known_hosts import fingerprint
 from fleet.transport.ssh import SshTransport
 from tests.support.hosts import KEYRING, NO_CONFIG
-from tests.support.sshd import Sshd, free_port, keygen
+from tests.support.sshd import Sshd, children, free_port, keygen
 
 AnotherSshd = Callable[..., Sshd]
 
