@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fleet.config.roles.compose import ServiceModel, UpdateConfig
 from fleet.config.roles.scope import Scope
@@ -14,8 +15,8 @@ from fleet.model.services import Batches, Port, PortPair, UpdatePolicy
 DEFAULT_MONITOR = 5.0
 
 
-def update_policy(config: UpdateConfig, batches: list[int | str] | None = None) -> UpdatePolicy:
-    sizes = batches or [config.parallelism or "100%"]
+def update_policy(config: UpdateConfig, batches: Sequence[int | str] = ()) -> UpdatePolicy:
+    sizes = batches or (config.parallelism or "100%",)
     return UpdatePolicy(
         Batches(tuple(sizes)), config.delay, config.failure_action, config.max_failure_ratio, config.order
     )

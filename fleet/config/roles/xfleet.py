@@ -8,7 +8,6 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
-from pydantic.json_schema import SkipJsonSchema
 
 from fleet.config.roles.base import MAP, TEXT, Strict, shape
 from fleet.config.roles.scalars import (
@@ -130,9 +129,9 @@ class GateModel(Strict):
 
 class ServiceExtension(Strict):
     batches: Annotated[
-        list[BatchSize] | SkipJsonSchema[None],
+        list[BatchSize],
         BeforeValidator(as_list, json_schema_input_type=int | str | list[int | str]),
-    ] = None
+    ] = []
     port_pair: dict[PortNumber, Annotated[list[PortNumber], Field(min_length=2, max_length=2)]] = {}
     config: list[ConfigModel] = []
     gate: GateModel = GateModel()

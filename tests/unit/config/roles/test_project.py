@@ -148,7 +148,7 @@ def test_two_roles_on_one_host_cannot_share_a_port(shop: Files) -> None:
     with pytest.raises(ConfigErrors) as caught:
         shop.desired()
     assert str(caught.value) == (
-        "roles/web/compose.yml:1:12: host port 80/tcp is published by queue.redis too\n"
+        "roles/queue/compose.yml:1:12: host port 80/tcp is published by web.app too\n"
         "    on web-1\n"
         "  → choose another host port"
     )
