@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,8 @@ def create_body(
         "Env": [_assignment(name, value) for name, value in spec.environment],
         "Labels": {**dict(spec.labels), **labels},
         "ExposedPorts": {port: {} for port in _exposed(spec)},
-        "StopTimeout": round(spec.stop_grace_period),
+        # The API counts whole seconds; 0 would kill at once.
+        "StopTimeout": math.ceil(spec.stop_grace_period),
         "HostConfig": _host_config(spec),
     }
     # An absent command keeps the image's own, an empty list clears it.

@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict, model_validator
 class Strict(BaseModel):
     """Unknown keys are errors; other tools' ``x-`` keys pass; a key without a value is an absent key."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"patternProperties": {"^x-": {}}},
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from fleet.config.roles.compose import Healthcheck as HealthcheckModel
 from fleet.config.roles.compose import LongPort, ServiceModel
 from fleet.config.roles.environment import environment
@@ -13,6 +15,8 @@ from fleet.config.yaml import Path
 from fleet.model.images import ImageRef
 from fleet.model.services import ContainerSpec, Device, Healthcheck, Logging, Port, Ulimit
 from fleet.secret import SealedText
+
+N = TypeVar("N", int, float)
 
 
 def container(scope: Scope, name: str, service: ServiceModel) -> ContainerSpec:
@@ -159,8 +163,8 @@ def _namespace(scope: Scope, mode: str | None, path: Path) -> str | None:
     return mode
 
 
-def _one(scope: Scope, path: Path, key: str, plain: float, deployed: float) -> int:
+def _one(scope: Scope, path: Path, key: str, plain: N, deployed: N) -> N:
     """Compose takes a limit from either place; two that differ are a mistake."""
     if plain and deployed and plain != deployed:
         scope.problems.add(f"{key} and deploy.resources say different things", (*path, key), hint="keep one")
-    return deployed or plain  # type: ignore[return-value]
+    return deployed or plain

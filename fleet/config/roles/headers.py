@@ -37,8 +37,8 @@ def read_roles(
         order = ordered({name: role.needs for name, role in roles.items()})
     except Cycle as cycle:
         first, second = cycle.names[:2]
-        index = _needs(sources[first]).index(second) if second in _needs(sources[first]) else 0
-        problems[first].add(f"roles need each other in a circle: {cycle}", ("x-fleet", "needs", index))
+        place = sources[first].item(("x-fleet", "needs"), second)
+        problems[first].add(f"roles need each other in a circle: {cycle}", place)
     for found in problems.values():
         for error in found.found:
             report(error)
@@ -82,8 +82,3 @@ def _extension(
     rendered = tree.render(written, ("x-fleet",))
     found = validate(RoleExtension, rendered, problems, below=("x-fleet",), unknown=tree.unknown)
     return found or RoleExtension()
-
-
-def _needs(source: RoleSource) -> list[str]:
-    needs = source.document.value["x-fleet"]["needs"]
-    return needs if isinstance(needs, list) else [needs]

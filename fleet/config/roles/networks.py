@@ -20,7 +20,8 @@ def attachments(scope: Scope, name: str, service: ServiceModel, path: Path) -> t
     found: list[tuple[float, str, NetworkAttachment]] = []
     for key, options in written.items():
         if key != DEFAULT and key not in scope.file.networks:
-            scope.undeclared("networks", key, _named(scope, path, key), list(scope.file.networks))
+            place = scope.source.item((*path, "networks"), key)
+            scope.undeclared("networks", key, place, list(scope.file.networks))
             continue
         model = options or Attachment()
         aliases = tuple(dict.fromkeys([name, *model.aliases]))
@@ -30,14 +31,6 @@ def attachments(scope: Scope, name: str, service: ServiceModel, path: Path) -> t
         found.append((-model.priority, key, attached))
     ordered = [attached for _, _, attached in sorted(found, key=lambda item: item[:2])]
     return _with_mac(scope, service, ordered, path)
-
-
-def _named(scope: Scope, path: Path, key: str) -> Path:
-    """Where a network of a service is named: in a list of names, or as a key."""
-    value = scope.source.document.value["services"][path[1]].get("networks")
-    if isinstance(value, list) and key in value:
-        return (*path, "networks", value.index(key))
-    return (*path, "networks", key)
 
 
 def _with_mac(

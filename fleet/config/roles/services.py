@@ -74,7 +74,7 @@ def _order(scope: Scope) -> tuple[str, ...]:
     for name, model in services.items():
         for needed in model.depends_on:
             if needed not in services:
-                place = _dependency(scope, name, needed)
+                place = scope.source.item(("services", name, "depends_on"), needed)
                 scope.problems.add(
                     f"there is no service {needed!r}{suggest(needed, services)}", place, key=True
                 )
@@ -82,12 +82,6 @@ def _order(scope: Scope) -> tuple[str, ...]:
         return ordered({name: tuple(model.depends_on) for name, model in services.items()})
     except Cycle as cycle:
         what = f"services depend on each other in a circle: {cycle}"
-        scope.problems.add(what, _dependency(scope, cycle.names[0], cycle.names[1]), key=True)
+        first, second = cycle.names[:2]
+        scope.problems.add(what, scope.source.item(("services", first, "depends_on"), second), key=True)
         return tuple(services)
-
-
-def _dependency(scope: Scope, name: str, needed: str) -> Path:
-    """Where ``name`` says that it depends on ``needed``: in a list, or as a key."""
-    path = ("services", name, "depends_on")
-    written = scope.source.document.value["services"][name]["depends_on"]
-    return (*path, written.index(needed) if isinstance(written, list) and needed in written else needed)

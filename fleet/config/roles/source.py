@@ -42,6 +42,23 @@ class RoleSource:
                 raise ConfigError("cannot read the file", why=str(error), at=at) from error
         return self.texts[relative]
 
+    def raw(self, path: Path) -> Any:
+        """What stands at ``path`` of the file before rendering; None when there is nothing."""
+        found: Any = self.document.value
+        for part in path:
+            if isinstance(found, dict):
+                found = found.get(part)
+            elif isinstance(found, list) and isinstance(part, int) and part < len(found):
+                found = found[part]
+            else:
+                return None
+        return found
+
+    def item(self, path: Path, name: str) -> Path:
+        """Where ``name`` stands in the list or mapping of names at ``path``."""
+        written = self.raw(path)
+        return (*path, written.index(name) if isinstance(written, list) and name in written else name)
+
     def has_template(self, name: str) -> bool:
         return (self.directory / "templates" / name).is_file()
 
@@ -67,6 +84,9 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
         if not isinstance(read.value, dict | None):
             raise ConfigError("defaults.yml is a mapping of variables", at=read.at(()))
         defaults = read.value or {}
+        for key in defaults:
+            if not isinstance(key, str):
+                raise ConfigError(f"a variable's name is text, not {key!r}", at=read.key_at((key,)))
         places = {key: read.at((key,)) for key in defaults}
     shown = shown_path(directory, root)
     templates = functools.partial(_template, directory / "templates", shown)

@@ -184,6 +184,11 @@ def test_what_creates_its_host_path_is_a_bind_and_the_rest_is_a_mount() -> None:
     ]
 
 
+def test_half_a_second_of_grace_is_not_none() -> None:
+    body, _ = create_body(ContainerSpec("c", "i", stop_grace_period=0.5), IMAGE, {})
+    assert body["StopTimeout"] == 1
+
+
 def test_host_network_has_no_endpoint() -> None:
     body, more = create_body(ContainerSpec("c", "i", network_mode="host"), IMAGE, {})
     assert body["HostConfig"]["NetworkMode"] == "host"

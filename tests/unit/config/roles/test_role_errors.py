@@ -184,6 +184,34 @@ def test_the_place_of_a_variable_that_is_wrong(files: Files) -> None:
     ]
 
 
+def test_sections_that_are_templates(files: Files) -> None:
+    files.write(
+        "roles/web/defaults.yml",
+        "all: {app: {image: x, depends_on: [gone], networks: [none]}}\nx: {needs: [nope]}\n",
+    )
+    assert files.errors("services: '{{ all }}'\nx-fleet: '{{ x }}'\n") == [
+        "1:11: there is no network 'none'",
+        "1:11: there is no service 'gone'",
+        "2:10: there is no role 'nope'",
+    ]
+
+
+def test_variable_names_are_text(files: Files) -> None:
+    files.write("roles/web/defaults.yml", "5: x\n")
+    assert files.errors("services: {app: {image: '{{ nope }}'}}\n") == [
+        "roles/web/defaults.yml:1:1: a variable's name is text, not 5"
+    ]
+
+
+def test_unsafe_text_is_no_template(files: Files) -> None:
+    files.write("inventories/test/group_vars/all.yml", "motto: !unsafe '{{ $x }}'\n")
+    container = files.service(
+        app("hostname: '{{ motto }}'\nenvironment: {A: !unsafe '{{ ${A} }}'}")
+    ).container
+    assert container.hostname == "{{ $x }}"
+    assert container.environment == (("A", "{{ ${A} }}"),)
+
+
 def test_roles_in_a_circle(files: Files, tmp_path: pathlib.Path) -> None:
     groups = "".join(f"    {name}: {{hosts: {{h-1: }}}}\n" for name in ("web", "queue", "db"))
     files.write("inventories/test/hosts.yml", f"all:\n  children:\n{groups}")
