@@ -190,8 +190,8 @@ def test_sections_that_are_templates(files: Files) -> None:
         "all: {app: {image: x, depends_on: [gone], networks: [none]}}\nx: {needs: [nope]}\n",
     )
     assert files.errors("services: '{{ all }}'\nx-fleet: '{{ x }}'\n") == [
+        "1:1: there is no service 'gone'",
         "1:11: there is no network 'none'",
-        "1:11: there is no service 'gone'",
         "2:10: there is no role 'nope'",
     ]
 
