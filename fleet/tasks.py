@@ -44,7 +44,8 @@ def _task(*names: str, **help_texts: str) -> Callable[[Callable[..., int | None]
 
     def wrap(body: Callable[..., int | None]) -> Any:
         texts = {name.replace("_", "-"): HELP[name] for name in names} | help_texts
-        positional = ["command"] if "command" in help_texts else []
+        # invoke demands a positional argument as soon as there is one; after "--" it is not wanted.
+        positional = ["command"] if "command" in help_texts and "--" not in sys.argv else []
         return task(help=texts, positional=positional, auto_shortflags=False)(_guarded(body))
 
     return wrap
@@ -236,7 +237,7 @@ def inventory(
        timeout="seconds until the command is ended on its host (default 600)")  # fmt: skip
 def exec(
     ctx: Context,
-    command: str = "",
+    command: str | None = None,
     env: str = "",
     limit: str = "",
     json: bool = False,

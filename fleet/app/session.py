@@ -154,7 +154,7 @@ class Connections:
     def facts(
         self,
         desired: Desired,
-        registries: Mapping[str, RegistryAuth],
+        registries: Mapping[str, RegistryAuth] | None,
         digests: Mapping[str, str] | None = None,
     ) -> Facts:
         """Facts of every connected host of ``desired``. Hosts that fail meanwhile go to ``errors``."""

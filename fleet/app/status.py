@@ -32,7 +32,7 @@ def status(session: Session) -> Exit:
     desired = session.desired()
     with Connections(session) as connections:
         connections.open(session.hosts)
-        facts = connections.facts(desired, {}, digests={})
+        facts = connections.facts(desired, registries=None)
     now = datetime.now(UTC)
     rows = sorted(
         (row for state in desired.hosts if state.host in facts.hosts

@@ -32,7 +32,7 @@ PROBES: tuple[Probe, ...] = (
 
 def probe_script(question: Question, mark: str) -> str:
     """``mark`` is any word that was never used before."""
-    sections = [f"(\n{probe.script(question)}\n) 2>&1\nprintf '\\n%s %s\\n' {mark} $?" for probe in PROBES]
+    sections = [f"(:\n{probe.script(question)}\n) 2>&1\nprintf '\\n%s %s\\n' {mark} $?" for probe in PROBES]
     return "export LC_ALL=C\n" + "\n".join(sections) + "\n"
 
 

@@ -27,13 +27,14 @@ def gather(
     desired: Desired,
     transports: Mapping[str, Transport],
     keyring: Keyring,
-    registries: Mapping[str, RegistryAuth],
+    registries: Mapping[str, RegistryAuth] | None,
     parallel: int,
     digests: Mapping[str, str] | None = None,
 ) -> tuple[Facts, dict[str, FleetError]]:
     """Facts of every host that has a transport, and the errors of those that failed meanwhile.
 
-    ``digests``: images whose digest is settled already; the registries are not asked about them.
+    ``registries``: credentials for asking which digest a tag stands for; None: nobody is asked.
+    ``digests``: images whose digest is settled already.
     """
     wanted = {state.host: state for state in desired.hosts}
     hosts: dict[str, HostFacts] = {}
@@ -59,7 +60,8 @@ def gather(
     }
     facts = Facts({name: hosts[name] for name in transports if name in hosts}, {}, prints)
     reached = replace(desired, hosts=tuple(state for state in desired.hosts if state.host in hosts))
-    return _resolved(reached, replace(facts, digests=digests or {}), transports, registries), errors
+    facts = replace(facts, digests=digests or {})
+    return (facts if registries is None else _resolved(reached, facts, transports, registries)), errors
 
 
 def ask(question: Question, transport: Transport) -> HostFacts:

@@ -154,7 +154,8 @@ class FakeEngine:
             raise Refusal(404, f"No such image: {body['Image']}", None)
         self._check_name(call.name)
         for network in call.networks:
-            self._check_network(network)
+            if network in {"host", "none"}:
+                raise Refusal(403, f"container cannot be connected to the {network} network", None)
         self._made += 1
         made = hashlib.sha256(f"{id(self)} {self._made}".encode()).hexdigest()
         self.containers[made] = FakeContainer(made, call.name, body, revealed(call.networks, keyring))
@@ -181,7 +182,9 @@ class FakeEngine:
         container = self._known(call.container)
         if container.state == "running":
             return
-        self._check_network(container.body.get("HostConfig", {}).get("NetworkMode", ""))
+        # As on a real engine: only the start finds out.
+        for network in (container.body.get("HostConfig", {}).get("NetworkMode", ""), *container.networks):
+            self._check_network(network)
         for other in self.containers.values():
             if other.state == "running" and (taken := other.host_ports & container.host_ports):
                 port = taken.pop()
