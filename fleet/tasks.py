@@ -38,6 +38,14 @@ HELP = {
     "show_commands": "show every script and API call, secrets masked",
 }
 
+WHAT_NEXT = """
+The shop is at http://{address}/ — try next:
+  .venv/bin/inv status --env rehearsal
+  .venv/bin/inv deploy --env rehearsal --version v42     rolling, batch by batch
+  .venv/bin/inv deploy --env rehearsal --version v44     never gets healthy: see it go back
+  .venv/bin/inv exec "docker ps" --env rehearsal --limit web
+  .venv/bin/inv rehearse --down                          ends it; nothing is left running"""
+
 
 def _task(*names: str, **help_texts: str) -> Callable[[Callable[..., int | None]], Any]:
     """A task whose flags are described, whose typos are errors, and which never ends in a traceback."""
@@ -271,7 +279,7 @@ def rehearse(ctx: Context, version: str = "v41", down: bool = False, purge: bool
 
     code = _with_session(options, lambda session: run(session, _confirm(options)))
     if not code:
-        print(rehearsal.what_next())
+        print(WHAT_NEXT.format(address=rehearsal.address))
     return code
 
 

@@ -74,6 +74,11 @@ class Rehearsal:
         if not purge:
             self._say("the images stay for the next time; remove them with --purge")
 
+    @property
+    def address(self) -> str:
+        """Where the application answers: the first host of the inventory, a balancer."""
+        return self._specs[0].address
+
     def host(self, name: str) -> Host:
         """One host, to stop, pause, cut off, slow down or kill it."""
         return self._hosts.host(name)

@@ -38,8 +38,8 @@ def desired(
     """Services by host; roles in order of appearance, with fields by role name."""
     found: dict[str, Role] = {}
     states = []
-    for host, ours in services.items():
-        ours = tuple(ours)
+    for host, given in services.items():
+        ours = tuple(given)
         states.append(HostState(host, ours))
         for one in ours:
             role = found.get(one.role, Role(one.role, ()))

@@ -69,9 +69,11 @@ def host(tmp_path: Path) -> Path:
 def sample(host: Path, *checks: Check, without_curl: bool = False) -> Sample:
     script = sampler("web", GateSpec(checks, interval=0.01)).replace("sleep 0.01", "exit")
     if without_curl:
-        script = "command() { case $2 in curl) return 1 ;; *) type \"$2\" ;; esac; }\n" + script
+        script = 'command() { case $2 in curl) return 1 ;; *) type "$2" ;; esac; }\n' + script
     environ = {"PATH": f"{host}:{os.environ['PATH']}", "HERE": str(host)}
-    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, env=environ, timeout=30)
+    done = subprocess.run(
+        ["sh", "-s"], input=script, capture_output=True, text=True, env=environ, timeout=30, check=False
+    )
     found = read(done.stdout, 1.5)
     assert found is not None, done
     return found
@@ -109,7 +111,8 @@ def test_tcp(host: Path, port: int) -> None:
 
 
 def test_exec_and_log(host: Path) -> None:
-    checks = (ExecCheck(("true",)), ExecCheck(("sh", "-c", "echo no database; exit 1")), LogCheck("ready for"), LogCheck("absent"))
+    failing = ExecCheck(("sh", "-c", "echo no database; exit 1"))
+    checks = (ExecCheck(("true",)), failing, LogCheck("ready for"), LogCheck("absent"))
     good, bad, logged, silent = sample(host, *checks).results
     assert good.ok
     assert bad.message == "exec sh: no database"

@@ -45,7 +45,7 @@ def services(draw: st.DrawFn, version: str) -> tuple[Service, ...]:
 def wishes(draw: st.DrawFn, version: str) -> Desired:
     hosts = draw(st.lists(st.sampled_from(HOSTS), min_size=1, unique=True))
     ours = draw(services(version))
-    return desired({host: ours for host in hosts}, version)
+    return desired(dict.fromkeys(hosts, ours), version)
 
 
 def fresh(wish: Desired, *more: Desired) -> World:
@@ -109,10 +109,11 @@ def running(host: object) -> set[tuple[str, str, str]]:
 @given(wishes("v2"), st.integers(1, 4))
 def test_no_prefix_of_an_allowed_plan_goes_below_the_minimum(wish: Desired, minimum: int) -> None:
     """At every instant, with every host of a batch down at once."""
-    old = {state.host: tuple(replace(one, container=replace(one.container, image=one.container.image.replace("v2", "v1")))
-                             for one in state.services) for state in wish.hosts}  # fmt: skip
-    hosts = [host_facts(name, [container(one, f"{name}-{one.name}") for one in ours], [one.container.image for one in ours])
-             for name, ours in old.items()]  # fmt: skip
+    hosts = []
+    for state in wish.hosts:
+        older = [service(one.name, one.role, "v1") for one in state.services]
+        found = [container(one, f"{state.host}-{one.name}") for one in older]
+        hosts.append(host_facts(state.host, found, [one.container.image for one in older]))
     roles = tuple(replace(role, min_healthy=min(minimum, len(role.hosts))) for role in wish.roles)
     wish = replace(wish, roles=roles)
     result = plan(wish, facts_for(wish, *hosts))

@@ -105,9 +105,7 @@ def test_batches_follow_each_other_and_hosts_of_a_batch_run_side_by_side() -> No
     assert list(ran.outcome.touched) in (["a", "b", "c"], ["b", "a", "c"])
 
 
-@pytest.mark.parametrize(
-    ("action", "ending"), [("pause", Ending.PAUSED), ("rollback", Ending.ROLL_BACK)]
-)
+@pytest.mark.parametrize(("action", "ending"), [("pause", Ending.PAUSED), ("rollback", Ending.ROLL_BACK)])
 def test_a_failed_gate_ends_the_rollout(action: str, ending: Ending) -> None:
     ran = run(rollout(("a",), ("b",), policy=UpdatePolicy(failure_action=action)), hands=failing("a"))
     assert ran.outcome.ending is ending
@@ -138,7 +136,8 @@ def test_all_hosts_of_a_failing_batch_finish_and_all_errors_are_told() -> None:
 def test_the_rest_of_a_turn_is_skipped_with_its_reason() -> None:
     ran = run(rollout(("a",)), hands=FakeHands({step("a"): RemoteFailed("no")}))
     (skipped,) = ran.of(ev.StepSkipped)
-    assert skipped == ev.StepSkipped("a", gate("a"), "wait until web.app is healthy", "the step before it failed")
+    why = "the step before it failed"
+    assert skipped == ev.StepSkipped("a", gate("a"), "wait until web.app is healthy", why)
 
 
 def test_drift_ends_the_run_as_drift() -> None:
@@ -152,9 +151,7 @@ def test_a_delay_lies_between_batches_and_not_after_the_last() -> None:
 
 
 def test_min_healthy_is_counted_again_before_each_batch() -> None:
-    stage = rollout(
-        ("a",), ("b",), ("c",), min_healthy=2, policy=UpdatePolicy(failure_action="continue")
-    )
+    stage = rollout(("a",), ("b",), ("c",), min_healthy=2, policy=UpdatePolicy(failure_action="continue"))
     ran = run(stage, hands=failing("a"))
     assert ran.outcome.ending is Ending.PAUSED
     assert "would leave 1 healthy, 2 are the minimum of role web" in ran.outcome.why

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from typing import get_args
+
+from fleet.ops.effects import ApiCall
+from fleet.transport import docker_api, fake_engine
+from fleet.transport.docker_pull import PullProgress
+
+
+def test_the_tables_are_total() -> None:
+    assert set(docker_api.CALLS) == set(get_args(ApiCall))
+    assert set(fake_engine.CALLS) == set(get_args(ApiCall))
+
+
+def test_references() -> None:
+    digest = "sha256:" + "0" * 64
+    assert docker_api.split_digest(f"r:5000/a/shop:v1@{digest}") == ("r:5000/a/shop", digest)
+    assert docker_api.split_digest("r:5000/shop:v1") == ("r:5000/shop:v1", "")
+    assert docker_api.split_tag("r:5000/shop") == ("r:5000/shop", "latest")
+    assert docker_api.split_tag("r:5000/shop:v1") == ("r:5000/shop", "v1")
+
+
+def test_progress_is_the_sum_over_layers_and_never_goes_back() -> None:
+    told: list[tuple[int, int]] = []
+    progress = PullProgress(lambda done, known: told.append((done, known)))
+    for event in (
+        {"status": "Pulling from shop", "id": "v1"},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 10, "total": 100}},
+        {"status": "Downloading", "id": "b", "progressDetail": {"current": 50, "total": 50}},
+        {"status": "Already exists", "id": "c"},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 5, "total": 100}},
+        {"status": "Download complete", "id": "a", "progressDetail": {}},
+        {"status": "Extracting", "id": "a", "progressDetail": {"current": 1, "total": 100}},
+        {"status": "Digest: sha256:12"},
+    ):
+        progress.take(event)
+    assert told == [(10, 100), (60, 150), (150, 150)]
+    assert progress.digest == "sha256:12"
+
+
+def test_the_libraries_are_imported_when_they_are_used() -> None:
+    """A listing or a configuration error must not pay for paramiko and the Docker SDK."""
+    program = (
+        "import sys, fleet.transport.connect, fleet.transport.fake, fleet.transport.local\n"
+        "print([m for m in ('paramiko', 'fabric', 'docker', 'requests', 'urllib3') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
