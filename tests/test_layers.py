@@ -30,7 +30,8 @@ ALLOWED = {
     "run": {"model", "facts", "ops", "health", "plan", "transport", "report"},
     "rehearsal": {"model", "config"},
     "app": {
-        "model", "config", "render", "facts", "ops", "health", "plan", "secrets", "transport", "report", "run",
+        "model", "config", "render", "facts", "ops", "health", "plan",
+        "secrets", "transport", "report", "run",
     },
     "tasks": {"app", "config", "report", "rehearsal"},
     "cli": {"tasks"},

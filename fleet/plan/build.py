@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Container, Facts, HostFacts, Unknown
@@ -34,16 +34,17 @@ def plan(
         return Plan(desired.project, desired.env, desired.version, findings=tuple(findings))
     findings += lint.images(desired, facts)
     kept: list[Kept] = []
+    gone: set[str] = set()
     rollouts = [
         rollout
         for role, name in _services(desired, reverse=reverse)
-        if (rollout := _rollout(desired, facts, role, name, kept, reverse=reverse))
+        if (rollout := _rollout(desired, facts, role, name, kept, gone, reverse=reverse))
     ]
     stages: list[Stage] = [
         *_pulls(desired, facts, registries or {}),
         *_places(desired, facts),
         *rollouts,
-        *_removals(desired, facts, rollouts),
+        *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
     return Plan(desired.project, desired.env, desired.version, tuple(stages), tuple(kept), tuple(findings))
@@ -63,8 +64,9 @@ def _services(desired: Desired, *, reverse: bool) -> list[tuple[Role, str]]:
 
 
 def _rollout(
-    desired: Desired, facts: Facts, role: Role, name: str, kept: list[Kept], *, reverse: bool
+    desired: Desired, facts: Facts, role: Role, name: str, kept: list[Kept], gone: set[str], *, reverse: bool
 ) -> Rollout | None:
+    """``kept`` and ``gone`` (ids of containers that a turn removes) are added to."""
     turns: list[Turn] = []
     policy = None
     states = [state for state in desired.hosts if any(_is(one, role, name) for one in state.services)]
@@ -75,12 +77,13 @@ def _rollout(
         if image is None:
             continue
         policy = policy or (service.rollback if reverse else service.update)
-        orphans = tuple(_orphans(desired, state, host))
+        orphans = tuple(one for one in _orphans(desired, state, host) if one.id not in gone)
         result = turn(desired, service, image, host, facts.fingerprints.get(state.host, {}), orphans)
         if isinstance(result, Kept):
             kept.append(result)
         else:
             turns.append(result)
+            gone.update(_removed(result))
     if not turns or policy is None:
         return None
     return Rollout(
@@ -92,6 +95,10 @@ def _rollout(
         healthy=frozenset(lint.healthy_hosts(role, facts)),
         min_healthy=amount(role.min_healthy, len(role.hosts)) if role.min_healthy else 0,
     )
+
+
+def _removed(one: Turn) -> Iterator[str]:
+    return (step.op.id for step in one.steps if isinstance(step, Step) and isinstance(step.op, Remove))
 
 
 def _is(service: Service, role: Role, name: str) -> bool:
@@ -136,15 +143,8 @@ def _places(desired: Desired, facts: Facts) -> Iterator[Phase]:
         yield Phase("create networks and volumes", tuple(turns))
 
 
-def _removals(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Phase]:
+def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]:
     """Our containers that no role of the host wants any more; users before what they need."""
-    gone = {
-        step.op.id
-        for rollout in rollouts
-        for turn in rollout.turns
-        for step in turn.steps
-        if isinstance(step, Step) and isinstance(step.op, Remove)
-    }
     order = {role.name: index for index, role in enumerate(desired.roles)}
     turns = []
     for state in desired.hosts:
