@@ -69,7 +69,7 @@ def explain(refusal: Refusal, call: fx.ApiCall, host: str) -> ApiFailed | Drift:
         f"the engine refused: {_what(call)}",
         status=refusal.status,
         why=text,
-        hint="see the engine's log on the host (journalctl -u docker)" if refusal.status >= 500 else "",
+        hint="see the engine's log on the host (journalctl -u docker)",
         host=host,
     )
 
@@ -98,12 +98,18 @@ def unanswered(error: BaseException, host: str, timeout: float) -> FleetError:
 
 def engine_gone(said: str, host: str) -> FleetError:
     """From what the Docker client on the host wrote before it ended."""
-    if re.search(r"^sudo:", said, re.MULTILINE):
+    # "sudo: docker: command not found" speaks of Docker.
+    if re.search(r"\bsudo: (?!\S+: command not found)", said):
         return sudo_failure(said, host)
     for pattern, what, hint in _CLIENT_WORDS:
         if re.search(pattern, said):
             return ApiFailed(what, why=said, hint=hint, host=host)
-    return ApiFailed("the Docker client on the host failed", why=said, host=host)
+    return ApiFailed(
+        "the Docker client on the host failed",
+        why=said,
+        hint="try it on the host: docker system dial-stdio",
+        host=host,
+    )
 
 
 _CLIENT_WORDS = (
@@ -134,40 +140,24 @@ def registry_of(image: str) -> str:
 
 
 def _registry_refusal(refusal: Refusal, image: str, host: str) -> ApiFailed:
-    text, registry = refusal.message, registry_of(image)
-    for status, pattern, what, hint in _REGISTRY_WORDS:
-        if refusal.status == status or re.search(pattern, text, re.IGNORECASE):
-            return ApiFailed(
-                what.format(registry=registry, image=image),
-                status=status,
-                retry_after=(refusal.retry_after or _wait_in(text)) if status == 429 else None,
-                why=text,
-                hint=hint.format(registry=registry, image=image),
-                host=host,
-            )
     if disk := _disk_full(refusal, host):
         return disk
-    if re.search(r"x509|tls:|certificate|server gave HTTP response to HTTPS", text):
-        return ApiFailed(
-            f"the host does not trust the registry {registry}",
-            status=refusal.status,
-            why=text,
-            hint=f"put its CA into /etc/docker/certs.d/{registry}/ca.crt, or name it in the engine's "
-            "insecure-registries",
-            host=host,
-        )
-    if re.search(r"dial tcp|lookup|timeout|timed out|no such host|connection (?:refused|reset)|EOF", text):
-        return ApiFailed(
-            f"the host cannot reach the registry {registry}",
-            status=refusal.status,
-            why=text,
-            hint=f"is {registry} up, and reachable from this host?",
-            host=host,
-        )
-    return ApiFailed(f"the image {image} was not pulled", status=refusal.status, why=text, host=host)
+    text, registry = refusal.message, registry_of(image)
+    by_text = (row for row in _REGISTRY_WORDS if re.search(row[1], text, re.IGNORECASE))
+    # The general row of a status stands last.
+    by_status = (row for row in reversed(_REGISTRY_WORDS) if row[0] == refusal.status)
+    status, _, what, hint = next(by_text, None) or next(by_status, _NOT_PULLED)
+    return ApiFailed(
+        what.format(registry=registry, image=image),
+        status=refusal.status if status is None else status,
+        retry_after=(refusal.retry_after or _wait_in(text)) if status == 429 else None,
+        why=text,
+        hint=hint.format(registry=registry, image=image),
+        host=host,
+    )
 
 
-_REGISTRY_WORDS = (
+_REGISTRY_WORDS: tuple[tuple[int | None, str, str, str], ...] = (
     (
         429,
         r"toomanyrequests|too many requests|\b429\b",
@@ -175,23 +165,48 @@ _REGISTRY_WORDS = (
         "wait, or log in with an account of its own (fleet_registries)",
     ),
     (
+        None,
+        r"x509|\btls:|server gave HTTP response to HTTPS",
+        "the host does not trust the registry {registry}",
+        "put its CA into /etc/docker/certs.d/{registry}/ca.crt, or name it in the engine's insecure-registries",
+    ),
+    (
+        None,
+        r"dial tcp|no such host|Client\.Timeout|i/o timeout|connection (?:refused|reset)|: EOF$",
+        "the host cannot reach the registry {registry}",
+        "is {registry} up, and reachable from this host?",
+    ),
+    (
         401,
-        r"unauthorized|no basic auth|authentication required|incorrect username or password|\b401\b",
+        r"unauthorized|no basic auth|authentication required|incorrect username or password",
         "the registry {registry} refuses the login",
         "set username and password for {registry!r} in fleet_registries",
     ),
     (
+        404,
+        r"does not exist or may require",
+        "there is no image {image}, or it is private",
+        "was it pushed to {registry}? A private one needs a login (fleet_registries)",
+    ),
+    (
         403,
-        r"\bdenied\b(?!.*does not exist)|forbidden|\b403\b",
+        r"\bdenied\b|forbidden",
         "the registry {registry} forbids {image} to this account",
         "may the account of {registry!r} in fleet_registries pull it?",
     ),
     (
         404,
-        r"manifest unknown|not found|name unknown|does not exist|repository name not known|no such image",
+        r"manifest unknown|not found|name unknown|does not exist|no such image",
         "there is no image {image}",
         "was this version built and pushed to {registry}?",
     ),
+)
+
+_NOT_PULLED = (
+    None,
+    "",
+    "the image {image} was not pulled",
+    "run the same command again; then see the engine's log on the host (journalctl -u docker)",
 )
 
 

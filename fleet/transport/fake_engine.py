@@ -122,7 +122,7 @@ class FakeEngine:
     def carry_out(self, call: fx.ApiCall, keyring: Keyring, on_progress: OnProgress | None = None) -> Any:
         """Raises Refusal, Drift."""
         with self._lock:
-            return _CALLS[type(call)](self, call, keyring, on_progress)
+            return CALLS[type(call)](self, call, keyring, on_progress)
 
     def container(self, name: str) -> FakeContainer | None:
         """By name or id."""
@@ -232,7 +232,7 @@ class FakeEngine:
         self.volumes.setdefault(body["Name"], body)
 
 
-_CALLS: Mapping[type, Callable[[FakeEngine, Any, Keyring, OnProgress | None], Any]] = {
+CALLS: Mapping[type, Callable[[FakeEngine, Any, Keyring, OnProgress | None], Any]] = {
     fx.ResolveDigest: FakeEngine._resolve,
     fx.PullImage: FakeEngine._pull,
     fx.CreateContainer: FakeEngine._create,

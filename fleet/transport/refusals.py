@@ -25,7 +25,7 @@ def sudo_failure(said: str, host: str) -> RemoteFailed:
     )
     if re.search(r"password", said, re.IGNORECASE):
         return RemoteFailed("sudo asks for a password", why=said, hint=hint, host=host)
-    if re.search(r"sudo:.*not found|not found.*sudo", said):
+    if re.search(r"\bsudo: (?:command )?not found", said):
         return RemoteFailed(
             "sudo is not installed",
             why=said,

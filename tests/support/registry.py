@@ -1,4 +1,4 @@
-"""A small image registry that a test can make slow-witted: it asks for a login, for a pause, or breaks off."""
+"""A small image registry that a test can make difficult: it wants a login, or a pause, or sends nonsense."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 class Registry:
-    """Serves on ``host``. ``login``: the one user; ``busy``: answers 429 still to give, with their seconds."""
+    """Serves on ``host``. ``login``: the one user; ``busy``: for each coming request one
+    answer 429, with these seconds to wait. ``damaged``: big blobs come with half of their bytes.
+    """
 
     def __init__(self, host: str) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -26,7 +28,7 @@ class Registry:
         self.login: tuple[str, str] | None = None
         self.forbidden = False
         self.busy: list[int] = []
-        self.cut_blobs = False
+        self.damaged = False
         self.requests = 0
         registry = self
 
@@ -34,7 +36,7 @@ class Registry:
             def do_GET(self) -> None:
                 registry._answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_GET  # noqa: N815 - the base class's name
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -110,19 +112,18 @@ class Registry:
         headers = {"Docker-Content-Digest": digest or ""}
         if kind == "manifests":
             headers["Content-Type"] = MANIFEST
-        cut = len(blob) // 2 if self.cut_blobs and len(blob) > 100_000 else len(blob)
-        _reply(request, 200, blob, headers, cut)
+        if self.damaged and len(blob) > 100_000:
+            blob = blob[: len(blob) // 2]
+        _reply(request, 200, blob, headers)
 
 
-def _reply(
-    request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str], cut: int | None = None
-) -> None:
+def _reply(request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str]) -> None:
     request.send_response(status)
     for name, value in {"Content-Type": "application/json", **headers, "Content-Length": len(body)}.items():
         request.send_header(name, str(value))
     request.end_headers()
     if request.command != "HEAD":
-        request.wfile.write(body[:cut])
+        request.wfile.write(body)
         request.close_connection = True
 
 

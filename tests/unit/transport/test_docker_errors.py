@@ -1,5 +1,7 @@
 """Texts as engines and registries really write them."""
 
+# ruff: noqa: E501 - a text is not broken for the eye
+
 import pytest
 
 from fleet.errors import Drift, RemoteFailed
@@ -17,22 +19,42 @@ def explained(call: fx.ApiCall, status: int, text: str, wait: float | None = Non
 @pytest.mark.parametrize(
     ("status", "text", "expected", "what"),
     [
-        (500, "Get https://registry.example:5000/v2/shop/manifests/v1: unauthorized: authentication required", 401, "login"),
+        (
+            500,
+            "Get https://registry.example:5000/v2/shop/manifests/v1: unauthorized: authentication required",
+            401,
+            "login",
+        ),
         (500, "Head https://registry.example:5000/v2/: no basic auth credentials", 401, "login"),
         (403, "requested access to the resource is denied", 403, "forbids"),
         (500, "denied: access forbidden", 403, "forbids"),
-        (404, "manifest for registry.example:5000/shop:v1 not found: manifest unknown", 404, "there is no image"),
-        (404, "pull access denied for shop, repository does not exist or may require 'docker login': denied", 404, "there is no image"),
+        (
+            404,
+            "manifest for registry.example:5000/shop:v1 not found: manifest unknown",
+            404,
+            "there is no image",
+        ),
+        (
+            404,
+            "pull access denied for shop, repository does not exist or may require 'docker login': denied",
+            404,
+            "there is no image",
+        ),
         (500, "toomanyrequests: You have reached your pull rate limit.", 429, "pause"),
         (500, "received unexpected HTTP status: 429 Too Many Requests", 429, "pause"),
-        (500, "Get https://registry.example:5000/v2/: x509: certificate signed by unknown authority", 500, "trust"),
+        (
+            500,
+            "Get https://registry.example:5000/v2/: x509: certificate signed by unknown authority",
+            500,
+            "trust",
+        ),
         (500, "Get https://r/v2/: http: server gave HTTP response to HTTPS client", 500, "trust"),
         (500, "Get https://r/v2/: dial tcp 10.0.0.1:5000: connect: connection refused", 500, "reach"),
         (500, "Get https://r/v2/: dial tcp: lookup r: no such host", 500, "reach"),
         (0, "write /var/lib/docker/tmp/x: no space left on device", 0, "disk is full"),
         (0, "filesystem layer verification failed for digest sha256:1", 0, "was not pulled"),
     ],
-)  # fmt: skip
+)
 def test_a_pull(status: int, text: str, expected: int, what: str) -> None:
     failure = explained(PULL, status, text)
     assert isinstance(failure, ApiFailed)
@@ -66,7 +88,7 @@ def test_how_long_a_registry_wants_us_to_wait(text: str, header: float | None, s
         "driver failed programming external connectivity on endpoint a: Error starting userland proxy: listen tcp4 0.0.0.0:8001: bind: address already in use",
         "failed to bind host port 0.0.0.0:8001/tcp: listen tcp [::]:8001: bind: address already in use",
     ],
-)  # fmt: skip
+)
 def test_a_port_is_named(text: str) -> None:
     assert explained(fx.StartContainer("app"), 500, text).what == "port 8001 of the host is taken"
 
@@ -83,17 +105,23 @@ def test_a_taken_name_is_drift_and_other_conflicts_are_not() -> None:
 @pytest.mark.parametrize(
     ("said", "what"),
     [
-        ("dial unix /var/run/docker.sock: connect: permission denied", "the login user has no right to the Docker Engine"),
+        (
+            "dial unix /var/run/docker.sock: connect: permission denied",
+            "the login user has no right to the Docker Engine",
+        ),
         ("bash: line 1: exec: docker: not found", "Docker is not installed"),
         ("sudo: docker: command not found", "Docker is not installed"),
-        ("dial unix /var/run/docker.sock: connect: no such file or directory", "the Docker Engine is not running"),
+        (
+            "dial unix /var/run/docker.sock: connect: no such file or directory",
+            "the Docker Engine is not running",
+        ),
         ("dial unix /var/run/docker.sock: connect: connection refused", "the Docker Engine is not running"),
         ("unknown command: dial-stdio", "the Docker client on the host failed"),
         ("sudo: a password is required", "sudo asks for a password"),
         ("bash: line 1: exec: sudo: not found", "sudo is not installed"),
         ("sudo: sorry, you must have a tty to run sudo", "sudo refused"),
     ],
-)  # fmt: skip
+)
 def test_what_the_docker_client_says(said: str, what: str) -> None:
     failure = engine_gone(said, "web-1")
     assert failure.what == what
