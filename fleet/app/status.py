@@ -62,9 +62,11 @@ def host_rows(desired: Desired, state: HostState, facts: HostFacts, now: datetim
     wanted = {(service.role, service.name): service for service in state.services}
     seen = set()
     for one in facts.containers:
+        if desired.selected and one.role not in desired.selected:
+            continue
         seen.add((one.role, one.service))
         drift = list(_drift(one, wanted.get((one.role, one.service)), facts))
-        if (one.role, one.service) not in wanted and not desired.selected:
+        if (one.role, one.service) not in wanted:
             drift.append("not wanted")
         yield Row(
             f"{one.role}.{one.service}",

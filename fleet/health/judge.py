@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fleet.model.gates import AnyOf, Check, GateSpec
@@ -43,10 +43,9 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """``timed_out``: the deadline ended it, nothing broke."""
+    """``reason`` says so when it was the deadline that ended it."""
 
     reason: str
-    timed_out: bool = False
 
 
 Verdict = Wait | Pass | Fail
@@ -61,20 +60,17 @@ def leaves(checks: Sequence[Check]) -> tuple[Check, ...]:
 
 
 def good(sample: Sample, spec: GateSpec) -> CheckResult:
-    """All checks of the gate over one sample; the message names the first that is not met."""
+    """All checks of the gate over one sample; the message tells every one that is not met."""
     if sample.state != "running":
         return CheckResult(False, f"container is {sample.state}")
     results = iter(sample.results)
-    for check in spec.checks:
-        result = _result(check, results)
-        if not result.ok:
-            return result
-    return CheckResult(True)
+    failed = [one.message for one in [_result(check, results) for check in spec.checks] if not one.ok]
+    return CheckResult(not failed, "; ".join(failed))
 
 
-def _result(check: Check, results: object) -> CheckResult:
+def _result(check: Check, results: Iterator[CheckResult]) -> CheckResult:
     if not isinstance(check, AnyOf):
-        return next(results)  # type: ignore[call-overload, no-any-return]
+        return next(results)
     alternatives = [_result(one, results) for one in check.checks]
     if any(alternative.ok for alternative in alternatives):
         return CheckResult(True)
@@ -102,7 +98,7 @@ def judge(
         return Fail(f"it was healthy and is not any more: {bad}")
     if now - started >= spec.deadline:
         seen = bad or ("healthy too late" if streak else "no answer from the host")
-        return Fail(f"not healthy within {spec.deadline:g} s: {seen}", timed_out=True)
+        return Fail(f"timeout, not healthy within {spec.deadline:g} s: {seen}")
     if streak:
         since = samples[-1].at - samples[-streak].at
         return Wait(f"healthy for {since:.0f} of {spec.healthy_for:g} s")

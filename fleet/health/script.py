@@ -45,11 +45,11 @@ http() { # port path status match
 "*}
   case $status in
     "$3") ;;
-    000) say "no:http $1$2: no answer"; return ;;
-    *) say "no:http $1$2: status $status, wanted $3: $(printf %s "$body" | tail -n 1)"; return ;;
+    000) say "no:http :$1$2: no answer"; return ;;
+    *) say "no:http :$1$2: status $status, wanted $3: $(printf %s "$body" | tail -n 1)"; return ;;
   esac
   [ -z "$4" ] || printf %s "$body" | grep -Eq -e "$4"
-  verdict $? "http $1$2: body does not match $4"
+  verdict $? "http :$1$2: body does not match $4"
 }
 tcp() {
   if command -v bash >/dev/null; then
@@ -57,7 +57,7 @@ tcp() {
   else
     curl -s --max-time 5 -o /dev/null "telnet://$ip:$1" </dev/null 2>/dev/null
   fi
-  verdict $? "tcp $1: nothing listens"
+  verdict $? "tcp :$1: nothing listens"
 }
 inside() { report=$(timeout 5 docker exec "$name" "$@" 2>&1); verdict $? "exec $1: $report"; }
 logged() {

@@ -44,6 +44,12 @@ class ImageRef:
             return self.repository.removeprefix("library/")
         return f"{self.registry}/{self.repository}"
 
+    @property
+    def short(self) -> str:
+        """For people who know their registry: ``shop:v42``."""
+        name = self.repository.removeprefix("library/")
+        return f"{name}:{self.tag}" if self.tag else f"{name}@{self.digest[:19]}"
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fleet.model import codec, labels
+from fleet.model.images import ImageRef
 from fleet.model.services import ContainerSpec, Mount, Service
 from fleet.model.slots import in_slot
 from fleet.ops.container_body import create_body
@@ -69,8 +70,8 @@ class Recipe:
 @dataclass(frozen=True, slots=True)
 class Create:
     recipe: Recipe
-    beside: str = ""
-    """The container that goes on serving meanwhile (start-first), for the operator's eyes."""
+    beside: bool = False
+    """Start-first: the old one goes on serving meanwhile."""
     why: str = ""
     changes: Changes = ()
 
@@ -83,9 +84,10 @@ class Create:
         return 120
 
     def describe(self) -> str:
+        service = self.recipe.service
         if self.beside:
-            return f"start {self.recipe.spec.name} beside {self.beside} ({self.why})"
-        return f"start {self.recipe.spec.name} ({self.recipe.service.container.image})"
+            return f"start {service.key} beside the old one ({self.why})"
+        return f"start {service.key} ({ImageRef.parse(service.container.image).short})"
 
     def diff(self) -> tuple[str, ...]:
         return _shown(self.changes)
@@ -117,7 +119,7 @@ class Replace:
         return 120 + self.old_grace
 
     def describe(self) -> str:
-        return f"replace {self.recipe.spec.name} ({self.why})"
+        return f"replace {self.recipe.service.key} ({self.why})"
 
     def diff(self) -> tuple[str, ...]:
         return _shown(self.changes)
@@ -152,7 +154,7 @@ class Remove:
         return 60 + self.grace
 
     def describe(self) -> str:
-        return f"remove {self.name} ({self.why})"
+        return f"remove {self.key} ({self.why})"
 
     def diff(self) -> tuple[str, ...]:
         return ()

@@ -26,7 +26,7 @@ class Pull:
 
     def describe(self) -> str:
         digest = self.image.partition("@")[2].removeprefix("sha256:")
-        return f"pull {self.written} ({digest[:12]})"
+        return f"pull {ImageRef.parse(self.written).short} ({digest[:12]})"
 
     def diff(self) -> tuple[str, ...]:
         return ()

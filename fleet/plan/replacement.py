@@ -52,9 +52,9 @@ def replacement(
         return [Step(host, swap), Gate(host, service, recipe.spec.name)]
     new = replace(recipe, slot=3 - recipe.slot)
     return [
-        Step(host, Create(new, main.name, why.text, why.changes)),
+        Step(host, Create(new, True, why.text, why.changes)),
         Gate(host, service, new.spec.name),
-        Step(host, Remove(main.name, main.id, service.key, grace, f"{new.spec.name} takes its place")),
+        Step(host, Remove(main.name, main.id, service.key, grace, "the new one takes its place")),
     ]
 
 

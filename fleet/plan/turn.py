@@ -85,7 +85,7 @@ def turn(
     elif main and (steps or change is Change.WATCH):
         steps.append(Gate(host, service, main.name, fresh=False))
     if not beside:
-        steps += [_remove(host, one, f"{main.name if main else 'it'} takes its place") for one in rivals]
+        steps += [_remove(host, one, "left in the other slot") for one in rivals]
     if not steps:
         return Kept(host, service.key, why)
     return Turn(host, tuple(steps), disrupts=(replaced and not beside) or bool(evicted))

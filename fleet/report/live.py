@@ -63,9 +63,9 @@ class Board:
         if not self.stage:
             return Text("")
         head = f"{self.stage} · {len(self.done)} of {self.hosts} hosts"
-        table = Table.grid(padding=(0, 1))
+        table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True, style="bold")
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, width // 2 - 4))
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 2)
         table.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)
         table.add_column(no_wrap=True, justify="right", style="dim")
         shown = list(self.running.values())

@@ -28,10 +28,12 @@ from fleet.report.names import fold
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``style``: plain, title, change, add, remove, faint, warning or error."""
+    """``style``: plain, title, change, add, remove, faint, warning or error. ``hang``: columns by which
+    what does not fit on the line is indented further."""
 
     text: str
     style: str = "plain"
+    hang: int = 2
 
 
 def plan_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
@@ -40,16 +42,17 @@ def plan_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
         if isinstance(stage, Phase):
             limit = f", {stage.limit} hosts at once" if len(stage.turns) > stage.limit else ""
             yield Line(f"{stage.title}{limit}", "title")
-            yield from _turns(stage.turns, "  ", diff=diff)
+            groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
         else:
             yield Line(_headline(stage), "title")
-            for number, batch in enumerate(stage.batches, 1):
-                yield from _turns(batch, f"  {number}. " if len(stage.batches) > 1 else "  ", diff=diff)
+            yield from (Line(f"  gate: {text}", "faint") for text in _gates(stage))
+            groups = _batches(stage, diff=diff)
+        for group in groups:
+            yield from group.lines()
         yield Line("")
     for finding in plan.findings:
-        where = f"{finding.host}: " if finding.host else ""
-        yield Line(f"{'error' if finding.error else 'warning'}: {where}{finding.what}",
-                   "error" if finding.error else "warning")  # fmt: skip
+        kind = "error" if finding.error else "warning"
+        yield Line(f"{kind}: {f'{finding.host}: ' if finding.host else ''}{finding.what}", kind)
         if finding.hint:
             yield Line(f"  → {finding.hint}", "faint")
     yield Line(summary(plan), "title")
@@ -95,28 +98,76 @@ def _headline(stage: Rollout) -> str:
     return f"{stage.service}: {', '.join(words)}"
 
 
-def _turns(turns: Sequence[Turn], prefix: str, *, diff: bool) -> Iterator[Line]:
-    groups: dict[tuple[tuple[str, str, tuple[str, ...]], ...], list[str]] = {}
+Content = tuple[tuple[str, str, tuple[str, ...]], ...]
+"""What a turn does: text, style and difference of each of its operations."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    hosts: str
+    content: Content
+
+    def lines(self) -> Iterator[Line]:
+        yield Line(f"  {self.hosts}")
+        for text, style, difference in self.content:
+            yield Line(f"    {text}", style)
+            for line in difference:
+                yield Line(f"      {line}", {"+": "add", "-": "remove"}.get(line[:1], "faint"))
+
+
+def _alike(turns: Sequence[Turn], *, diff: bool) -> list[tuple[Content, list[str]]]:
+    """Hosts whose turns read the same, together."""
+    groups: dict[Content, list[str]] = {}
     for turn in turns:
-        content = tuple(_content(step, diff=diff) for step in turn.steps)
+        content = tuple(_content(step, diff=diff) for step in turn.steps if isinstance(step, Step)) or (
+            ("only its gate", "faint", ()),
+        )
         groups.setdefault(content, []).append(turn.host)
-    for content, hosts in groups.items():
-        yield Line(f"{prefix}{fold(hosts)}")
-        prefix = " " * len(prefix)
-        for text, style, lines in content:
-            yield Line(f"{prefix}  {text}", style)
-            for line in lines:
-                yield Line(f"{prefix}    {line}", {"+": "add", "-": "remove"}.get(line[:1], "faint"))
+    return list(groups.items())
 
 
-def _content(step: Step | Gate, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
-    if isinstance(step, Gate):
-        return f"wait until {gate_text(step.service.gate)}", "faint", ()
-    style = {Create: "add", Remove: "remove", Replace: "change", WriteConfig: "change"}.get(
-        type(step.op), "plain"
-    )
-    mark = {"add": "+ ", "remove": "- ", "change": "~ "}.get(style, "")
-    return f"{mark}{step.op.describe()}", style, step.op.diff() if diff else ()
+def _batches(stage: Rollout, *, diff: bool) -> list[_Group]:
+    """A run of batches that read the same is told once: ``batches 1-50, one host each: web-[01-50]``."""
+    if len(stage.batches) == 1:
+        return [_Group(fold(hosts), content) for content, hosts in _alike(stage.batches[0], diff=diff)]
+    found: list[_Group] = []
+    same: list[tuple[int, list[str], Content]] = []
+
+    def flush() -> None:
+        if same:
+            numbers = f"batch {same[0][0]}" if len(same) == 1 else f"batches {same[0][0]}-{same[-1][0]}"
+            size = len(same[0][1])
+            each = f", {'one host' if size == 1 else f'{size} hosts'} each" if len(same) > 1 else ""
+            hosts = fold(host for _, names, _ in same for host in names)
+            found.append(_Group(f"{numbers}{each}: {hosts}", same[0][2]))
+            same.clear()
+
+    for number, batch in enumerate(stage.batches, 1):
+        alike = _alike(batch, diff=diff)
+        if len(alike) > 1:
+            flush()
+            found += [_Group(f"batch {number}: {fold(hosts)}", content) for content, hosts in alike]
+            continue
+        content, hosts = alike[0]
+        if same and (same[0][2] != content or len(same[0][1]) != len(hosts)):
+            flush()
+        same.append((number, hosts, content))
+    flush()
+    return found
+
+
+def _gates(stage: Rollout) -> list[str]:
+    gates = (step.service.gate for turn in stage.turns for step in turn.steps if isinstance(step, Gate))
+    return [gate_text(gate) for gate in dict.fromkeys(gates)]
+
+
+def _content(step: Step, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
+    style = STYLES.get(type(step.op), "plain")
+    return f"{MARKS.get(style, '')}{step.op.describe()}", style, step.op.diff() if diff else ()
+
+
+STYLES: dict[type, str] = {Create: "add", Remove: "remove", Replace: "change", WriteConfig: "change"}
+MARKS = {"add": "+ ", "remove": "- ", "change": "~ "}
 
 
 def gate_text(spec: GateSpec) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -43,7 +44,19 @@ class TextReport:
                 self.line(line)
 
     def line(self, line: Line) -> None:
-        self.out.print(Text(line.text, STYLES[line.style]), soft_wrap=not self.out.is_terminal)
+        """On a terminal a long line goes on under its own beginning; elsewhere it is never cut."""
+        if not self.out.is_terminal:
+            self.out.print(Text(line.text), soft_wrap=True)
+            return
+        text = line.text.lstrip(" ")
+        indent = len(line.text) - len(text)
+        hang = indent + line.hang
+        body = Text(text, STYLES[line.style])
+        room = max(20, self.out.width - hang)
+        first, *rest = body.wrap(self.out, room) or [body]
+        self.out.print(Padding(first, (0, 0, 0, indent)))
+        for part in rest:
+            self.out.print(Padding(part, (0, 0, 0, hang)))
 
     def lines(self, event: ev.Event) -> Iterable[Line]:  # noqa: PLR0912 — one case per event
         match event:
@@ -90,7 +103,7 @@ class TextReport:
                 return
 
     def _step(self, host: str, mark: str, text: str, style: str) -> Line:
-        return Line(f"{host:<{self._width}} {mark} {text}", style)
+        return Line(f"{host:<{self._width}} {mark} {text}", style, hang=self._width + 3)
 
     def table(self, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
         """Columns as wide as they must be; the last takes what is left. No terminal: no cut."""

@@ -177,7 +177,8 @@ class Executor:
             )
             return error
         outcome.finished += 1
-        self._emit(ev.StepFinished(step.host, step.id, text, self._clock() - began))
+        done = f"{step.service.key} is healthy" if isinstance(step, Gate) else text
+        self._emit(ev.StepFinished(step.host, step.id, done, self._clock() - began))
         return None
 
     def _stop_asked(self, outcome: Outcome) -> bool:

@@ -20,6 +20,11 @@ from fleet.transport.base import Transport
 
 MARGIN = 15
 CONTROLLER_SECONDS = 10
+HEALTH_LOG = "{{if .State.Health}}{{range .State.Health.Log}}{{.Start}} exit {{.ExitCode}}: {{.Output}}\n{{end}}{{end}}"
+STATE = (
+    "status {{.State.Status}}, exit code {{.State.ExitCode}}, restarts {{.RestartCount}}, "
+    "out of memory {{.State.OOMKilled}}, started {{.State.StartedAt}}, error: {{.State.Error}}"
+)
 
 
 class GateFailed(RemoteFailed):
@@ -115,14 +120,17 @@ def _failed(
 ) -> GateFailed:
     """What the operator needs to see: the samples, the health log, the end of the container's log."""
     seen = _evidence(gate.container, transport)
-    table = "\n".join(_row(sample, samples[0].at) for sample in samples[-40:])
-    log, _, inspection = seen.partition("\f")
+    log, _, rest = seen.partition("\f")
+    told, _, inspection = rest.partition("\f")
+    health = [line for line in told.splitlines() if line.strip()]
     bundle = keep(
         f"{gate.host}.{gate.service.key}",
-        f"{gate.id}: {verdict.reason}\n\nsamples (seconds, state, checks)\n{table}\n\n"
-        f"container log (last 200 lines)\n{log}\n\ninspection\n{inspection}\n",
+        f"{gate.id}: {verdict.reason}\n\nsamples (seconds, state, checks)\n{_table(samples)}\n\n"
+        f"health log of the engine\n{chr(10).join(health) or '(none)'}\n\n"
+        f"container log (last 200 lines)\n{log.strip() or '(empty)'}\n\nstate\n{inspection.strip()}\n",
     )
-    tail = [f"log: {line}" for line in log.strip().splitlines()[-8:]]
+    tail = [f"health: {line}" for line in health[-1:]]
+    tail += [f"log: {line}" for line in log.strip().splitlines()[-8:]]
     error = GateFailed(
         f"{gate.service.key} is not healthy: {verdict.reason}",
         why="\n".join(tail) or "log: (empty)",
@@ -138,7 +146,8 @@ def _evidence(container: str, transport: Transport) -> str:
     name = words([container])
     script = (
         f"docker logs --tail 200 {name} 2>&1\nprintf '\\f'\n"
-        f"docker inspect -f '{{{{json .State}}}}' {name} 2>&1\n"
+        f"docker inspect -f {shlex.quote(HEALTH_LOG)} {name} 2>&1\nprintf '\\f'\n"
+        f"docker inspect -f {shlex.quote(STATE)} {name} 2>&1\n"
     )
     try:
         return transport.run(script, timeout=30).out.decode("utf-8", "replace")
@@ -146,7 +155,16 @@ def _evidence(container: str, transport: Transport) -> str:
         return f"(not to be had: {error.what})\f"
 
 
-def _row(sample: Sample, first: float) -> str:
-    results = " ".join("ok" if result.ok else f"[{result.message}]" for result in sample.results)
-    exit_code = f" exit {sample.exit_code}" if sample.state != "running" else ""
-    return f"{sample.at - first:7.1f}  {sample.state}{exit_code} {sample.health} {results}"
+def _table(samples: list[Sample]) -> str:
+    """A row per change: what stayed the same is counted, not repeated."""
+    rows: list[tuple[float, float, str]] = []
+    for sample in samples:
+        results = " ".join("ok" if result.ok else f"[{result.message}]" for result in sample.results)
+        exit_code = f" exit {sample.exit_code}" if sample.state != "running" else ""
+        text = f"{sample.state}{exit_code} {sample.health} {results}"
+        at = sample.at - samples[0].at
+        if rows and rows[-1][2] == text:
+            rows[-1] = (rows[-1][0], at, text)
+        else:
+            rows.append((at, at, text))
+    return "\n".join(f"{first:6.1f} - {last:5.1f}  {text}" for first, last, text in rows)

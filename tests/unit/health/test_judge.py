@@ -44,11 +44,11 @@ def test_pattern_of_samples(pattern: str, verdict: type) -> None:
 
 def test_deadline_is_a_timeout_and_names_what_was_missing() -> None:
     verdict = judge(samples("-" * 31), SPEC, 0, 30)
-    assert verdict == Fail("not healthy within 30 s: Docker health is starting", timed_out=True)
+    assert verdict == Fail("timeout, not healthy within 30 s: Docker health is starting")
 
 
 def test_deadline_without_a_sample() -> None:
-    assert judge([], SPEC, 0, 30) == Fail("not healthy within 30 s: no answer from the host", timed_out=True)
+    assert judge([], SPEC, 0, 30) == Fail("timeout, not healthy within 30 s: no answer from the host")
 
 
 @pytest.mark.parametrize(

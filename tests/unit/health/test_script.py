@@ -102,8 +102,8 @@ def test_nothing_listens(host: Path) -> None:
         held.bind(("127.0.0.1", 0))
         free = held.getsockname()[1]
         tcp, http_result = sample(host, TcpCheck(free), HttpCheck(free)).results
-    assert tcp.message == f"tcp {free}: nothing listens"
-    assert http_result.message == f"http {free}/: no answer"
+    assert tcp.message == f"tcp :{free}: nothing listens"
+    assert http_result.message == f"http :{free}/: no answer"
 
 
 def test_tcp(host: Path, port: int) -> None:

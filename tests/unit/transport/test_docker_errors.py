@@ -26,8 +26,8 @@ def explained(call: fx.ApiCall, status: int, text: str, wait: float | None = Non
             "login",
         ),
         (500, "Head https://registry.example:5000/v2/: no basic auth credentials", 401, "login"),
-        (403, "requested access to the resource is denied", 403, "forbids"),
-        (500, "denied: access forbidden", 403, "forbids"),
+        (403, "requested access to the resource is denied", 403, "denies"),
+        (500, "denied: access forbidden", 403, "denies"),
         (
             404,
             "manifest for registry.example:5000/shop:v1 not found: manifest unknown",
@@ -37,8 +37,8 @@ def explained(call: fx.ApiCall, status: int, text: str, wait: float | None = Non
         (
             404,
             "pull access denied for shop, repository does not exist or may require 'docker login': denied",
-            404,
-            "there is no image",
+            403,
+            "denies",
         ),
         (500, "toomanyrequests: You have reached your pull rate limit.", 429, "pause"),
         (500, "received unexpected HTTP status: 429 Too Many Requests", 429, "pause"),
