@@ -88,14 +88,17 @@ class Transport(Protocol):
         False runs as the login user. ``cancel``, once set, kills the remote process group.
         With ``on_line`` the output goes there and ``Result.out``/``err`` hold the last 64 KiB only.
 
-        Raises ConnectionLost.
+        Raises ConnectionLost, and RemoteFailed when the script could not even start (sudo asks for a
+        password, the login shell runs no commands).
         """
 
     def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
         """Carry out one Engine API call.
 
         Answers the digest for ResolveDigest, the id for CreateContainer, else None.
-        Raises ApiFailed, Drift (ExpectContainer, or a name that is taken), ConnectionLost.
+        ``timeout`` in seconds, for the whole call; a stop gets at least the container's grace.
+        Raises ApiFailed, Drift (ExpectContainer, or a name that is taken), ConnectionLost, and
+        RemoteFailed when sudo refuses.
         """
 
     def close(self) -> None: ...

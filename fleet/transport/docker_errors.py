@@ -144,8 +144,7 @@ def _registry_refusal(refusal: Refusal, image: str, host: str) -> ApiFailed:
         return disk
     text, registry = refusal.message, registry_of(image)
     by_text = (row for row in _REGISTRY_WORDS if re.search(row[1], text, re.IGNORECASE))
-    # The general row of a status stands last.
-    by_status = (row for row in reversed(_REGISTRY_WORDS) if row[0] == refusal.status)
+    by_status = (row for row in _REGISTRY_WORDS if row[0] == refusal.status)
     status, _, what, hint = next(by_text, None) or next(by_status, _NOT_PULLED)
     return ApiFailed(
         what.format(registry=registry, image=image),
@@ -168,7 +167,7 @@ _REGISTRY_WORDS: tuple[tuple[int | None, str, str, str], ...] = (
         None,
         r"x509|\btls:|server gave HTTP response to HTTPS",
         "the host does not trust the registry {registry}",
-        "put its CA into /etc/docker/certs.d/{registry}/ca.crt, or name it in the engine's insecure-registries",
+        "put its CA into /etc/docker/certs.d/{registry}/ca.crt, or name it in insecure-registries",
     ),
     (
         None,
@@ -183,16 +182,11 @@ _REGISTRY_WORDS: tuple[tuple[int | None, str, str, str], ...] = (
         "set username and password for {registry!r} in fleet_registries",
     ),
     (
-        404,
-        r"does not exist or may require",
-        "there is no image {image}, or it is private",
-        "was it pushed to {registry}? A private one needs a login (fleet_registries)",
-    ),
-    (
         403,
         r"\bdenied\b|forbidden",
-        "the registry {registry} forbids {image} to this account",
-        "may the account of {registry!r} in fleet_registries pull it?",
+        "the registry {registry} denies access to {image}",
+        # Registries also deny what does not exist.
+        "was it pushed, and may the account of {registry!r} in fleet_registries pull it?",
     ),
     (
         404,

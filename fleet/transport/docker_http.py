@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -126,6 +127,7 @@ class EngineAdapter(BaseHTTPAdapter):
         super().__init__()
         self._pool = _Pool(dial, streams)
         self.requests = 0
+        self._counting = threading.Lock()
 
     def get_connection(self, url: Any, proxies: Any = None) -> Any:
         return self._pool
@@ -134,7 +136,8 @@ class EngineAdapter(BaseHTTPAdapter):
         return request.path_url
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
-        self.requests += 1
+        with self._counting:
+            self.requests += 1
         return super().send(*args, **kwargs)
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from fleet.errors import FleetError, RemoteFailed
 from fleet.ops import effects as fx
-from fleet.rehearsal import HostFleet
+from fleet.rehearsal import HostFleet, host_fleet
+from fleet.rehearsal.engine import engine
 from fleet.transport.base import ApiFailed, ConnectionLost, Transport
 from fleet.transport.connect import Connector
 from fleet.transport.endpoint import Endpoint
@@ -38,6 +39,63 @@ def fails(transport: Transport, call: fx.ApiCall, timeout: float = 30) -> ApiFai
 def test_the_login_user_and_sudo_both_reach_the_engine(enter: Enter) -> None:
     enter().docker(PING, timeout=30)
     enter(become=True).docker(PING, timeout=30)
+
+
+def test_the_engine_of_this_machine(machine: HostFleet) -> None:
+    # The engine under the host is this machine's; there the host is a container.
+    words = ("docker", "-H", engine(lambda _: None).address)
+    with Connector(KEYRING, ssh_config=NO_CONFIG) as connector:
+        here = connector.connect(Endpoint("engine-1", "localhost", connection="local", docker=words))
+        for _ in range(3):
+            here.docker(PING, timeout=30)
+        assert here.calls == 3
+        here.close()
+        lost = connector.connect(
+            Endpoint("engine-1", "localhost", connection="local", docker=("no-docker-here",))
+        )
+        assert fails(lost, PING).what == "Docker is not installed"
+        dead = ("docker", "-H", "unix:///nowhere.sock")
+        lost = connector.connect(Endpoint("engine-1", "localhost", connection="local", docker=dead))
+        assert fails(lost, PING).what == "the Docker Engine is not running"
+        lost.close()
+
+
+def test_calls_and_scripts_together_stay_within_the_sessions_of_sshd(enter: Enter) -> None:
+    transport = enter(become=True)
+    failures: list[BaseException] = []
+
+    def use(work: Callable[[], object]) -> None:
+        try:
+            for _ in range(5):
+                work()
+        except BaseException as error:
+            failures.append(error)
+
+    works = [lambda: transport.run("sleep 0.1", timeout=30), lambda: transport.docker(PING, timeout=30)] * 8
+    threads = [threading.Thread(target=use, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert transport.calls == 80
+
+
+@pytest.mark.parametrize("version", ["1.20", "1.99"])
+def test_an_api_version_that_the_engine_does_not_speak_is_corrected(
+    machine: HostFleet, machine_known_hosts: Path, version: str
+) -> None:
+    host = machine.host("engine-1")
+    with Connector(
+        KEYRING, known_hosts=[machine_known_hosts], ssh_config=NO_CONFIG, api_version=version
+    ) as connector:
+        transport = connector.connect(
+            Endpoint("engine-1", host.address, user="deploy", key_file=str(machine.keys.private_key))
+        )
+        transport.docker(PING, timeout=30)
+        transport.docker(PING, timeout=30)
+        assert transport.calls <= 3
+        transport.close()
 
 
 def test_become_runs_as_root_and_as_another_user(enter: Enter) -> None:
@@ -155,12 +213,10 @@ def test_a_registry_that_forbids(enter: Enter, registry: Registry) -> None:
     registry.forbidden = True
     failure = fails(enter(become=True), fx.PullImage(f"{registry.address}/shop@{digest}"))
     assert failure.status == 403
-    assert "forbids" in failure.what
+    assert "denies" in failure.what
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    from fleet.rehearsal import host_fleet
-
     with host_fleet("transport-disk", ["engine-1"], tmp_path / "keys", disk_mb={"engine-1": 64}) as fleet:
         known = tmp_path / "known_hosts"
         known.write_text(fleet.known_hosts())
@@ -179,8 +235,6 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
 
 
 def test_a_host_that_is_switched_off_during_a_call(tmp_path: Path) -> None:
-    from fleet.rehearsal import host_fleet
-
     with host_fleet("transport-off", ["engine-1"], tmp_path / "keys") as fleet:
         known = tmp_path / "known_hosts"
         known.write_text(fleet.known_hosts())
