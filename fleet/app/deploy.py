@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import time
@@ -20,6 +19,7 @@ from fleet.model.refs import all_refs
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
 from fleet.plan.saved import Saved, fingerprint
+from fleet.plan.seen import drift, seen
 from fleet.plan.tree import Plan
 from fleet.report import events as ev
 from fleet.report.plan_text import plan_lines
@@ -56,7 +56,7 @@ def deploy(session: Session, confirm: Confirm, saved: Saved | None = None) -> Ex
         prepared = prepare(session, connections, saved)
         _show(session, prepared.plan)
         if saved:
-            _same(saved, prepared.plan)
+            _same(saved, prepared)
         _refuse(prepared.plan)
         if prepared.plan.empty:
             return Exit.OK
@@ -116,26 +116,22 @@ def _refuse(planned: Plan) -> None:
         )
 
 
-def _same(saved: Saved, planned: Plan) -> None:
-    """What was shown is what runs. Raises Drift with the difference between then and now."""
-    if saved.fingerprint == fingerprint(planned):
+def _same(saved: Saved, prepared: Prepared) -> None:
+    """What was shown is what runs. Raises Drift with what is different on which host."""
+    changes = tuple(drift(saved.seen, seen(prepared.facts)))
+    if not changes and saved.fingerprint == fingerprint(prepared.plan):
         return
-    now = [line.text for line in plan_lines(planned, diff=True)]
-    changes = [
-        line
-        for line in difflib.unified_diff(saved.lines, now, "planned", "now", lineterm="", n=1)
-        if not line.startswith("@@")
-    ]
     raise Drift(
         "the fleet is not as the plan saw it; nothing was changed",
-        why="\n".join(changes) or "the same steps would meet other containers or files",
+        why="\n".join(changes) or "the plan was made by another version of Fleet, or with other secrets",
         hint="look at it (inv status), then make a new plan: inv plan --out …",
     )
 
 
 def _save(session: Session, prepared: Prepared, out: Path) -> None:
     lines = tuple(line.text for line in plan_lines(prepared.plan, diff=True))
-    saved = Saved(prepared.desired, prepared.facts.digests, fingerprint(prepared.plan), lines)
+    facts = prepared.facts
+    saved = Saved(prepared.desired, facts.digests, seen(facts), fingerprint(prepared.plan), lines)
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(saved.dump(), file, indent=1, ensure_ascii=False)

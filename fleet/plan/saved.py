@@ -1,7 +1,7 @@
-"""A plan in a file: what was wanted, which digests the tags stood for, and a fingerprint of the steps.
+"""A plan in a file: what was wanted, which digests the tags stood for, and what was seen.
 
 The steps themselves are not read back. ``plan()`` is pure, so the same wish on an unchanged fleet
-gives the same steps; whatever else it gives is drift, and is shown as such.
+gives the same steps; their fingerprint proves it, and whatever else was found is told as drift.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from typing import Any
 
 from fleet.model import codec
 from fleet.model.desired import Desired
-from fleet.plan.tree import Plan, Rollout
+from fleet.plan.seen import Seen
+from fleet.plan.tree import Plan, Step
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """``lines``: the plan as it was shown, for people and for telling what is different now."""
+    """``lines``: the plan as it was shown, for people."""
 
     desired: Desired
     digests: Mapping[str, str]
+    seen: Seen
     fingerprint: str
     lines: tuple[str, ...]
 
@@ -34,6 +36,7 @@ class Saved:
             "version": self.desired.version,
             "fingerprint": self.fingerprint,
             "plan": list(self.lines),
+            "seen": {host: list(lines) for host, lines in self.seen.items()},
             "digests": dict(self.digests),
             "desired": codec.dump(self.desired),
         }
@@ -44,16 +47,21 @@ class Saved:
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']} is not {FORMAT}, that of this version of Fleet")
         desired = codec.load(Desired, data["desired"])
-        return cls(desired, dict(data["digests"]), str(data["fingerprint"]), tuple(data["plan"]))
+        seen = {str(host): tuple(lines) for host, lines in data["seen"].items()}
+        digests, plan = dict(data["digests"]), tuple(data["plan"])
+        return cls(desired, digests, seen, str(data["fingerprint"]), plan)
 
 
 def fingerprint(plan: Plan) -> str:
     """Changes when any step does, also in what it expects to find."""
     shape = [
-        (
-            stage.batches if isinstance(stage, Rollout) else stage.turns,
-            stage.policy if isinstance(stage, Rollout) else stage.title,
-        )
+        [
+            [
+                [step.id, codec.dump(step.op if isinstance(step, Step) else step.service)]
+                for step in turn.steps
+            ]
+            for turn in stage.turns
+        ]
         for stage in plan.stages
     ]
-    return hashlib.sha256(repr(shape).encode()).hexdigest()
+    return hashlib.sha256(codec.canonical(shape).encode()).hexdigest()
