@@ -72,11 +72,19 @@ def summary(changes: Changes) -> str:
 def _short(image: str, other: str) -> str:
     """The tag alone where the repository is the same."""
     name, _, tag = image.rpartition(":")
-    return tag if tag and name == other.rpartition(":")[0] else image
+    if tag and name == other.rpartition(":")[0]:
+        return tag
+    return image.rpartition("/")[2]
 
 
 def _images(main: Container, old: Service, recipe: Recipe) -> tuple[str, str, str]:
     """As they were written; by digest when the tag is the same and was moved."""
     before = old.container.image.partition("@")[0]
     after = recipe.service.container.image.partition("@")[0]
-    return ("image", before, after) if before != after else ("image", main.image, recipe.image)
+    if before != after:
+        return "image", before, after
+    return "image", f"{before} ({_short_digest(main.image)})", f"{after} ({_short_digest(recipe.image)})"
+
+
+def _short_digest(image: str) -> str:
+    return image.rpartition(":")[2][:12]

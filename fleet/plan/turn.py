@@ -70,7 +70,9 @@ def turn(
     evicted = [one for one in orphans if change is Change.CREATE and _clash(one, recipe.spec)]
 
     steps: list[Step | Gate] = [
-        _remove(host, one, "left over") for one in here.leftovers if one not in rivals or beside
+        _remove(host, one, f"{one.name}, left by an interrupted run")
+        for one in here.leftovers
+        if one not in rivals or beside
     ]
     if secrets is not None:
         write = WriteSecrets(service.key, service.secret_dir, service.secrets, secrets)
@@ -82,10 +84,10 @@ def turn(
         steps += [Step(host, Create(recipe)), Gate(host, service, recipe.spec.name)]
     elif replaced and main:
         steps += replacement(host, recipe, main, reason(recipe, main, state, why), beside=beside)
-    elif main and (steps or change is Change.WATCH):
+    elif main and (configs or change is Change.WATCH):
         steps.append(Gate(host, service, main.name, fresh=False))
     if not beside:
-        steps += [_remove(host, one, "left in the other slot") for one in rivals]
+        steps += [_remove(host, one, f"{one.name}, left in the other slot") for one in rivals]
     if not steps:
         return Kept(host, service.key, why)
     return Turn(host, tuple(steps), disrupts=(replaced and not beside) or bool(evicted))

@@ -60,26 +60,30 @@ def plan_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
 
 def summary(plan: Plan) -> str:
     """One line of counts."""
-    kinds = {
-        "to create": (Create,),
-        "to replace": (Replace,),
-        "to remove": (Remove,),
-        "configurations to write": (WriteConfig,),
-        "secret directories to write": (WriteSecrets,),
-        "images to pull": (Pull,),
-        "networks and volumes to create": (MakeNetwork, MakeVolume),
-    }
     counts = [
-        f"{count} {name}"
-        for name, types in kinds.items()
+        f"{count} {one if count == 1 else many}"
+        for types, one, many in COUNTED
         if (count := sum(isinstance(step.op, types) for step in plan.steps))
     ]
     kept = f"; {len(plan.kept)} as wanted" if plan.kept else ""
     if plan.errors:
-        return f"Plan for {plan.env}: not possible ({len(plan.errors)} errors)"
+        errors = "1 error" if len(plan.errors) == 1 else f"{len(plan.errors)} errors"
+        return f"Plan for {plan.env}: not possible, {errors}"
     if plan.empty:
         return f"Nothing to do: {plan.env} is at {plan.version}{kept}"
     return f"Plan for {plan.env} at {plan.version}: {', '.join(counts) or 'gates only'}{kept}"
+
+
+COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
+    ((Create,), "to create", "to create"),
+    ((Replace,), "to replace", "to replace"),
+    ((Remove,), "to remove", "to remove"),
+    ((WriteConfig,), "configuration to write", "configurations to write"),
+    ((WriteSecrets,), "secret directory to write", "secret directories to write"),
+    ((Pull,), "image to pull", "images to pull"),
+    ((MakeNetwork,), "network to create", "networks to create"),
+    ((MakeVolume,), "volume to create", "volumes to create"),
+)
 
 
 def _headline(stage: Rollout) -> str:
@@ -88,7 +92,7 @@ def _headline(stage: Rollout) -> str:
     words = [f"{len(stage.turns)} of {stage.total} hosts" if stage.total > 1 else "1 host"]
     if batches > 1:
         sizes = list(dict.fromkeys(len(batch) for batch in stage.batches))
-        words.append(f"{batches} batches of {', '.join(map(str, sizes))}")
+        words.append(f"{batches} batches of {' and '.join(map(str, sizes))}")
     words.append(policy.order)
     if policy.delay:
         words.append(f"{policy.delay:g} s between")

@@ -1,0 +1,213 @@
+"""Golden plans: a wish and what was found, and the plan as an operator reads it.
+
+After a deliberate change: FLEET_GOLDEN=write pytest tests/unit/plan/test_golden.py, then read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleet.model.desired import Desired, Network, Volume
+from fleet.model.found import Facts, FoundDir, FoundFile, Unknown
+from fleet.model.gates import AnyOf, DockerCheck, GateSpec, HttpCheck, TcpCheck
+from fleet.model.services import (
+    Batches,
+    ConfigDir,
+    ConfigFile,
+    PortPair,
+    Reload,
+    SecretFile,
+    Service,
+    UpdatePolicy,
+)
+from fleet.ops.effects import RegistryAuth
+from fleet.plan.build import plan
+from fleet.report.plan_text import plan_lines
+from fleet.secret import Hole, SealedText, SecretRef
+from tests.support.build import REGISTRY, container, desired, facts_for, host_facts, service
+
+GOLDEN = Path(__file__).parent / "golden"
+PASSWORD = SealedText((Hole(SecretRef("env", "DB_PASSWORD")),))
+PRINT = {str(SecretRef("env", "DB_PASSWORD")): "0123456789abcdef"}
+Case = Callable[[], tuple[Desired, Facts]]
+
+
+def first_deploy() -> tuple[Desired, Facts]:
+    gate = GateSpec((DockerCheck(), AnyOf((HttpCheck(8000, "/health", match="ok"), TcpCheck(8000)))))
+    web = service(
+        gate=gate,
+        secret_dir="/run/fleet/shop/test/web/app",
+        secrets=(SecretFile("db_password", PASSWORD),),
+        update=UpdatePolicy(Batches((1, "100%")), delay=5, failure_action="rollback"),
+    )
+    db = service("postgres", "database")
+    wish = desired(
+        {"db-1": [db], "web-1": [web], "web-2": [web], "web-3": [web]}, web={"needs": ("database",)}
+    )
+    state = replace(
+        wish.hosts[0],
+        networks=(Network("shop-test-database_default", "database"),),
+        volumes=(Volume("shop-test-database_data", "database"),),
+    )
+    wish = replace(wish, hosts=(state, *wish.hosts[1:]))
+    facts = facts_for(wish)
+    return wish, replace(facts, fingerprints=dict.fromkeys(facts.hosts, PRINT))
+
+
+def update() -> tuple[Desired, Facts]:
+    """Fifty hosts, one after the other; the environment changes with the image."""
+    hosts = [f"web-{number:02}" for number in range(1, 51)]
+    old = service()
+    spec = replace(
+        service(version="v2").container,
+        environment=(("LEVEL", "debug"), ("PASSWORD", PASSWORD)),
+        mem_limit=512 * 1024 * 1024,
+    )
+    new = replace(service(version="v2"), container=spec)
+    wish = desired({host: [new] for host in hosts}, "v2", web={"min_healthy": "80%"})
+    found = [host_facts(host, [container(old, f"{host}-app")], [old.container.image]) for host in hosts]
+    facts = facts_for(wish, *found)
+    return wish, replace(facts, fingerprints=dict.fromkeys(hosts, PRINT))
+
+
+def start_first() -> tuple[Desired, Facts]:
+    pair = (PortPair(8000, 8001, 9001),)
+    policy = UpdatePolicy(order="start-first")
+    old, new = service(port_pair=pair, update=policy), service(version="v2", port_pair=pair, update=policy)
+    wish = desired({"web-1": [new]}, "v2")
+    return wish, facts_for(wish, host_facts("web-1", [container(old)], [old.container.image]))
+
+
+CONFIG = "global\n  maxconn 100\n"
+
+
+def configured(reload: Reload | None) -> Service:
+    files = (ConfigFile("haproxy.cfg", CONFIG), ConfigFile("users", PASSWORD, "0600"))
+    return service("haproxy", "lb", configs=(ConfigDir("/srv/lb", "/etc/haproxy", files, reload=reload),))
+
+
+def configuration() -> tuple[Desired, Facts]:
+    """One file changes, one holds secrets, one was there before Fleet, one is wanted no more."""
+    one = configured(Reload(signal="SIGUSR2"))
+    wish = desired({"lb-1": [one]})
+    files = (
+        FoundFile("haproxy.cfg", "0644", "a" * 64, False, "global\n  maxconn 50\n"),
+        FoundFile("old.cfg", "0644", "b" * 64, True, "gone\n"),
+        FoundFile("users", "0600", "c" * 64, True),
+    )
+    found = host_facts(
+        "lb-1",
+        [container(one)],
+        [one.container.image],
+        dirs={"/srv/lb": FoundDir("/srv/lb", True, True, files)},
+        sealed={"/srv/lb": {"users": "another"}},
+    )
+    facts = facts_for(wish, found)
+    return wish, replace(facts, fingerprints={"lb-1": PRINT})
+
+
+def hand_made_changes() -> tuple[Desired, Facts]:
+    one = service()
+    wish = desired({f"web-{number}": [one] for number in range(1, 6)})
+    images = [one.container.image]
+    found = [
+        host_facts("web-1", [container(one, altered=("restart: unless-stopped → no",))], images),
+        host_facts("web-2", [container(one, state="exited", exit_code=137)], images),
+        host_facts("web-3", [container(one, health="unhealthy")], images),
+        host_facts("web-4", [container(one, health="starting")], images),
+        host_facts(
+            "web-5",
+            [container(one), container(one, "next", name="shop-test-web-app-1.next", state="created")],
+            images,
+        ),
+    ]
+    return wish, facts_for(wish, *found)
+
+
+def dropped_and_renamed() -> tuple[Desired, Facts]:
+    """``old`` holds the port that ``app`` wants; ``side`` is wanted no more."""
+    old, side = (
+        service("old"),
+        replace(service("side"), container=replace(service("side").container, ports=())),
+    )
+    wish = desired({"web-1": [service()]})
+    return wish, facts_for(
+        wish, host_facts("web-1", [container(old), container(side)], [service().container.image])
+    )
+
+
+def nothing_to_do() -> tuple[Desired, Facts]:
+    one = service()
+    wish = desired({"web-1": [one], "web-2": [one]})
+    found = [
+        host_facts(host, [container(one, f"{host}-app")], [one.container.image])
+        for host in ("web-1", "web-2")
+    ]
+    return wish, facts_for(wish, *found)
+
+
+def moved_tag() -> tuple[Desired, Facts]:
+    one = service(pull_policy="always")
+    wish = desired({"web-1": [one]})
+    facts = facts_for(wish, host_facts("web-1", [container(one)], [one.container.image]))
+    return wish, replace(facts, digests={one.container.image: "sha256:" + "f" * 64})
+
+
+def refusals() -> tuple[Desired, Facts]:
+    old = service()
+    new = service(version="v2", update=UpdatePolicy(Batches((2,))))
+    wish = desired({"web-1": [new], "web-2": [new], "web-3": [new]}, "v2", web={"min_healthy": 1})
+    found = [
+        host_facts("web-1", [container(old, "one")], [old.container.image]),
+        host_facts("web-2", [container(old, "two")], [old.container.image]),
+        host_facts("web-3", ports={8001: "a process on the host"}, foreign_names=("shop-test-web-app-1",)),
+    ]
+    return wish, facts_for(wish, *found)
+
+
+def unreadable() -> tuple[Desired, Facts]:
+    wish = desired({"web-1": [service()], "web-2": [service()]})
+    found = [
+        host_facts("web-1", engine=Unknown("docker is not installed")),
+        host_facts("web-2", networks=Unknown("networks: no answer")),
+    ]
+    return wish, facts_for(wish, *found)
+
+
+CASES: tuple[Case, ...] = (
+    first_deploy, update, start_first, configuration, hand_made_changes, dropped_and_renamed, nothing_to_do,
+    moved_tag, refusals, unreadable,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_plan(case: Case) -> None:
+    wish, facts = case()
+    registries = {REGISTRY: RegistryAuth("fleet", PASSWORD)}
+    text = "\n".join(line.text for line in plan_lines(plan(wish, facts, registries), diff=True)) + "\n"
+    path = GOLDEN / f"{case.__name__}.txt"
+    if os.environ.get("FLEET_GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def test_a_restart_by_configuration_alone() -> None:
+    """Without a reload the container is made anew when a file was edited by hand."""
+    one = configured(None)
+    wish = desired({"lb-1": [one]})
+    facts = replace(facts_for(wish), fingerprints={"lb-1": PRINT})
+    found = container(one, spec_digest=next(iter(_digests(wish, facts))))
+    facts = replace(facts, hosts={"lb-1": host_facts("lb-1", [found], [one.container.image])})
+    (rollout,) = plan(wish, facts).stages
+    assert [type(step.op).__name__ for step in rollout.turns[0].steps[:2]] == ["WriteConfig", "Replace"]
+    assert "its configuration files are not as wanted" in rollout.turns[0].steps[1].op.describe()
+
+
+def _digests(wish: Desired, facts: Facts) -> set[str]:
+    return {step.op.recipe.digest for step in plan(wish, facts).steps if hasattr(step.op, "recipe")}
