@@ -88,12 +88,8 @@ def unanswered(error: BaseException, host: str, timeout: float) -> FleetError:
             hint="nobody knows whether the call took effect; is the host overloaded? (docker info)",
             host=host,
         )
-    return ApiFailed(
-        "the engine closed the connection",
-        why=str(causes[-1]),
-        hint="was it restarted? Nobody knows whether the call took effect; run the same command again",
-        host=host,
-    )
+    what, hint = _CLOSED
+    return ApiFailed(what, why=str(causes[-1]), hint=hint, host=host)
 
 
 def engine_gone(said: str, host: str) -> FleetError:
@@ -112,7 +108,13 @@ def engine_gone(said: str, host: str) -> FleetError:
     )
 
 
+_CLOSED = (
+    "the engine closed the connection",
+    "was it restarted? Nobody knows whether the call took effect; run the same command again",
+)
+
 _CLIENT_WORDS = (
+    (r"error while copying|broken pipe|connection reset", *_CLOSED),
     (
         r"permission denied",
         "the login user has no right to the Docker Engine",

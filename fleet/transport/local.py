@@ -22,8 +22,6 @@ from fleet.transport.endpoint import Endpoint
 from fleet.transport.pump import Ending, NeverBegan, carry_out
 from fleet.transport.refusals import not_begun
 
-STREAMS = 3
-
 
 class LocalTransport:
     """See :class:`fleet.transport.base.Transport`."""
@@ -40,7 +38,6 @@ class LocalTransport:
             lambda: _LocalStream(words, self.host),
             keyring,
             api_version=api_version,
-            streams=STREAMS,
         )
 
     @property

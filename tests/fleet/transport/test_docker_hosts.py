@@ -68,7 +68,7 @@ def test_calls_and_scripts_together_stay_within_the_sessions_of_sshd(enter: Ente
         try:
             for _ in range(5):
                 work()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - shown by the assertion
             failures.append(error)
 
     works = [lambda: transport.run("sleep 0.1", timeout=30), lambda: transport.docker(PING, timeout=30)] * 8
@@ -155,10 +155,11 @@ def test_an_engine_that_does_not_run_and_then_runs_again(machine: HostFleet, ent
     transport.docker(PING, timeout=30)
     machine.host("engine-1").stop_engine()
     try:
-        assert fails(transport, PING).what in {
+        first = fails(transport, PING)
+        assert first.what in {
             "the Docker Engine is not running",
             "the engine closed the connection",
-        }
+        }, first
         assert fails(transport, PING).what == "the Docker Engine is not running"
     finally:
         machine.host("engine-1").start_engine()
@@ -178,7 +179,7 @@ def test_an_engine_that_ends_during_a_call(machine: HostFleet, enter: Enter, reg
     killer.start()
     try:
         failure = fails(transport, fx.StopContainer("stubborn", 20), timeout=60)
-        assert failure.what in {"the engine closed the connection", "the Docker client on the host failed"}
+        assert failure.what == "the engine closed the connection"
     finally:
         killer.join()
         machine.host("engine-1").restart_engine()

@@ -116,6 +116,10 @@ def test_a_taken_name_is_drift_and_other_conflicts_are_not() -> None:
             "the Docker Engine is not running",
         ),
         ("dial unix /var/run/docker.sock: connect: connection refused", "the Docker Engine is not running"),
+        (
+            "error while copying (stdin to stream): write unix @->/run/docker.sock: broken pipe",
+            "the engine closed the connection",
+        ),
         ("unknown command: dial-stdio", "the Docker client on the host failed"),
         ("sudo: a password is required", "sudo asks for a password"),
         ("bash: line 1: exec: sudo: not found", "sudo is not installed"),
