@@ -1,0 +1,206 @@
+"""A project on disk, made for one test, and the real command run in it as an operator runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fleet.rehearsal import HostFleet
+
+BIN = Path(sys.executable).parent
+ENV = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended. ``text`` is all that the operator saw."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    def ended(self, code: int) -> Done:
+        """Assert the exit code, with all that was said when it is another one, and never a traceback."""
+        assert self.code == code, f"exit code {self.code}, wanted {code}\n{self.text}"
+        assert "Traceback" not in self.text, self.text
+        return self
+
+    def says(self, *parts: str) -> Done:
+        """Assert that the operator reads all of ``parts``."""
+        for part in parts:
+            assert part in self.text, f"{part!r} is not in:\n{self.text}"
+        return self
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Of ``--json``: every line is one object."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Running:
+    """A command that runs; its output is read while it does."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._seen = ""
+        self._began = time.monotonic()
+
+    def until(self, text: str, seconds: float = 30) -> None:
+        """Read on until ``text`` has been said."""
+        assert self._process.stdout
+        deadline = time.monotonic() + seconds
+        while text not in self._seen:
+            line = self._process.stdout.readline()
+            self._seen += line
+            assert line, f"ended without {text!r}:\n{self._seen}"
+            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s:\n{self._seen}"
+
+    def press(self) -> None:
+        """^C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self, seconds: float = 60) -> Done:
+        rest, _ = self._process.communicate(timeout=seconds)
+        return Done(self._process.returncode, self._seen + rest, "", time.monotonic() - self._began)
+
+
+@dataclass(slots=True)
+class Project:
+    """``inventories/test`` and ``roles/`` in ``root``, for the hosts of ``fleet``."""
+
+    root: Path
+    fleet: HostFleet
+    name: str
+    registry: str
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: str, content: str | Mapping[str, Any]) -> Path:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+        return target
+
+    def inventory(
+        self, groups: Mapping[str, Sequence[str]], *, hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        **vars: Any,
+    ) -> None:  # fmt: skip
+        """Groups of hosts; ``hosts``: variables by host; ``vars``: variables of all."""
+        every = {
+            "ansible_user": "deploy",
+            "ansible_become": True,
+            "ansible_ssh_private_key_file": str(self.fleet.keys.private_key),
+            "fleet_project": self.name,
+            "registry": self.registry,
+            **vars,
+        }
+        children = {
+            group: {"hosts": {name: self._host(name) | dict((hosts or {}).get(name, {})) for name in names}}
+            for group, names in groups.items()
+        }
+        self.write(f"inventories/{ENV}/hosts.yml", {"all": {"vars": every, "children": children}})
+        self.write(f"inventories/{ENV}/known_hosts", self.fleet.known_hosts())
+
+    def role(self, name: str = "web", **changes: Any) -> None:
+        """A role with the one service ``app``; see :func:`service` for ``changes``."""
+        self.compose(name, {"app": service(**changes)})
+
+    def compose(self, role: str, services: Mapping[str, Any], **top: Any) -> None:
+        tops = {key.replace("_", "-"): value for key, value in top.items()}
+        self.write(f"roles/{role}/compose.yml", {**tops, "services": services})
+
+    def run(self, *words: str, program: str = "fleet", timeout: float = 120) -> Done:
+        began = time.monotonic()
+        done = subprocess.run(
+            [BIN / program, *words],
+            cwd=self.root,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+    def deploy(self, version: str = "v1", *words: str) -> Done:
+        return self.run("deploy", "--env", ENV, "--version", version, "--yes", *words)
+
+    def plan(self, version: str = "v1", *words: str) -> Done:
+        return self.run("plan", "--env", ENV, "--version", version, *words)
+
+    def start(self, version: str, *words: str) -> Running:
+        """A deploy in the background; both output streams in one."""
+        return Running(
+            subprocess.Popen(
+                [BIN / "fleet", "deploy", "--env", ENV, "--version", version, "--yes", *words],
+                cwd=self.root,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        )
+
+    @property
+    def runs(self) -> list[Path]:
+        """Directories of the runs, oldest first."""
+        return sorted((self.root / ".fleet" / "runs").glob("*"), key=lambda path: path.stat().st_mtime_ns)
+
+    def _host(self, name: str) -> dict[str, Any]:
+        addresses = {spec.name: spec.address for spec in self.fleet.specs}
+        return {"ansible_host": addresses.get(name, "192.0.2.1")}
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLEET_")}
+        return {**kept, "PYTHONUNBUFFERED": "1", **self.environ}
+
+
+def service(
+    image: str = "{{ registry }}/app:{{ version }}",
+    *,
+    update: Mapping[str, Any] | None = None,
+    gate: Mapping[str, Any] | None = None,
+    x: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """A service that answers on port 8001, replaced on all hosts at once behind a quick gate.
+
+    ``update``, ``gate`` and ``x`` (x-fleet) are laid over what is here, ``more`` are Compose's keys.
+    """
+    policy = {"parallelism": 0, "monitor": "200ms", "failure_action": "rollback", **(update or {})}
+    quick = {
+        "deadline": "5s",
+        "interval": "150ms",
+        "rise": 2,
+        "checks": [{"http": {"port": 8000, "path": "/health", "match": "^ok"}}],
+        **(gate or {}),
+    }
+    return {
+        "image": image,
+        "restart": "unless-stopped",
+        "ports": ["8001:8000"],
+        "stop_grace_period": "1s",
+        "deploy": {"update_config": policy},
+        "x-fleet": {"gate": quick, **(x or {})},
+        **more,
+    }
