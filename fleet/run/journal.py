@@ -28,7 +28,10 @@ class Journal:
         self.directory = root / ".fleet" / "runs" / run
         self._root = root
         self._lock = threading.Lock()
-        self.directory.mkdir(parents=True, mode=0o700)
+        # A mode is for the last directory only: parents=True would leave those above open to all.
+        for path in (root / ".fleet", self.directory.parent):
+            path.mkdir(exist_ok=True, mode=0o700)
+        self.directory.mkdir(mode=0o700)
         self._events = _private(self.directory / "events.jsonl")
 
     def __call__(self, event: ev.Event) -> None:
