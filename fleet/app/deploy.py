@@ -76,6 +76,7 @@ def prepare(session: Session, connections: Connections, saved: Saved | None = No
     began = time.monotonic()
     connections.open(session.hosts)
     connections.require_all()
+    connections.witness(session.witnesses(desired))
     facts = connections.facts(desired, registries, saved.digests if saved else None)
     connections.require_all()
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))

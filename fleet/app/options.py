@@ -12,8 +12,6 @@ from fleet.config.project import environments
 from fleet.config.suggest import suggest
 from fleet.errors import UsageError
 
-DEFAULT_PARALLEL = 32
-
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Protocol
 
-from fleet.app.options import DEFAULT_PARALLEL, Options
+from fleet.app.options import Options
 from fleet.config.inventory import limit, load_inventory
 from fleet.config.project import Project, load_desired, open_project, rendered_hosts
-from fleet.config.settings import registries
+from fleet.config.settings import parallel, registries
 from fleet.errors import FleetError, Unreachable
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
@@ -26,7 +26,7 @@ from fleet.secret import Keyring, SecretRef
 from fleet.secrets import resolve
 from fleet.transport.base import Transport
 from fleet.transport.connect import Connector
-from fleet.transport.endpoint import endpoint_of
+from fleet.transport.endpoint import Endpoint, endpoint_of
 
 
 class Report(Protocol):
@@ -56,6 +56,8 @@ class Session:
     inventory: Inventory
     project: Project
     hosts: tuple[Host, ...]
+    """Those of the run."""
+    everyone: Mapping[str, Host]
     interrupt: Interrupt = field(default_factory=Interrupt)
     sinks: list[ev.Emit] = field(default_factory=list)
 
@@ -72,6 +74,7 @@ class Session:
             inventory,
             open_project(options.root, inventory),
             tuple(rendered[host.name] for host in chosen),
+            rendered,
             sinks=[report],
         )
 
@@ -96,6 +99,13 @@ class Session:
         )
         return replace(desired, selected=options.roles)
 
+    def witnesses(self, desired: Desired) -> tuple[Host, ...]:
+        """Hosts outside of the run whose health counts: those of its roles that keep a minimum."""
+        run = {state.host for state in desired.hosts}
+        roles = (role for role in desired.roles if role.min_healthy and run & set(role.hosts))
+        names = dict.fromkeys(name for role in roles for name in role.hosts if name not in run)
+        return tuple(self.everyone[name] for name in names)
+
     def registries(self) -> Mapping[str, RegistryAuth]:
         return registries(self.hosts)
 
@@ -107,8 +117,7 @@ class Session:
 
     @property
     def parallel(self) -> int:
-        default = self.hosts[0].vars.get("fleet_parallel", DEFAULT_PARALLEL) if self.hosts else 1
-        return self.options.parallel or int(default)
+        return self.options.parallel or parallel(self.hosts)
 
 
 class Connections:
@@ -135,7 +144,7 @@ class Connections:
 
     def open(self, hosts: Iterable[Host]) -> None:
         """All that can be reached; the others are told apart in ``errors``."""
-        endpoints = [endpoint_of(host) for host in hosts if host.name not in self.transports]
+        endpoints = [self._endpoint(host) for host in hosts if host.name not in self.transports]
         for name, result in self._connector.connect_all(endpoints, self._session.parallel).items():
             if isinstance(result, Unreachable):
                 result.host = result.host or name
@@ -144,12 +153,27 @@ class Connections:
                 self.transports[name] = result
                 self.errors.pop(name, None)
 
+    def _endpoint(self, host: Host) -> Endpoint:
+        """A key file is named relative to the project, from wherever the command is given."""
+        endpoint = endpoint_of(host)
+        if endpoint.key_file and not endpoint.key_file.startswith("~"):
+            endpoint = replace(endpoint, key_file=str(self._session.options.root / endpoint.key_file))
+        return endpoint
+
+    def witness(self, hosts: Iterable[Host]) -> None:
+        """Connect to hosts that only bear witness: one that does not answer is not healthy, no more."""
+        names = [host.name for host in hosts]
+        self.open(hosts)
+        for name in names:
+            if error := self.errors.pop(name, None):
+                self._session.emit(ev.Note(f"{name} counts as not healthy: {error.what}", "warning"))
+
     def again(self, names: Iterable[str]) -> None:
         """Fresh connections: after a failure nobody knows which of the old ones still live."""
         wanted = set(names)
         for name in wanted & set(self.transports):
             self.transports.pop(name).close()
-        self.open(host for host in self._session.hosts if host.name in wanted)
+        self.open(host for name, host in self._session.everyone.items() if name in wanted)
 
     def facts(
         self,
@@ -159,10 +183,11 @@ class Connections:
     ) -> Facts:
         """Facts of every connected host of ``desired``. Hosts that fail meanwhile go to ``errors``."""
         session = self._session
-        wanted = {state.host for state in desired.hosts}
+        bystanders = {one.name for one in session.witnesses(desired)}
+        wanted = {state.host for state in desired.hosts} | bystanders
         transports = {name: one for name, one in self.transports.items() if name in wanted}
         facts, errors = gather(desired, transports, session.keyring, registries, session.parallel, digests)
-        self.errors.update(errors)
+        self.errors.update({name: error for name, error in errors.items() if name not in bystanders})
         return facts
 
     def require_all(self) -> None:
