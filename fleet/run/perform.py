@@ -9,6 +9,7 @@ from fleet.ops.config import INVALID, RELOAD
 from fleet.ops.effects import Api, Effect, Shell
 from fleet.plan.tree import Step
 from fleet.report import events as ev
+from fleet.run.patience import patiently
 from fleet.transport.base import Result, Transport
 
 DRIFT = 75
@@ -43,8 +44,17 @@ def _one(effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel
     def progress(done: int, total: int) -> None:
         emit(ev.Progress(step.host, step.id, done, total))
 
+    def asked_to_wait(seconds: float) -> None:
+        text = (
+            f"{step.host}: the registry has had too many requests; trying again in {seconds:g} s as it asks"
+        )
+        emit(ev.Note(text, "warning"))
+
     if isinstance(effect, Api):
-        transport.docker(effect.call, timeout=timeout, on_progress=progress)
+        call = effect.call
+        patiently(
+            lambda: transport.docker(call, timeout=timeout, on_progress=progress), asked_to_wait, cancel
+        )
         return
     result = transport.run(effect.script, timeout=timeout, cancel=cancel)
     if not result.ok:
