@@ -20,7 +20,10 @@ from fleet.transport.base import Transport
 
 MARGIN = 15
 CONTROLLER_SECONDS = 10
-HEALTH_LOG = "{{if .State.Health}}{{range .State.Health.Log}}{{.Start}} exit {{.ExitCode}}: {{.Output}}\n{{end}}{{end}}"
+HEALTH_LOG = (
+    "{{if .State.Health}}{{range .State.Health.Log}}"
+    "{{.Start}} exit {{.ExitCode}}: {{.Output}}\n{{end}}{{end}}"
+)
 STATE = (
     "status {{.State.Status}}, exit code {{.State.ExitCode}}, restarts {{.RestartCount}}, "
     "out of memory {{.State.OOMKilled}}, started {{.State.StartedAt}}, error: {{.State.Error}}"
