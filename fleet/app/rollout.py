@@ -96,19 +96,26 @@ class Run:
         return outcome
 
     def _verify(self, desired: Desired, outcome: Outcome) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Look again: the state as it is now, and what of the wish is still missing."""
-        states = tuple(state for state in desired.hosts if state.host in outcome.touched)
-        if outcome.ending is not Ending.DONE:
+        """Look again: the state as it is now, and what of the wish is still missing.
+
+        After a failure that is the state of every host of the run: who was not reached matters then.
+        """
+        done = outcome.ending is Ending.DONE
+        states = tuple(state for state in desired.hosts if not done or state.host in outcome.touched)
+        if not done:
             self._connections.again(name for name in outcome.touched)
         try:
-            facts = self._connections.facts(replace(desired, hosts=states), self._registries)
+            registries = self._registries if done else None
+            facts = self._connections.facts(replace(desired, hosts=states), registries)
         except FleetError as error:
             return (f"the state could not be read: {error.what}",), ()
         lost = [state.host for state in states if state.host not in facts.hosts]
+        if not done:
+            return state_lines(facts, lost), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
         remaining = build(replace(desired, hosts=seen), facts)
         missing = tuple(f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps)
-        return state_lines(facts, lost), missing if outcome.ending is Ending.DONE else ()
+        return state_lines(facts, lost), missing
 
 
 def _verdict(desired: Desired, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:
