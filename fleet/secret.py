@@ -49,6 +49,9 @@ class SealedText:
     def __str__(self) -> str:
         return "".join(part if isinstance(part, str) else f"‹{part.ref}›" for part in self.parts)
 
+    def __repr__(self) -> str:
+        return repr(str(self))
+
     def __add__(self, other: Text) -> SealedText:
         return SealedText(self.parts + parts_of(other))
 
