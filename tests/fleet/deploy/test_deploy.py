@@ -125,7 +125,9 @@ def test_a_saved_plan_is_refused_when_a_container_was_replaced_behind_its_back(
     saved = project.root / "plan.json"
     project.plan("v2", "--out", str(saved)).ended(2)
     project.deploy("v3").ended(0)
-    project.run("deploy", "--plan", str(saved), "--yes").ended(75).says("nothing was changed", "container", "image v3 → v2")
+    project.run("deploy", "--plan", str(saved), "--yes").ended(75).says(
+        "nothing was changed", "container", "image v3 → v2"
+    )
     assert only_version(web(1)) == "v3"
 
 

@@ -1,0 +1,123 @@
+"""What an operator can write wrong: told at once, with the place, before any connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.project import ENV, Project
+
+GOOD = """\
+services:
+  app:
+    image: "registry.example/app:{{ version }}"
+    ports: ["8001:8000"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def unreachable(project: Project) -> None:
+    """Whoever tried to connect would end with 69."""
+    project.inventory({"web": ["nowhere"]})
+    project.write("roles/web/compose.yml", GOOD)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("services:\n  app: [\n", "roles/web/compose.yml:3:1"),
+        ("services:\n  app:\n\timage: x\n", "roles/web/compose.yml:3:1"),
+        (GOOD + "    imagee: x\n", "roles/web/compose.yml:5:5"),
+        (GOOD + "    ports: []\n", "roles/web/compose.yml:5:5"),
+        (GOOD + "    user: '{{ who }}'\n", "roles/web/compose.yml:5:11"),
+        (GOOD + "    ports_: 1\n    build: .\n", "roles/web/compose.yml:6:5"),
+        (GOOD.replace('["8001:8000"]', '["800100:8000"]'), "roles/web/compose.yml:4:13"),
+        (GOOD + "    depends_on: [app]\n", "app"),
+    ],
+    ids=[
+        "open-bracket",
+        "tab",
+        "unknown-key",
+        "duplicate-key",
+        "undefined-variable",
+        "build",
+        "bad-port",
+        "self",
+    ],
+)
+def test_a_wrong_role_is_told_with_its_place(project: Project, text: str, told: str) -> None:
+    project.write("roles/web/compose.yml", text)
+    project.deploy("v1").ended(65).says(told)
+
+
+def test_an_unknown_key_comes_with_a_suggestion(project: Project) -> None:
+    project.write("roles/web/compose.yml", GOOD + "    enviroment: {A: b}\n")
+    project.deploy("v1").ended(65).says("enviroment", "did you mean", "environment")
+
+
+def test_every_mistake_is_told_at_once(project: Project) -> None:
+    project.write("roles/web/compose.yml", GOOD + "    imagee: x\n    user: '{{ who }}'\n")
+    project.deploy("v1").ended(65).says("imagee", "who")
+
+
+def test_a_cycle_between_roles_is_named(project: Project) -> None:
+    project.inventory({"web": ["nowhere"], "api": ["nowhere"]})
+    project.write("roles/web/compose.yml", "x-fleet: {needs: [api]}\n" + GOOD)
+    project.write("roles/api/compose.yml", "x-fleet: {needs: [web]}\n" + GOOD.replace("8001", "8002"))
+    project.deploy("v1").ended(65).says("roles need each other in a circle: web → api → web")
+
+
+def test_a_cycle_between_services_is_named(project: Project) -> None:
+    other = GOOD.partition("\n")[2].replace("app:\n", "other:\n").replace("8001", "8002")
+    project.write(
+        "roles/web/compose.yml", GOOD + "    depends_on: [other]\n" + other + "    depends_on: [app]\n"
+    )
+    project.deploy("v1").ended(65).says("app", "other")
+
+
+def test_an_inventory_that_is_no_yaml_is_told_with_its_place(project: Project) -> None:
+    project.write(f"inventories/{ENV}/hosts.yml", "all:\n  hosts: {web-1\n")
+    project.deploy("v1").ended(65).says(f"inventories/{ENV}/hosts.yml:")
+
+
+def test_an_unknown_host_in_limit_is_told_with_a_suggestion(project: Project) -> None:
+    project.deploy("v1", "--limit", "nowere").ended(64).says("nowere", "nowhere")
+
+
+def test_an_unknown_role_is_told_with_a_suggestion(project: Project) -> None:
+    project.deploy("v1", "--roles", "wep").ended(64).says("wep", "did you mean", "web")
+
+
+@pytest.mark.parametrize("program", ["fleet", "inv"])
+def test_a_typo_in_a_flag_is_an_error_and_no_value(project: Project, program: str) -> None:
+    project.write("tasks.py", "from fleet.tasks import ns\n\n__all__ = ['ns']\n")
+    done = project.run("deploy", "--env", ENV, "--chekc", "--yes", program=program)
+    assert done.code == (64 if program == "fleet" else 1)
+    done.says("--chekc")
+    assert "Traceback" not in done.text
+
+
+def test_an_unknown_environment_lists_those_that_there_are(project: Project) -> None:
+    project.run("deploy", "--env", "tset", "--yes").ended(64).says("tset", "did you mean", ENV)
+    project.run("deploy", "--yes").ended(64).says("which environment?", f"--env {ENV}")
+
+
+def test_without_a_version_and_without_a_tag_one_is_asked_for(project: Project) -> None:
+    project.run("deploy", "--env", ENV, "--yes").ended(64).says("--version")
+
+
+def test_outside_of_a_project_it_is_said_what_one_is(project: Project) -> None:
+    project.root = project.root.parent / "elsewhere"
+    project.root.mkdir()
+    project.run("deploy", "--env", ENV, "--version", "v1").ended(64).says("inventories/")
+
+
+def test_a_file_that_is_no_plan_is_refused(project: Project) -> None:
+    project.write("plan.json", "{}")
+    project.run("deploy", "--plan", "plan.json", "--yes").ended(64).says("plan.json is not a plan", "--out")
+    project.run("deploy", "--plan", "none.json", "--yes").ended(64).says("none.json")
+
+
+def test_validate_needs_no_network(project: Project) -> None:
+    project.run("validate", "--env", ENV, "--version", "v1").ended(0)
+    project.write("roles/web/compose.yml", GOOD + "    imagee: x\n")
+    project.run("validate", "--env", ENV, "--version", "v1").ended(65).says("compose.yml:5:5")
