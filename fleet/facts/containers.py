@@ -14,6 +14,7 @@ from fleet.model.services import ContainerSpec, Service
 from fleet.shell import words
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
+LIST = re.compile(r"^\[", re.MULTILINE)
 
 
 class ContainersProbe:
@@ -35,10 +36,12 @@ class ContainersProbe:
         if answer.rc:
             return answer.unknown("containers")
         try:
-            # The client may warn on its other stream before the list begins.
-            found = json.loads(answer.out[max(answer.out.find("["), 0) :])
+            # The client may warn on its other stream, before the list and after it.
+            begin = LIST.search(answer.out)
+            found, _ = json.JSONDecoder().raw_decode(answer.out, begin.start() if begin else 0)
         except ValueError:
-            return answer.unknown("containers")
+            # Not by its last line: a container's environment may stand there.
+            return Unknown("containers: docker inspect printed no list")
         return tuple(sorted(map(container, found), key=lambda one: one.name))
 
 
@@ -50,15 +53,17 @@ class ForeignNamesProbe:
     def script(self, question: Question) -> str:
         return (
             "docker ps -a --format "
-            f'\'{{{{.Names}}}} {{{{.Label "{labels.PROJECT}"}}}}/{{{{.Label "{labels.ENV}"}}}}\' || exit\n'
-            f"echo ' {question.project}/{question.env}'"
+            f'\'name {{{{.Names}}}} {{{{.Label "{labels.PROJECT}"}}}}/{{{{.Label "{labels.ENV}"}}}}\''
+            " || exit\n"
+            f"echo ours {words([f'{question.project}/{question.env}'])}"
         )
 
     def parse(self, answer: Answer) -> tuple[str, ...] | Unknown:
-        if answer.rc or not answer.out.strip():
+        *rows, ours = answer.out.strip().splitlines() or [""]
+        if answer.rc or not ours.startswith("ours "):
             return answer.unknown("container names")
-        *rows, ours = answer.out.splitlines()
-        return tuple(sorted(row.partition(" ")[0] for row in rows if row.partition(" ")[2] != ours.strip()))
+        found = (row.split(" ", 2) for row in rows if row.startswith("name "))
+        return tuple(sorted(name for _, name, marks in found if marks != ours.removeprefix("ours ")))
 
 
 def container(data: Mapping[str, Any]) -> Container:

@@ -7,9 +7,9 @@ from fleet.model.found import Engine, Unknown
 
 SCRIPT = """\
 command -v docker >/dev/null || { echo 'docker is not installed'; exit 127; }
-docker version --format '{{.Server.Version}} {{.Server.APIVersion}}' || exit
-root=$(docker info --format '{{.DockerRootDir}}') && echo "$root" || exit
-df -Pk "$root" 2>/dev/null | tail -n 1
+docker version --format 'version {{.Server.Version}} {{.Server.APIVersion}}' || exit
+root=$(docker info --format '{{.DockerRootDir}}') && echo "root $root" || exit
+free=$(df -Pk "$root" 2>/dev/null | tail -n 1) && echo "free $free"
 """
 
 
@@ -20,15 +20,17 @@ class EngineProbe:
         return SCRIPT
 
     def parse(self, answer: Answer) -> Engine | Unknown:
-        lines = answer.out.strip().splitlines()
+        # By its first word: the client may warn on its other stream.
+        found = {kind: rest for kind, _, rest in (line.partition(" ") for line in answer.out.splitlines())}
+        versions, root = found.get("version", "").split(), found.get("root", "")
         if answer.rc == 127:
             return Unknown("docker is not installed")
-        if answer.rc or len(lines) < 2 or len(lines[0].split()) != 2:
+        if answer.rc or len(versions) != 2 or not root:
             return Unknown(reason(answer.out))
-        version, api_version = lines[0].split()
-        columns = lines[2].split() if len(lines) > 2 else []
+        version, api_version = versions
+        columns = found.get("free", "").split()
         free = int(columns[3]) * 1024 if len(columns) > 3 and columns[3].isdigit() else -1
-        return Engine(version, api_version, lines[1], free)
+        return Engine(version, api_version, root, free)
 
 
 def reason(out: str) -> str:

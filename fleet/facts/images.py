@@ -17,12 +17,16 @@ class ImagesProbe:
         wanted = sorted({local_name(service.container.image) for service in question.wanted.services})
         if not wanted:
             return "echo '[]'"
-        # A missing image makes the exit status 1 while the others are still printed.
-        return f"docker image inspect {words(wanted)} 2>/dev/null || :"
+        # A missing image makes the exit status 1 while the others are still printed; so does an engine
+        # that gives no answer, and that must not be taken for missing images.
+        return f"docker image inspect {words(wanted)} 2>/dev/null || docker image ls -q >/dev/null"
 
     def parse(self, answer: Answer) -> dict[str, Image] | Unknown:
+        if answer.rc:
+            return answer.unknown("images")
         try:
-            found = json.loads(answer.out or "[]")
+            # What comes after the list are the client's own words.
+            found, _ = json.JSONDecoder().raw_decode(answer.out.lstrip())
         except ValueError:
             return answer.unknown("images")
         images: dict[str, Image] = {}

@@ -14,7 +14,11 @@ class NamesProbe:
         self._kind = kind
 
     def script(self, question: Question) -> str:
-        return f"docker {self._kind} ls --format '{{{{.Name}}}}'"
+        return f"docker {self._kind} ls --format 'name {{{{.Name}}}}'"
 
     def parse(self, answer: Answer) -> tuple[str, ...] | Unknown:
-        return tuple(sorted(answer.out.split())) if answer.rc == 0 else answer.unknown(self.name)
+        if answer.rc:
+            return answer.unknown(self.name)
+        # The client may warn on its other stream.
+        rows = (line.split() for line in answer.out.splitlines())
+        return tuple(sorted(row[1] for row in rows if row[:1] == ["name"] and len(row) == 2))

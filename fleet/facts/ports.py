@@ -13,12 +13,16 @@ class PortsProbe:
 
     def script(self, question: Question) -> str:
         return (
-            "docker ps --format 'docker {{.Names}} {{.Ports}}' 2>/dev/null\n"
-            "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null || :"
+            "docker ps --format 'docker {{.Names}} {{.Ports}}' || exit\n"
+            "cat /proc/net/tcp || exit\n"
+            # There is none where IPv6 is off.
+            "cat /proc/net/tcp6 2>/dev/null || :"
         )
 
     def parse(self, answer: Answer) -> dict[int, str] | Unknown:
         """Port → the container that publishes it, or ``a process on the host``."""
+        if answer.rc:
+            return answer.unknown("ports")
         ports: dict[int, str] = {}
         published: dict[int, str] = {}
         for line in answer.out.splitlines():

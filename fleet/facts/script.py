@@ -43,9 +43,16 @@ def parse(host: str, output: str, mark: str) -> HostFacts:
     for probe in PROBES:
         body, separator, rest = rest.partition(f"\n{mark} ")
         status, _, rest = rest.partition("\n")
+        whole = separator and status.isdigit()
         found[probe.name] = (
-            probe.parse(Answer(body, int(status)))
-            if separator and status.isdigit()
-            else Unknown("the probe ended early")
+            _parsed(probe, Answer(body, int(status))) if whole else Unknown("the probe ended early")
         )
     return HostFacts(host, **found)  # type: ignore[arg-type]
+
+
+def _parsed(probe: Probe, answer: Answer) -> object:
+    try:
+        return probe.parse(answer)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # What one probe did not expect is no reason to lose what the others found.
+        return Unknown(f"{probe.name}: the host's answer makes no sense")
