@@ -104,6 +104,7 @@ class Create:
 @dataclass(frozen=True, slots=True)
 class Replace:
     recipe: Recipe
+    old_name: str
     old_id: str
     old_grace: float
     why: str
@@ -127,7 +128,8 @@ class Replace:
     def effects(self) -> tuple[Effect, ...]:
         name = self.recipe.spec.name
         return (
-            Api(ExpectContainer(name, self.old_id)),
+            Api(ExpectContainer(self.old_name, self.old_id)),
+            *([Api(ExpectContainer(name))] if name != self.old_name else []),
             Api(RemoveContainer(name + NEXT)),
             Api(self.recipe.creation(name + NEXT, self.volumes)),
             Api(StopContainer(self.old_id, self.old_grace)),

@@ -40,13 +40,15 @@ def plan(
         for role, name in _services(desired, reverse=reverse)
         if (rollout := _rollout(desired, facts, role, name, kept, gone, reverse=reverse))
     ]
+    pulls = tuple(_pulls(desired, facts, registries or {}))
     stages: list[Stage] = [
-        *_pulls(desired, facts, registries or {}),
+        *pulls,
         *_places(desired, facts),
         *rollouts,
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
+    findings += lint.room(facts, pulls)
     return Plan(desired.project, desired.env, desired.version, tuple(stages), tuple(kept), tuple(findings))
 
 

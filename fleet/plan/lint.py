@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from fleet.model.desired import Desired, Role
 from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.slots import in_slot
-from fleet.ops.containers import Create
+from fleet.ops.containers import NEXT, Create, Recipe, Replace
 from fleet.plan import images as image_facts
-from fleet.plan.tree import Finding, Rollout, Step
+from fleet.plan.tree import Finding, Phase, Rollout, Step
+
+SCARCE = 1_000_000_000
+"""Bytes; an image of the usual size with its unpacked layers."""
 
 HINTS = {
     "engine": "install Docker and start it, or give the login user (or sudo) the right to use it",
@@ -45,6 +48,15 @@ def images(desired: Desired, facts: Facts) -> Iterator[Finding]:
                 )
 
 
+def room(facts: Facts, pulls: Sequence[Phase]) -> Iterator[Finding]:
+    """A full disk in the middle of a pull fails the run; that it is nearly full can be told before."""
+    for turn in (turn for phase in pulls for turn in phase.turns):
+        engine = facts.hosts[turn.host].engine
+        if not isinstance(engine, Unknown) and 0 <= engine.free_bytes < SCARCE:
+            free = f"{engine.free_bytes / 1e6:.0f} MB free in {engine.root_dir}"
+            yield Finding(False, f"{free}, and images are to be pulled", "docker image prune", turn.host)
+
+
 def rollouts(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
     yield from _minimum(desired, stages)
     yield from _taken(facts, stages)
@@ -52,13 +64,15 @@ def rollouts(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Itera
 
 
 def healthy_hosts(role: Role, facts: Facts) -> Iterator[str]:
-    """Hosts on which every service of the role runs and none is unhealthy."""
+    """Hosts on which something of the role runs and nothing of it is down. A service that is yet to come
+    does not count: it cannot be taken away."""
     for name in role.hosts:
         host = facts.hosts.get(name)
         if host is None or isinstance(host.containers, Unknown):
             continue
-        up = {one.service for one in host.containers if one.role == role.name and _up(one.state, one.health)}
-        if role.services and up >= set(role.services):
+        ours = [one for one in host.containers if one.role == role.name and one.service in role.services]
+        ours = [one for one in ours if not one.name.endswith(NEXT)]
+        if ours and all(_up(one.state, one.health) for one in ours):
             yield name
 
 
@@ -91,12 +105,11 @@ def _taken(facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
         for turn in stage.turns:
             host = facts.hosts[turn.host]
             for step in turn.steps:
-                if isinstance(step, Step) and isinstance(step.op, Create):
-                    yield from _conflicts(step.op, host)
+                if isinstance(step, Step) and isinstance(step.op, (Create, Replace)):
+                    yield from _conflicts(step.op.recipe, host)
 
 
-def _conflicts(op: Create, host: HostFacts) -> Iterator[Finding]:
-    recipe = op.recipe
+def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
     spec = in_slot(recipe.service, recipe.slot)
     ours = {one.name for one in host.containers} if isinstance(host.containers, tuple) else set()
     ports = {} if isinstance(host.ports, Unknown) else host.ports

@@ -48,7 +48,7 @@ def replacement(
     old = main.definition or service
     grace = old.container.stop_grace_period
     if not beside:
-        swap = Replace(recipe, main.id, grace, why.text, why.changes, main.anonymous)
+        swap = Replace(recipe, main.name, main.id, grace, why.text, why.changes, main.anonymous)
         return [Step(host, swap), Gate(host, service, recipe.spec.name)]
     new = replace(recipe, slot=3 - recipe.slot)
     return [

@@ -11,7 +11,7 @@ from fleet.model.found import Container, HostFacts
 from fleet.model.services import ContainerSpec, Service
 from fleet.model.slots import slot_of
 from fleet.ops.config import WriteConfig
-from fleet.ops.containers import Create, Recipe, Remove
+from fleet.ops.containers import NEXT, Create, Recipe, Remove
 from fleet.ops.secrets import WriteSecrets
 from fleet.plan.decide import TABLE, Change, found
 from fleet.plan.files import DirChange, config_change, secrets_change
@@ -28,9 +28,10 @@ class Standing:
 
 
 def standing(service: Service, containers: tuple[Container, ...], digest: str) -> Standing:
-    """After an interrupted start-first both slots may run: the one that is as wanted counts."""
+    """After an interrupted start-first both slots may run: the one that is as wanted counts. What an
+    interrupted replacement has made and not yet put in place never does."""
     ours = [one for one in containers if (one.role, one.service) == (service.role, service.name)]
-    placed = [one for one in ours if slot_of(service, one.name)]
+    placed = [one for one in ours if not one.name.endswith(NEXT)]
     placed.sort(key=lambda one: (one.running and one.spec_digest == digest, one.running), reverse=True)
     main = placed[0] if placed else None
     return Standing(main, tuple(one for one in ours if one is not main))
@@ -61,10 +62,11 @@ def turn(
             change, why = Change.REPLACE, "its configuration files are not as wanted"
 
     main = here.main
-    host, slot = facts.host, slot_of(service, main.name) if main else 1
+    # A container under another name (container_name was changed) is replaced like one in slot 1.
+    host, slot = facts.host, (slot_of(service, main.name) or 1) if main else 1
     release = service.release or desired.version
     recipe = Recipe(desired.project, desired.env, release, service, image, digest, slot)
-    rivals = [one for one in here.leftovers if slot_of(service, one.name)]
+    rivals = [one for one in here.leftovers if not one.name.endswith(NEXT)]
     replaced = change is Change.REPLACE and main is not None
     beside = replaced and service.update.order == "start-first" and main is not None and main.running
     evicted = [one for one in orphans if change is Change.CREATE and _clash(one, recipe.spec)]

@@ -92,7 +92,7 @@ class Executor:
 
     def _rollout(self, rollout: Rollout, outcome: Outcome) -> None:
         """Batch by batch, with the healthy hosts counted before each."""
-        healthy = set(rollout.healthy)
+        healthy = set(rollout.healthy) - set(outcome.errors)
         failed: dict[str, FleetError] = {}
         policy = rollout.policy
         for number, batch in enumerate(rollout.batches, 1):
@@ -106,9 +106,9 @@ class Executor:
             errors = self._side_by_side(batch, self._parallel, outcome)
             took = self._clock() - began
             self._emit(ev.BatchFinished(rollout.service, number, len(rollout.batches), tuple(errors), took))
-            healthy = (healthy | set(hosts)) - set(errors)
             failed.update(errors)
             outcome.errors.update(errors)
+            healthy = (healthy | set(hosts)) - set(outcome.errors)
             if errors and self._ends(rollout, failed, outcome):
                 return
             if policy.delay and number < len(rollout.batches):
@@ -148,9 +148,12 @@ class Executor:
 
     def _turn(self, turn: Turn, outcome: Outcome) -> FleetError | None:
         error: FleetError | None = None
+        failed_before = turn.host in outcome.errors
         for step in turn.steps:
             text = describe(step)
-            if error is not None:
+            if failed_before:
+                self._emit(ev.StepSkipped(turn.host, step.id, text, "the host failed before"))
+            elif error is not None:
                 self._emit(ev.StepSkipped(turn.host, step.id, text, "the step before it failed"))
             elif self._interrupt.now.is_set() or (step is turn.steps[0] and self._interrupt.asked.is_set()):
                 # A host that has begun its turn ends it, so that it is not left without the service.

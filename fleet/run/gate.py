@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fleet.errors import FleetError, Interrupted, RemoteFailed
-from fleet.health.judge import CheckResult, Fail, Pass, Sample, Wait, judge, leaves
+from fleet.health.judge import CheckResult, Fail, Pass, Sample, Verdict, Wait, judge, leaves
 from fleet.health.script import read, sampler
 from fleet.model.gates import ControllerCheck
 from fleet.plan.tree import Gate
@@ -52,6 +52,11 @@ def watch(
     samples: list[Sample] = []
     verdicts: list[Pass | Fail] = []
     started = clock()
+
+    def verdict_now() -> Verdict:
+        restarts = samples[0].restarts if samples and not gate.fresh else 0
+        return judge(samples, spec, started, clock(), restarts)
+
     own = [check if isinstance(check, ControllerCheck) else None for check in leaves(spec.checks)]
 
     def line(stream: str, text: str) -> bool:
@@ -59,8 +64,7 @@ def watch(
         if sample is None:
             return clock() - started > spec.deadline + MARGIN
         samples.append(_with_own(sample, own))
-        restarts = 0 if gate.fresh else samples[0].restarts
-        verdict = judge(samples, spec, started, clock(), restarts)
+        verdict = verdict_now()
         if isinstance(verdict, Wait):
             emit(ev.Waiting(gate.host, gate.id, verdict.need))
             return False
@@ -72,7 +76,7 @@ def watch(
     )
     if cancel.is_set() and not verdicts:
         raise Interrupted("interrupted at the gate", host=gate.host, step=gate.id)
-    verdict = verdicts[0] if verdicts else _last(samples, gate, started, clock())
+    verdict = verdicts[0] if verdicts else _last(verdict_now())
     if isinstance(verdict, Pass):
         return
     if not samples:
@@ -81,12 +85,9 @@ def watch(
     raise _failed(gate, verdict, samples, transport, keep)
 
 
-def _last(samples: list[Sample], gate: Gate, started: float, now: float) -> Fail | Pass:
+def _last(verdict: Verdict) -> Fail | Pass:
     """The stream ended without a verdict: the deadline has passed, or the sampler died."""
-    verdict = judge(samples, gate.service.gate, started, now)
-    if isinstance(verdict, Wait):
-        return Fail(f"sampling ended early: {verdict.need}")
-    return verdict
+    return Fail(f"sampling ended early: {verdict.need}") if isinstance(verdict, Wait) else verdict
 
 
 def _with_own(sample: Sample, own: list[ControllerCheck | None]) -> Sample:

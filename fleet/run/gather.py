@@ -58,7 +58,8 @@ def gather(
         for name, facts in hosts.items()
         if isinstance(facts.key, bytes)
     }
-    facts = Facts({name: hosts[name] for name in transports if name in hosts}, {}, prints)
+    in_order = dict.fromkeys([*wanted, *transports])
+    facts = Facts({name: hosts[name] for name in in_order if name in hosts}, {}, prints)
     reached = replace(desired, hosts=tuple(state for state in desired.hosts if state.host in hosts))
     facts = replace(facts, digests=digests or {})
     return (facts if registries is None else _resolved(reached, facts, transports, registries)), errors

@@ -46,7 +46,7 @@ class World:
             case Create(recipe):
                 assert recipe.spec.name not in {one.name for one in host.containers}, "name taken"
                 return replace(host, containers=(*host.containers, self._made_from(recipe)))
-            case Replace(recipe, old_id):
+            case Replace(recipe, _, old_id):
                 assert old_id in {one.id for one in host.containers}, "guard: the old one is not there"
                 kept = tuple(one for one in host.containers if one.id != old_id)
                 return replace(host, containers=(*kept, self._made_from(recipe)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fleet.model.desired import Desired, Network, Volume
-from fleet.model.found import Facts, FoundDir, FoundFile, Unknown
+from fleet.model.found import Engine, Facts, FoundDir, FoundFile, Unknown
 from fleet.model.gates import AnyOf, DockerCheck, GateSpec, HttpCheck, TcpCheck
 from fleet.model.services import (
     Batches,
@@ -141,6 +141,26 @@ def dropped_and_renamed() -> tuple[Desired, Facts]:
     )
 
 
+def another_container_name() -> tuple[Desired, Facts]:
+    """It is replaced like any other, not removed first and made anew."""
+    old, new = service(), service()
+    new = replace(new, container=replace(new.container, name="shop"))
+    wish = desired({"web-1": [new]})
+    return wish, facts_for(wish, host_facts("web-1", [container(old)], [old.container.image]))
+
+
+def a_service_more() -> tuple[Desired, Facts]:
+    """The role keeps its minimum although no host has the new service yet; little room on one disk."""
+    app, side = service(version="v2"), service("side")
+    side = replace(side, container=replace(side.container, ports=()))
+    hosts = ("web-1", "web-2")
+    wish = desired({host: [app, side] for host in hosts}, "v2", web={"min_healthy": 2})
+    old = service()
+    found = [host_facts(host, [container(old, f"{host}-app")], [old.container.image]) for host in hosts]
+    found[1] = replace(found[1], engine=Engine("26.1", "1.45", "/var/lib/docker", 300_000_000))
+    return wish, facts_for(wish, *found)
+
+
 def nothing_to_do() -> tuple[Desired, Facts]:
     one = service()
     wish = desired({"web-1": [one], "web-2": [one]})
@@ -180,7 +200,7 @@ def unreadable() -> tuple[Desired, Facts]:
 
 
 CASES: tuple[Case, ...] = (
-    first_deploy, update, start_first, configuration, hand_made_changes, dropped_and_renamed, nothing_to_do,
+    first_deploy, update, start_first, another_container_name, a_service_more, configuration, hand_made_changes, dropped_and_renamed, nothing_to_do,
     moved_tag, refusals, unreadable,
 )  # fmt: skip
 

@@ -192,3 +192,14 @@ def test_second_interrupt_skips_the_rest_of_the_turn() -> None:
     assert ran.hands.done == [step("a")]
     assert ran.outcome.ending is Ending.INTERRUPTED
     assert interrupt.now.is_set()
+
+
+def test_a_host_that_failed_gets_no_further_service() -> None:
+    """With failure_action continue its dependents would start against a broken dependency."""
+    first = rollout(("a",), ("b",), policy=UpdatePolicy(failure_action="continue"))
+    second = rollout(("a",), ("b",), policy=UpdatePolicy(failure_action="pause"))
+    ran = run(first, second, hands=failing("a"))
+    assert ran.hands.done.count(step("a")) == 1
+    assert ran.hands.done.count(step("b")) == 2
+    assert ran.outcome.ending is Ending.FAILED
+    assert {event.why for event in ran.of(ev.StepSkipped)} == {"the host failed before"}
