@@ -7,20 +7,22 @@ from ``fleet.report.events``.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import inspect
+import runpy
 import textwrap
 import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from invoke.collection import Collection
 from invoke.parser import Argument
+from invoke.tasks import Task
 
+import fleet.tasks
 from fleet.errors import Exit
 from fleet.report import events
-from fleet.tasks import ns
 
 PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
 
@@ -43,22 +45,27 @@ EXITS: dict[Exit, str] = {
 KINDS = {bool: "", int: "=NUMBER", str: "=TEXT"}
 
 
+def collection() -> Collection:
+    """The tasks as they are before invoke has parsed anything: it empties their help while it does."""
+    return runpy.run_path(fleet.tasks.__file__)["ns"]
+
+
 def tasks() -> Iterator[str]:
+    ns = collection()
+    calls = {name: _arguments(ns.tasks[name]) for name in sorted(ns.tasks)}
     users: dict[tuple[str, str, str], list[str]] = {}
-    for name in sorted(ns.tasks):
-        for one in _arguments(name):
+    for name, arguments in calls.items():
+        for one in arguments:
             users.setdefault(_row(one), []).append(name)
     shared = {row: names for row, names in users.items() if len(names) > 1}
     yield "| flag of several tasks | meaning | tasks |"
     yield "|---|---|---|"
     for row, names in sorted(shared.items()):
         yield f"| `{row[0]}` | {row[1]}{row[2]} | {' '.join(names)} |"
-    for name in sorted(ns.tasks):
-        task = ns.tasks[name]
-        arguments = _arguments(name)
+    for name, arguments in calls.items():
         words = [f"[{_shown(one)}]" for one in arguments]
         yield f"\n### {name}\n"
-        yield f"{inspect.getdoc(task.body)}\n"
+        yield f"{inspect.getdoc(ns.tasks[name].body)}\n"
         yield from textwrap.wrap(
             f"inv {name} {' '.join(words)}", 100, initial_indent=" " * 4,
             subsequent_indent=" " * (9 + len(name)), break_on_hyphens=False, break_long_words=False,
@@ -87,10 +94,7 @@ def records() -> Iterator[str]:
         yield f"| `{kind.__name__}` | {fields} | {_cell(doc.replace('``', '`'))} |"
 
 
-def _arguments(name: str) -> list[Argument]:
-    # invoke empties the task's help while it makes the arguments; others still want it.
-    task = copy.copy(ns.tasks[name])
-    task.help = dict(task.help)
+def _arguments(task: Task[Any]) -> list[Argument]:
     return sorted(task.get_arguments(), key=lambda one: (not one.positional, _flag(one)))
 
 
