@@ -106,14 +106,12 @@ def _show(session: Session, planned: Plan) -> None:
 
 
 def _refuse(planned: Plan) -> None:
-    """Raises FleetError when the linter found an error; it has been shown."""
+    """Raises FleetError when the linter found an error; each has been shown with the plan."""
     if planned.errors:
+        causes = dict.fromkeys(finding.what for finding in planned.errors)
         raise FleetError(
-            f"the plan cannot run: {len(planned.errors)} errors; nothing was changed",
-            why="\n".join(
-                f"{finding.host + ': ' if finding.host else ''}{finding.what}" for finding in planned.errors
-            ),
-            hint=next((finding.hint for finding in planned.errors if finding.hint), ""),
+            f"the plan cannot run; nothing was changed: {next(iter(causes))}"
+            + (f" (and {len(causes) - 1} more, see above)" if len(causes) > 1 else "")
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from fleet.app.session import Connections, Session
+from fleet.app.told import told
 from fleet.errors import Exit, FleetError
 from fleet.report import events as ev
 from fleet.report.names import fold
@@ -22,13 +23,15 @@ def execute(session: Session, command: str, timeout: float) -> Exit:
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             ended = _everywhere(session, connections.transports, command, timeout)
         failed: dict[str, str] = {name: error.what for name, error in connections.errors.items()}
-        for error in connections.errors.values():
-            session.report.error(session.masked(str(error)))
+        errors = dict(connections.errors)
         for name, result in ended.items():
             if isinstance(result, FleetError):
                 failed[name] = result.what
+                errors[name] = result
             elif not result.ok:
                 failed[name] = result.ending(timeout)
+        if errors:
+            session.report.error(session.masked(told(errors)))
     session.emit(_finish(session, failed, time.monotonic() - began))
     if session.interrupt.asked.is_set():
         return Exit.INTERRUPTED
@@ -53,8 +56,6 @@ def _everywhere(
                 command, timeout=timeout, become=False, on_line=line, cancel=session.interrupt.asked
             )
         except FleetError as error:
-            error.host = error.host or name
-            session.report.error(session.masked(str(error)))
             return error
 
     with ThreadPoolExecutor(max(1, min(session.parallel, len(transports)))) as pool:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from fleet.app.options import Options
+from fleet.app.told import told
 from fleet.config.inventory import limit, load_inventory
 from fleet.config.project import Project, load_desired, open_project, rendered_hosts
 from fleet.config.settings import parallel, registries
@@ -196,15 +197,19 @@ class Connections:
             raise Unreached(self.errors)
 
 
+FEW = 5
+
+
 class Unreached(Unreachable):
     """All hosts that did not answer, each with its own cause."""
 
     def __init__(self, errors: Mapping[str, FleetError]) -> None:
         count = len(errors)
+        others = ":".join(["all", *(f"!{name}" for name in errors)])
         super().__init__(
             f"{count} {'host' if count == 1 else 'hosts'} cannot be used; nothing was changed",
-            why="\n".join(str(error) for error in errors.values()),
-            hint=f"repair, or leave out: --limit '{':'.join(['all', *(f'!{name}' for name in errors)])}'",
+            why=told(errors),
+            hint=f"repair, or leave out: --limit '{others}'" if count <= FEW else "repair them",
         )
         self.errors = dict(errors)
         codes = {error.code for error in errors.values()}

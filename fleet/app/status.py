@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from fleet.app.session import Connections, Session
 from fleet.app.state import version_of
+from fleet.app.told import told
 from fleet.errors import Exit
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Container, HostFacts, Unknown
@@ -47,8 +48,8 @@ def status(session: Session) -> Exit:
         versions = ", ".join(sorted({row.version for row in rows} - {"-"})) or "none"
         headline = f"{session.options.env}: {len(facts.hosts)} hosts, versions: {versions}"
         session.show(Line(headline, "title"))
-    for name, error in connections.errors.items():
-        session.report.error(session.masked(f"{name}: {error}"))
+    if connections.errors:
+        session.report.error(session.masked(told(connections.errors)))
     return Exit.UNREACHABLE if connections.errors else Exit.OK
 
 

@@ -16,8 +16,10 @@ SCARCE = 1_000_000_000
 """Bytes; an image of the usual size with its unpacked layers."""
 
 HINTS = {
-    "engine": "install Docker and start it, or give the login user (or sudo) the right to use it",
-    "key": "let the login user write it (ansible_become: true), or set fleet_state_dir",
+    "docker is not installed": "install Docker there",
+    "the Docker Engine does not run": "start it there: systemctl start docker",
+    "no right to use Docker": "set ansible_become: true, or put the login user into the group docker",
+    "the state directory": "let the login user write it (ansible_become: true), or set fleet_state_dir",
 }
 
 
@@ -26,12 +28,16 @@ def readable(desired: Desired, facts: Facts) -> Iterator[Finding]:
     for state in desired.hosts:
         host = facts.hosts[state.host]
         if isinstance(host.engine, Unknown):
-            yield Finding(True, host.engine.reason, HINTS["engine"], state.host)
+            yield Finding(True, host.engine.reason, _hint(host.engine.reason), state.host)
             continue
         for field in dataclasses.fields(HostFacts):
             value = getattr(host, field.name)
             if isinstance(value, Unknown):
-                yield Finding(True, f"cannot read {value.reason}", HINTS.get(field.name, ""), state.host)
+                yield Finding(True, f"cannot read {value.reason}", _hint(value.reason), state.host)
+
+
+def _hint(reason: str) -> str:
+    return next((hint for beginning, hint in HINTS.items() if reason.startswith(beginning)), "")
 
 
 def images(desired: Desired, facts: Facts) -> Iterator[Finding]:

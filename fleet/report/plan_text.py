@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet.model.gates import (
     AnyOf,
@@ -22,7 +22,7 @@ from fleet.ops.containers import Create, Remove, Replace
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.plan.tree import Gate, Phase, Plan, Rollout, Step, Turn
+from fleet.plan.tree import Finding, Gate, Phase, Plan, Rollout, Step, Turn
 from fleet.report.names import fold
 
 
@@ -50,12 +50,21 @@ def plan_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
         for group in groups:
             yield from group.lines()
         yield Line("")
+    yield from _findings(plan)
+    yield Line(summary(plan), "title")
+
+
+def _findings(plan: Plan) -> Iterator[Line]:
+    """Each once, with all hosts that it is about."""
+    groups: dict[Finding, list[str]] = {}
     for finding in plan.findings:
+        groups.setdefault(replace(finding, host=""), []).append(finding.host)
+    for finding, hosts in groups.items():
         kind = "error" if finding.error else "warning"
-        yield Line(f"{kind}: {f'{finding.host}: ' if finding.host else ''}{finding.what}", kind)
+        where = fold(filter(None, hosts))
+        yield Line(f"{kind}: {f'{where}: ' if where else ''}{finding.what}", kind)
         if finding.hint:
             yield Line(f"  → {finding.hint}", "faint")
-    yield Line(summary(plan), "title")
 
 
 def summary(plan: Plan) -> str:
@@ -67,7 +76,8 @@ def summary(plan: Plan) -> str:
     ]
     kept = f"; {len(plan.kept)} as wanted" if plan.kept else ""
     if plan.errors:
-        errors = "1 error" if len(plan.errors) == 1 else f"{len(plan.errors)} errors"
+        count = len({(error.what, error.hint) for error in plan.errors})
+        errors = "1 error" if count == 1 else f"{count} errors"
         return f"Plan for {plan.env}: not possible, {errors}"
     if plan.empty:
         return f"Nothing to do: {plan.env} is at {plan.version}{kept}"

@@ -200,8 +200,8 @@ def unreadable() -> tuple[Desired, Facts]:
 
 
 CASES: tuple[Case, ...] = (
-    first_deploy, update, start_first, another_container_name, a_service_more, configuration, hand_made_changes, dropped_and_renamed, nothing_to_do,
-    moved_tag, refusals, unreadable,
+    first_deploy, update, start_first, another_container_name, a_service_more, configuration,
+    hand_made_changes, dropped_and_renamed, nothing_to_do, moved_tag, refusals, unreadable,
 )  # fmt: skip
 
 
