@@ -47,6 +47,11 @@ link() {
   [ ! -f "$dir/$1" ] || [ -L "$dir/$1" ] || cp -p "$dir/$1" "$dir/$1.before-fleet"
   ln -s "$current/$1" "$dir/.fleet-link" && mv -T "$dir/.fleet-link" "$dir/$1"
 }
+back() { # file, its sha256 before or - for none
+  [ ! -f "$dir/$current/$1" ] || { link "$1"; return; }
+  rm -f "$dir/$1"
+  [ "$2" = - ] || mv "$dir/$1.before-fleet" "$dir/$1"
+}
 """
 
 
@@ -152,7 +157,9 @@ class WriteConfig:
         )
         return [
             f"if ! report=$({command} </dev/null 2>&1); then",
-            '  [ -z "$before" ] || switch "$before"; printf "%s\\n" "$report" >&2',
+            '  if [ -n "$before" ]; then switch "$before"; else rm "$dir/$current"; fi',
+            *(f"  back {_q(name)} {sha}" for name, sha in self.found),
+            '  printf "%s\\n" "$report" >&2',
             f"  fail {RELOAD} 'the reload failed; the old files are back'",
             "fi",
         ]

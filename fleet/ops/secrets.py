@@ -16,7 +16,7 @@ umask 022
 mkdir -p "$dir"
 case $(stat -f -c %T "$dir") in
   tmpfs | ramfs) ;;
-  *) echo "$dir is not on a tmpfs: secrets would be written to a disk" >&2; exit 66 ;;
+  *) echo "$dir is not on a tmpfs: secrets would be written to a disk" >&2; exit 1 ;;
 esac
 """
 

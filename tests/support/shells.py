@@ -11,7 +11,14 @@ from pathlib import Path
 from fleet.transport import script as scripts
 
 CANDIDATES = (("sh",), ("dash",), ("bash", "--posix"), ("busybox", "sh"))
-SHELLS = [" ".join(words) for words in CANDIDATES if shutil.which(words[0])]
+# Each program once: sh is often a link to one of the others.
+SHELLS = list(
+    {
+        (os.path.realpath(path), words[1:]): " ".join(words)
+        for words in reversed(CANDIDATES)
+        if (path := shutil.which(words[0]))
+    }.values()
+)
 
 
 class Bench:
