@@ -1,0 +1,143 @@
+"""What happens in the middle of a run: hosts die, engines restart, operators press ^C, controllers vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleet.rehearsal import Host
+from tests.support.look import answer, containers, only_version, until, versions
+from tests.support.project import Project
+
+Web = Callable[[int], Host]
+ALL = (1, 2, 3)
+
+
+def slowly(project: Project, **update: object) -> None:
+    """Host by host, with a second at each gate: time enough to meet a run in its middle."""
+    project.role(update={"parallelism": 1, **update}, gate={"healthy_for": "1500ms"})
+
+
+def converges(project: Project, web: Web, version: str) -> None:
+    project.deploy(version).ended(0)
+    name = f"{project.name}-test-web-app-1"
+    assert [versions(web(number)) for number in ALL] == [{name: version}] * 3
+    assert [answer(web(number)) for number in ALL] == [f"ok {version}"] * 3
+    project.deploy(version).ended(0).says("Nothing to do")
+
+
+def test_a_host_that_dies_in_its_batch_is_told_and_the_others_go_back(project: Project, web: Web) -> None:
+    slowly(project)
+    project.deploy("v1").ended(0)
+    run = project.start("v2")
+    run.until("web-2 ✓ replace")
+    web(2).kill()
+    try:
+        done = run.end().ended(1)
+        done.says("web-2", "v2 failed (web.app failed on web-2), and so did the way back", "not known, no answer: web-2")
+        assert [answer(web(number)) for number in (1, 3)] == ["ok v1", "ok v1"]
+    finally:
+        web(2).start()
+    converges(project, web, "v2")
+
+
+def test_a_host_whose_network_is_cut_is_given_up_and_the_others_go_on_serving(
+    project: Project, web: Web
+) -> None:
+    slowly(project, failure_action="pause")
+    project.deploy("v1").ended(0)
+    run = project.start("v2")
+    run.until("web-2 ✓ replace")
+    web(2).cut_off()
+    try:
+        done = run.end(120).ended(1)
+        done.says("web-2", "not known, no answer: web-2", "web.app  v2        web-1", "web.app  v1        web-3")
+        assert done.seconds < 60
+    finally:
+        web(2).reconnect()
+    converges(project, web, "v2")
+
+
+def test_an_engine_that_restarts_during_a_swap_leaves_nothing_half_done(project: Project, web: Web) -> None:
+    project.role(update={"parallelism": 1}, stop_grace_period="4s")
+    project.deploy("deaf").ended(0)
+    run = project.start("v1", "--json")
+    run.until('"step": "web-1/container:web.app"')
+    until(lambda: any(name.endswith(".next") for name in containers(web(1))), "the swap begins")
+    web(1).restart_engine()
+    done = run.end()
+    assert done.code in {1, 3}, done.text
+    assert "engine" in done.text
+    assert [only_version(web(number)) for number in (2, 3)] == ["deaf", "deaf"]
+    assert answer(web(2)) == "ok deaf"
+    converges(project, web, "v1")
+
+
+def test_interrupted_once_the_running_host_is_finished_and_the_others_keep_what_they_have(
+    project: Project, web: Web
+) -> None:
+    slowly(project)
+    project.deploy("v1").ended(0)
+    run = project.start("v2")
+    run.until("web-1 ✓ replace")
+    run.press()
+    done = run.end().ended(130)
+    done.says(
+        "interrupted: running steps are finished, nothing new begins",
+        "web-1 ✓ web.app is healthy",
+        "interrupted: v2 is on a part of test",
+        "inv deploy --env test --version v2 goes on from here",
+        "web.app  v1        web-[2-3]",
+    )
+    assert [answer(web(number)) for number in ALL] == ["ok v2", "ok v1", "ok v1"]
+    converges(project, web, "v2")
+
+
+def test_interrupted_twice_the_run_ends_at_once_and_tells_the_state(project: Project, web: Web) -> None:
+    project.role(update={"parallelism": 1}, gate={"healthy_for": "20s", "deadline": "40s"})
+    project.deploy("v1", "--limit", "none").ended(64)
+    run = project.start("v1")
+    run.until("web-1 ✓ start")
+    run.press()
+    run.until("^C again kills them")
+    run.press()
+    done = run.end().ended(130)
+    done.says("second interrupt", "web-1")
+    assert done.seconds < 15
+    assert answer(web(1)) == "ok v1"
+    slowly(project)
+    converges(project, web, "v1")
+
+
+def test_a_controller_killed_in_mid_swap_leaves_a_fleet_that_serves_and_converges(
+    project: Project, web: Web
+) -> None:
+    project.role(update={"parallelism": 1}, stop_grace_period="30s")
+    project.deploy("deaf").ended(0)
+    name = f"{project.name}-test-web-app-1"
+    run = project.start("v1")
+    until(lambda: f"{name}.next" in containers(web(1)), "the swap begins")
+    run.kill()
+    run.end()
+    # The old one is being stopped with its grace; it serves until that is over.
+    assert versions(web(1))[f"{name}.next"] == "v1 (created)"
+    assert [answer(web(number)) for number in (2, 3)] == ["ok deaf", "ok deaf"]
+    project.role(stop_grace_period="1s")
+    web(1).run(f"docker kill {name} >/dev/null 2>&1; true")
+    converges(project, web, "v1")
+
+
+def test_a_controller_killed_while_both_slots_run_leaves_one_after_the_next_deploy(
+    project: Project, web: Web
+) -> None:
+    project.inventory({"web": ["web-1"]})
+    pair = {"port_pair": {8000: [8001, 8002]}}
+    project.role(update={"order": "start-first"}, x=pair, gate={"healthy_for": "2s"})
+    project.deploy("v1").ended(0)
+    run = project.start("v2")
+    run.until("web-1 ✓ start")
+    run.kill()
+    run.end()
+    assert sorted(versions(web(1)).values()) == ["v1", "v2"]
+    project.deploy("v2").ended(0)
+    assert list(versions(web(1)).values()) == ["v2"]
+    project.deploy("v2").ended(0).says("Nothing to do")
