@@ -32,9 +32,15 @@ class Bench:
 
     def stand_in(self, name: str, body: str) -> None:
         """A program that notes its arguments and then runs ``body``, with ``HERE`` as the directory."""
-        path = self.bin / name
         note = f'{{ printf %s {name}; printf "\\t%s" "$@"; echo; }} >>"$HERE/calls"\n'
-        path.write_text(f"#!/bin/sh\n{note}{body}\n")
+        self.replace(name, note + body)
+
+    def replace(self, name: str, body: str = "") -> None:
+        """A program that runs ``body`` and notes nothing."""
+        path = self.bin / name
+        # Never through a link: it would write into the real program.
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
 
     @property
