@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from fleet.config import settings
 from fleet.config.conflicts import conflicts
 from fleet.config.inventory.load import environments
+from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.headers import read_roles
-from fleet.config.roles.problems import Problems
 from fleet.config.roles.services import build
 from fleet.config.roles.source import RoleSource, is_role, load_role
 from fleet.config.roles.variables import HostVariables
 from fleet.config.suggest import suggest
-from fleet.errors import ConfigError, ConfigErrors, FleetError, UsageError
+from fleet.errors import ConfigError, FleetError, UsageError
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.hosts import Host, Inventory
 
@@ -26,30 +26,6 @@ __all__ = ["Project", "environments", "load_desired", "open_project", "rendered_
 class Project:
     root: pathlib.Path
     name: str
-
-
-@dataclass(slots=True)
-class _Errors:
-    """What is wrong, with the hosts that it is wrong for."""
-
-    found: dict[tuple[object, ...], tuple[FleetError, list[str]]] = field(default_factory=dict)
-
-    def add(self, error: FleetError, host: str = "") -> None:
-        for one in error.errors if isinstance(error, ConfigErrors) else (error,):
-            key = (one.at, one.what, one.why, one.hint)
-            hosts = self.found.setdefault(key, (one, []))[1]
-            if host and host not in hosts:
-                hosts.append(host)
-
-    def raise_any(self) -> None:
-        if not self.found:
-            return
-        for error, hosts in self.found.values():
-            if hosts:
-                more = len(hosts) - 1
-                others = f" and {more} more host{'s' if more > 1 else ''}" if more else ""
-                error.why = "\n".join(filter(None, (error.why, f"on {hosts[0]}{others}")))
-        raise ConfigErrors([error for error, _ in self.found.values()])
 
 
 def open_project(root: pathlib.Path, inventory: Inventory) -> Project:
@@ -63,10 +39,10 @@ def rendered_hosts(inventory: Inventory, version: str | None = None) -> Mapping[
 
     Without ``version`` that name is undefined. Raises ConfigErrors with everything that cannot be rendered.
     """
-    errors = _Errors()
+    problems = Problems()
     variables = HostVariables(inventory, version)
-    hosts = _rendered(inventory, inventory.hosts.values(), variables, errors)
-    errors.raise_any()
+    hosts = _rendered(inventory, inventory.hosts.values(), variables, problems)
+    problems.raise_any()
     return {host.name: host for host in hosts}
 
 
@@ -81,22 +57,22 @@ def load_desired(
 
     Raises ConfigErrors with the errors of all roles and hosts, UsageError for an unknown name in ``roles``.
     """
-    errors = _Errors()
+    problems = Problems()
     variables = HostVariables(inventory, version)
-    sources = _sources(project.root, inventory, errors)
-    known = read_roles(project.root, inventory, sources, variables, errors.add)
+    sources = _sources(project.root, inventory, problems)
+    known = read_roles(project.root, inventory, sources, variables, problems)
     _check_names(roles, sources)
     states = [
-        _state(project, inventory, host, known, sources, variables, errors)
+        _state(project, inventory, host, known, sources, variables, problems)
         for host in (inventory.hosts[host.name] for host in hosts_of_run)
     ]
     for state in states:
         for error in conflicts(state):
-            errors.add(error, state.host)
-    rendered = _rendered(inventory, hosts_of_run, variables, errors)
-    if not errors.found:
-        _check_settings(errors, rendered)
-    errors.raise_any()
+            problems.add(error, state.host)
+    rendered = _rendered(inventory, hosts_of_run, variables, problems)
+    if not problems:
+        _check_settings(problems, rendered)
+    problems.raise_any()
     if roles is not None:
         states = [_only(state, roles) for state in states]
     return Desired(
@@ -111,33 +87,33 @@ def load_desired(
 
 
 def _rendered(
-    inventory: Inventory, hosts: Iterable[Host], variables: HostVariables, errors: _Errors
+    inventory: Inventory, hosts: Iterable[Host], variables: HostVariables, problems: Problems
 ) -> list[Host]:
     found = []
     for host in hosts:
         try:
             found.append(variables.rendered(inventory.hosts[host.name]))
         except ConfigError as error:
-            errors.add(error, host.name)
+            problems.add(error, host.name)
     return found
 
 
-def _check_settings(errors: _Errors, hosts: Sequence[Host]) -> None:
+def _check_settings(problems: Problems, hosts: Sequence[Host]) -> None:
     for read in (settings.state_dir, settings.pull_parallel, settings.registries):
         try:
             read(hosts)
         except FleetError as error:
-            errors.add(error)
+            problems.add(error)
 
 
-def _sources(root: pathlib.Path, inventory: Inventory, errors: _Errors) -> dict[str, RoleSource]:
+def _sources(root: pathlib.Path, inventory: Inventory, problems: Problems) -> dict[str, RoleSource]:
     found: dict[str, RoleSource] = {}
     for name, group in inventory.groups.items():
         if group.members and is_role(root, name):
             try:
                 found[name] = load_role(root, name)
             except FleetError as error:
-                errors.add(error)
+                problems.add(error)
     return found
 
 
@@ -155,19 +131,15 @@ def _state(
     roles: Iterable[Role],
     sources: Mapping[str, RoleSource],
     variables: HostVariables,
-    errors: _Errors,
+    problems: Problems,
 ) -> HostState:
     parts: list[HostState] = []
     for role in roles:
         if host.name not in role.hosts:
             continue
         source = sources[role.name]
-        problems = Problems(source.document)
-        parts.append(
-            build(project.name, inventory.env, source, host, variables.in_role(host, source), problems)
-        )
-        for error in problems.found:
-            errors.add(error, host.name)
+        own = FileProblems(problems, source.document, host.name)
+        parts.append(build(project.name, inventory.env, source, host, variables.in_role(host, source), own))
     return HostState(
         host.name,
         tuple(service for part in parts for service in part.services),

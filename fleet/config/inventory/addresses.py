@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 _BRACKETED_PORT = re.compile(r"\[(.+)\]:([0-9]+)")
@@ -12,10 +13,6 @@ _LABEL = rf"(?:\w|{_RANGE})(?:[\w-]|{_RANGE})*(?<![_-])"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
 
 _HEX_RANGE = re.compile(r"\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\]", re.IGNORECASE)
-_HEX = re.compile(r"[0-9a-f]{1,4}", re.IGNORECASE)
-_IPV4_IN_IPV6 = re.compile(
-    r"(?:(?:0:){6}|(?:0:){5}ffff:|::(?:ffff:)?)(?:[0-9a-f]{1,4}\.){3}[0-9a-f]{1,4}", re.I
-)
 
 
 def split_port(text: str) -> tuple[str, int | None] | None:
@@ -28,14 +25,8 @@ def split_port(text: str) -> tuple[str, int | None] | None:
 
 
 def _is_ipv6(text: str) -> bool:
-    plain = _HEX_RANGE.sub("0", text)
-    if _IPV4_IN_IPV6.fullmatch(plain):
-        return True
-    left, gap, right = plain.partition("::")
-    before = left.split(":") if left else []
-    after = right.split(":") if right else []
-    if not all(_HEX.fullmatch(part) for part in before + after):
+    try:
+        ipaddress.IPv6Address(_HEX_RANGE.sub("0", text))
+    except ValueError:
         return False
-    if not gap:
-        return len(before) == 8
-    return len(before) + len(after) <= (7 if before and after else 6)
+    return True

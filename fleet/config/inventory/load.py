@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable
 from types import MappingProxyType
 
 from fleet.config.inventory import yaml_source
 from fleet.config.inventory.merge import freeze_groups, merge_hosts
-from fleet.config.inventory.problems import Problems
 from fleet.config.inventory.tree import Tree
 from fleet.config.inventory.vars_files import VarsDirectory
+from fleet.config.problems import Problems
 from fleet.config.yaml import load, shown_path, suggest
 from fleet.errors import ConfigError, FleetError, Position, UsageError
 from fleet.model.hosts import Inventory
@@ -25,15 +24,16 @@ def load_inventory(root: pathlib.Path, env: str) -> Inventory:
     """
     directory = _environment(root, env)
     path = _hosts_file(directory, root)
-    kind = _kind(path)
-    if kind not in SOURCES:
+    if kind := _other_kind(path):
         at = Position(shown_path(path, root))
-        raise ConfigError(
-            f"{kind} is not supported yet", at=at, hint="write the inventory as YAML: hosts.yml"
-        )
+        hint = "write the inventory as YAML: hosts.yml"
+        raise ConfigError(f"{kind} is not supported yet", at=at, hint=hint)
     problems = Problems()
     tree = Tree(problems)
-    SOURCES[kind](path, root, tree, problems)
+    try:
+        yaml_source.read(load(path, root=root), tree, problems)
+    except FleetError as error:
+        problems.add(error)
     group_vars = VarsDirectory(directory / "group_vars", root, problems)
     host_vars = VarsDirectory(directory / "host_vars", root, problems)
     if not tree.settle():
@@ -56,19 +56,6 @@ def environments(root: pathlib.Path) -> list[str]:
         return []
     return sorted(entry.name for entry in directory.iterdir() if entry.is_dir() and entry.name[0] != ".")
 
-
-def _read_yaml(path: pathlib.Path, root: pathlib.Path, tree: Tree, problems: Problems) -> None:
-    try:
-        document = load(path, root=root)
-    except FleetError as error:
-        problems.add(error)
-    else:
-        yaml_source.read(document, tree, problems)
-
-
-SOURCES: dict[str, Callable[[pathlib.Path, pathlib.Path, Tree, Problems], None]] = {
-    "a YAML inventory": _read_yaml,
-}
 
 _NAMES = ("hosts.yml", "hosts.yaml", "hosts.json", "hosts", "hosts.ini")
 
@@ -95,7 +82,8 @@ def _hosts_file(directory: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
     return found[0]
 
 
-def _kind(path: pathlib.Path) -> str:
+def _other_kind(path: pathlib.Path) -> str:
+    """What the file is when it is not YAML."""
     plain = not path.suffix
     try:
         start = path.read_bytes()[:4096]
@@ -105,7 +93,7 @@ def _kind(path: pathlib.Path) -> str:
         return "an executable inventory"
     if path.suffix == ".ini" or (plain and _looks_like_ini(start)):
         return "an INI inventory"
-    return "a YAML inventory"
+    return ""
 
 
 def _looks_like_ini(start: bytes) -> bool:

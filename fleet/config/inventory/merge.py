@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from types import MappingProxyType
 
-from fleet.config.inventory.problems import Problems
 from fleet.config.inventory.tree import Placed, Tree
 from fleet.config.inventory.vars_files import VarsDirectory
+from fleet.config.problems import Problems
 from fleet.errors import ConfigError
 from fleet.model.hosts import Group, Host, is_template
 
@@ -29,11 +29,11 @@ def merge_hosts(
     for group in tree.groups.values():
         for host in group.hosts:
             direct[host].append(group.name)
-    ancestors = tree.ancestors()
     shared: dict[frozenset[str], dict[str, Placed]] = {}
     hosts = {}
     for name, node in tree.hosts.items():
-        names = ancestors(direct[name]) - {"all"}
+        own = direct[name]
+        names = frozenset(own).union(*(tree.groups[group].above for group in own)) - {"all"}
         if names not in shared:
             shared[names] = _group_variables(tree, names, from_files)
         variables = {**shared[names], **node.vars, **host_vars.variables(name)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.config.inventory.problems import Problems
+from fleet.config.order import Cycle, ordered
+from fleet.config.problems import Problems
 from fleet.errors import Position
 
 PRIORITY = "ansible_group_priority"
@@ -30,6 +30,9 @@ class GroupNode:
     vars: dict[str, Placed] = field(default_factory=dict)
     priority: int = 1
     depth: int = 0
+    """The longest way down from ``all``."""
+    above: set[str] = field(default_factory=set)
+    """All groups that it is in."""
 
 
 @dataclass(slots=True)
@@ -89,19 +92,26 @@ class Tree:
 
     def settle(self) -> bool:
         """Attach what hangs loose, find cycles, compute depths. False: a cycle, nothing more can be said."""
-        parents = self._parents()
+        below = {child for group in self.groups.values() for child in group.children}
         for name in self.groups:
-            if name != "all" and not parents[name]:
+            if name != "all" and name not in below:
                 self.groups["all"].children.setdefault(name, None)
-        if cycle := self._cycle():
-            child = cycle[-1]
-            at = self.groups[cycle[-2]].children[child]
-            self._problems.error(f"group {child!r} contains itself: {' → '.join(cycle)}", at)
-            return False
         self._settle_ungrouped()
-        self._compute_depths()
-        for name in self.groups.keys() & self.hosts.keys():
-            self._problems.warn(f"{name!r} is the name of both a group and a host", self.hosts[name].at)
+        try:
+            children_first = ordered({name: tuple(group.children) for name, group in self.groups.items()})
+        except Cycle as cycle:
+            parent, child = cycle.names[-2:]
+            at = self.groups[parent].children[child]
+            self._problems.error(f"group {child!r} contains itself: {cycle}", at)
+            return False
+        for parent in reversed(children_first):
+            for child in self.groups[parent].children:
+                node = self.groups[child]
+                node.depth = max(node.depth, self.groups[parent].depth + 1)
+                node.above |= {parent} | self.groups[parent].above
+        for name, host in self.hosts.items():
+            if name in self.groups:
+                self._problems.warn(f"{name!r} is the name of both a group and a host", host.at)
         return True
 
     def _settle_ungrouped(self) -> None:
@@ -118,18 +128,6 @@ class Tree:
             else:
                 ungrouped.hosts.setdefault(name)
 
-    def ancestors(self) -> Callable[[Iterable[str]], frozenset[str]]:
-        """A function from groups to themselves and all groups above them."""
-        parents = self._parents()
-        known: dict[str, frozenset[str]] = {}
-
-        def above(name: str) -> frozenset[str]:
-            if name not in known:
-                known[name] = frozenset({name}).union(*(above(parent) for parent in parents[name]))
-            return known[name]
-
-        return lambda names: frozenset().union(*(above(name) for name in names))
-
     def members(self, group: str) -> tuple[str, ...]:
         """All hosts of ``group``: its own, then level by level those of the groups below."""
         order = dict.fromkeys(self.groups[group].hosts)
@@ -142,37 +140,3 @@ class Tree:
             for name in level:
                 order.update(dict.fromkeys(self.groups[name].hosts))
         return tuple(order)
-
-    def _parents(self) -> dict[str, list[str]]:
-        parents: dict[str, list[str]] = {name: [] for name in self.groups}
-        for group in self.groups.values():
-            for child in group.children:
-                parents[child].append(group.name)
-        return parents
-
-    def _cycle(self) -> list[str]:
-        done: set[str] = set()
-
-        def walk(path: list[str]) -> list[str]:
-            for child in self.groups[path[-1]].children:
-                if child in path:
-                    return [*path[path.index(child) :], child]
-                if child not in done and (found := walk([*path, child])):
-                    return found
-            done.add(path[-1])
-            return []
-
-        return next((found for name in self.groups if name not in done and (found := walk([name]))), [])
-
-    def _compute_depths(self) -> None:
-        """The longest way down from ``all``: relax until nothing moves; there are no cycles any more."""
-        level = ["all"]
-        while level:
-            below: dict[str, None] = {}
-            for name in level:
-                for child in self.groups[name].children:
-                    depth = self.groups[name].depth + 1
-                    if depth > self.groups[child].depth:
-                        self.groups[child].depth = depth
-                        below[child] = None
-            level = list(below)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from typing import Any
 
-from fleet.config.inventory.problems import Problems
+from fleet.config.problems import Problems
 from fleet.errors import Position
 
 # Set by the tool for every host; a value from the files never shows, in Ansible as here.

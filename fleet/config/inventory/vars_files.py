@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
-from fleet.config.inventory.problems import Problems
 from fleet.config.inventory.tree import Placed
 from fleet.config.inventory.var_names import check_name
+from fleet.config.problems import Problems
 from fleet.config.yaml import load, shown_path
 from fleet.errors import FleetError, Position
 

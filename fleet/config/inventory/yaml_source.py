@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.config.inventory.problems import Problems
 from fleet.config.inventory.ranges import expand
 from fleet.config.inventory.tree import BUILT_IN, Placed, Tree
 from fleet.config.inventory.var_names import check_name
+from fleet.config.problems import Problems
 from fleet.config.yaml import Document, Path, suggest
 
 SECTIONS = ("children", "hosts", "vars")
@@ -26,7 +26,7 @@ def read(document: Document, tree: Tree, problems: Problems) -> None:
     else:
         reader = _Reader(document, tree, problems)
         for name in value:
-            reader.group(name, (name,))
+            reader.group(name, value[name], (name,))
 
 
 class _Reader:
@@ -35,13 +35,12 @@ class _Reader:
         self._tree = tree
         self._problems = problems
 
-    def group(self, name: Any, path: Path) -> bool:
+    def group(self, name: Any, value: Any, path: Path) -> bool:
         at = self._document.key_at(path)
         if not isinstance(name, str) or not name:
             self._problems.error(f"a group's name is text, not {name!r}", at, hint="put it in quotes")
             return False
         self._tree.add_group(name)
-        value = self._value(path)
         if value is None:
             return True
         if not isinstance(value, dict):
@@ -49,17 +48,17 @@ class _Reader:
             self._problems.error(what, self._document.at(path))
             return True
         for key in value:
-            self._section(name, key, (*path, key))
+            self._section(name, key, value[key], (*path, key))
         return True
 
-    def _section(self, group: str, key: Any, path: Path) -> None:
+    def _section(self, group: str, key: Any, value: Any, path: Path) -> None:
         if key not in SECTIONS:
             what = f"unknown key {key!r} in group {group!r}{suggest(str(key), SECTIONS)}"
             hint = "a group has hosts, children and vars; a group below it goes under children"
             self._problems.error(what, self._document.key_at(path), hint=hint)
             return
-        value = self._value(path)
         if isinstance(value, str):
+            # One word stands for a mapping with that word as its only key.
             value = {value: None}
         if value is None:
             return
@@ -75,7 +74,7 @@ class _Reader:
             if key == "vars":
                 self._variable(group, name, value[name], below)
             elif key == "children":
-                if self.group(name, below):
+                if self.group(name, value[name], below):
                     self._tree.add_child(group, name, self._document.key_at(below))
             else:
                 self._hosts(group, name, value[name], below)
@@ -110,13 +109,6 @@ class _Reader:
             self._tree.add_host(host, group, port, at)
             for name, variable in placed.items():
                 self._tree.set_host_var(host, name, variable)
-
-    def _value(self, path: Path) -> Any:
-        value = self._document.value
-        for part in path:
-            # A section given as one word stands for a mapping with that word as its only key.
-            value = value.get(part) if isinstance(value, dict) else None
-        return value
 
 
 def _kind(value: Any) -> str:

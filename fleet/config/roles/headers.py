@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from fleet.config.roles.order import Cycle, ordered
-from fleet.config.roles.problems import Problems
+from fleet.config.order import Cycle, ordered
+from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.services import service_names
 from fleet.config.roles.source import RoleSource, Tree, is_role
 from fleet.config.roles.validate import validate
 from fleet.config.roles.variables import HostVariables
 from fleet.config.roles.xfleet import RoleExtension
 from fleet.config.suggest import suggest
-from fleet.errors import FleetError
 from fleet.model.desired import Role
 from fleet.model.hosts import Inventory
-
-Report = Callable[[FleetError], None]
 
 
 def read_roles(
@@ -25,23 +22,18 @@ def read_roles(
     inventory: Inventory,
     sources: Mapping[str, RoleSource],
     variables: HostVariables,
-    report: Report,
+    problems: Problems,
 ) -> tuple[Role, ...]:
     """All roles with a host, each after those that it needs. ``x-fleet`` is rendered for the first host."""
-    problems = {name: Problems(source.document) for name, source in sources.items()}
-    roles = {
-        name: _role(root, inventory, source, variables, problems[name]) for name, source in sources.items()
-    }
+    own = {name: FileProblems(problems, source.document) for name, source in sources.items()}
+    roles = {name: _role(root, inventory, source, variables, own[name]) for name, source in sources.items()}
     order = tuple(roles)
     try:
         order = ordered({name: role.needs for name, role in roles.items()})
     except Cycle as cycle:
         first, second = cycle.names[:2]
         place = sources[first].item(("x-fleet", "needs"), second)
-        problems[first].add(f"roles need each other in a circle: {cycle}", place)
-    for found in problems.values():
-        for error in found.found:
-            report(error)
+        own[first].add(f"roles need each other in a circle: {cycle}", place)
     return tuple(roles[name] for name in order)
 
 
@@ -50,7 +42,7 @@ def _role(
     inventory: Inventory,
     source: RoleSource,
     variables: HostVariables,
-    problems: Problems,
+    problems: FileProblems,
 ) -> Role:
     hosts = inventory.groups[source.name].members
     header = _extension(inventory, source, variables, problems)
@@ -71,7 +63,7 @@ def _role(
 
 
 def _extension(
-    inventory: Inventory, source: RoleSource, variables: HostVariables, problems: Problems
+    inventory: Inventory, source: RoleSource, variables: HostVariables, problems: FileProblems
 ) -> RoleExtension:
     """The section alone: the role may have no host in this run, and is then not read as a whole."""
     written = source.document.value.get("x-fleet")

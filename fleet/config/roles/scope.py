@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile
-from fleet.config.roles.problems import Problems
 from fleet.config.roles.source import RoleSource
 from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
@@ -20,7 +20,7 @@ class Scope:
     source: RoleSource
     host: Host
     variables: Variables
-    problems: Problems
+    problems: FileProblems
     file: ComposeFile
 
     @property

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fleet.config.order import Cycle, ordered
+from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, ServiceModel
 from fleet.config.roles.container import container
 from fleet.config.roles.files import config_dirs, secret_files
 from fleet.config.roles.mounts import volumes
 from fleet.config.roles.networks import networks
-from fleet.config.roles.order import Cycle, ordered
-from fleet.config.roles.problems import Problems
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import Scope
 from fleet.config.roles.source import RoleSource, Tree
@@ -27,9 +27,9 @@ _PULL = {"if_not_present": "missing"}
 
 
 def build(
-    project: str, env: str, source: RoleSource, host: Host, variables: Variables, problems: Problems
+    project: str, env: str, source: RoleSource, host: Host, variables: Variables, problems: FileProblems
 ) -> HostState:
-    """What ``host`` runs of the role. Incomplete when it added to ``problems``."""
+    """What ``host`` runs of the role. Incomplete when ``problems`` were added."""
     tree = Tree(source, variables, problems)
     rendered = tree.render(source.document.value)
     file = validate(ComposeFile, rendered, problems, unknown=tree.unknown)

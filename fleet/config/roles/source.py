@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.config.roles.problems import Problems
+from fleet.config.problems import FileProblems
 from fleet.config.yaml import Document, Path, Scalars, Unsafe, load, shown_path
 from fleet.errors import ConfigError, Position
 from fleet.render import Renderer, Variables
@@ -108,7 +108,7 @@ def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str]
 class Tree:
     """A role's file rendered for one host; ``unknown`` are the places that could not be rendered."""
 
-    def __init__(self, source: RoleSource, variables: Variables, problems: Problems) -> None:
+    def __init__(self, source: RoleSource, variables: Variables, problems: FileProblems) -> None:
         self._renderer = source.renderer
         self._variables = variables
         self._problems = problems

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from fleet.config.problems import FileProblems
 from fleet.config.roles.base import LIST, MAP, TEXT
 from fleet.config.roles.compose import ComposeFile
 from fleet.config.roles.keys import REFUSED
-from fleet.config.roles.problems import Problems
 from fleet.config.roles.scalars import name_of
 from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
@@ -22,7 +22,7 @@ M = typing.TypeVar("M", bound=BaseModel)
 
 
 def validate(
-    model: type[M], tree: Any, problems: Problems, *, below: Path = (), unknown: Collection[Path] = ()
+    model: type[M], tree: Any, problems: FileProblems, *, below: Path = (), unknown: Collection[Path] = ()
 ) -> M | None:
     """The model of ``tree``, which stands at ``below`` in the file; None after adding what is wrong.
 
@@ -43,7 +43,7 @@ def _related(one: Path, other: Path) -> bool:
     return one[:length] == other[:length]
 
 
-def _report(details: ErrorDetails, path: Path, problems: Problems) -> None:
+def _report(details: ErrorDetails, path: Path, problems: FileProblems) -> None:
     kind, context = details["type"], details.get("ctx", {})
     key = str(path[-1]) if path else "the file"
     if kind == "extra_forbidden":
@@ -81,7 +81,7 @@ _BOUNDS = {
 }
 
 
-def _literal(value: Any, path: Path, expected: str, problems: Problems) -> None:
+def _literal(value: Any, path: Path, expected: str, problems: FileProblems) -> None:
     key = path[-1]
     if key == "replicas":
         problems.add("replicas: only 1", path, hint="the inventory says how many hosts run a service")
@@ -97,7 +97,7 @@ def _literal(value: Any, path: Path, expected: str, problems: Problems) -> None:
         problems.add(f"{place}{value!r} is not one of {expected}{near}", path)
 
 
-def _extra(path: Path, problems: Problems) -> None:
+def _extra(path: Path, problems: FileProblems) -> None:
     key = str(path[-1])
     level = level_of(path[:-1])
     reason = REFUSED.get(level, {}).get(key)

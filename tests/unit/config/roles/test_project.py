@@ -7,8 +7,8 @@ import time
 import pytest
 
 from fleet.config.inventory import load_inventory
+from fleet.config.order import Cycle, ordered
 from fleet.config.project import environments, load_desired, open_project, rendered_hosts
-from fleet.config.roles.order import Cycle, ordered
 from fleet.config.settings import parallel, registries
 from fleet.errors import ConfigError, ConfigErrors, UsageError
 from fleet.ops.effects import RegistryAuth
