@@ -61,9 +61,12 @@ class Recipe:
     def creation(self, name: str, volumes: tuple[tuple[str, str], ...] = ()) -> CreateContainer:
         """``volumes``: anonymous ones of a predecessor, unless something else is mounted there now."""
         spec = self.spec
-        taken = {mount.target for mount in spec.mounts if mount.source}
-        kept = tuple(Mount("volume", place, volume) for volume, place in volumes if place not in taken)
-        body, networks = create_body(replace(spec, mounts=spec.mounts + kept), self.image, self.marks())
+        anonymous = {one.target for one in spec.mounts if one.type == "volume" and not one.source}
+        taken = {one.target for one in spec.mounts} - anonymous | {place for place, _ in spec.tmpfs}
+        kept = {place: Mount("volume", place, volume) for volume, place in volumes if place not in taken}
+        # The engine refuses two mounts at one place, so the kept one stands for the nameless one.
+        mounts = (*(one for one in spec.mounts if one.target not in kept), *kept.values())
+        body, networks = create_body(replace(spec, mounts=mounts), self.image, self.marks())
         return CreateContainer(name, body, networks)
 
 
