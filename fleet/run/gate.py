@@ -61,7 +61,8 @@ def watch(
 
     def line(stream: str, text: str) -> bool:
         sample = read(text, clock()) if stream == "out" else None
-        if sample is None:
+        # A line that was cut off when the sampler was ended is no sample.
+        if sample is None or len(sample.results) != len(own):
             return clock() - started > spec.deadline + MARGIN
         samples.append(_with_own(sample, own))
         verdict = verdict_now()

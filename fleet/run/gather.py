@@ -11,7 +11,7 @@ from fleet.errors import FleetError
 from fleet.facts.probe import Question
 from fleet.facts.script import parse, probe_script
 from fleet.model.desired import Desired, HostState
-from fleet.model.found import Facts, HostFacts
+from fleet.model.found import Engine, Facts, HostFacts
 from fleet.model.images import ImageRef
 from fleet.ops.effects import RegistryAuth, ResolveDigest
 from fleet.plan import images
@@ -81,7 +81,7 @@ def _resolved(
     transports: Mapping[str, Transport],
     registries: Mapping[str, RegistryAuth],
 ) -> Facts:
-    """Ask each image's registry once, through the first host that wants the image.
+    """Ask each image's registry once, through the first host that wants the image and has an engine.
 
     So all hosts get the same digest, and a missing tag or a refused login is known before anything
     is changed.
@@ -90,7 +90,10 @@ def _resolved(
     for image, hosts in images.to_resolve(desired, facts).items():
         if image in digests:
             continue
+        able = [host for host in hosts if isinstance(facts.hosts[host].engine, Engine)]
+        if not able:
+            continue  # the planner refuses hosts without an engine, all of them at once
         auth = registries.get(ImageRef.parse(image).registry)
         call = ResolveDigest(image, auth)
-        digests[image] = transports[hosts[0]].docker(call, timeout=REGISTRY_SECONDS)
+        digests[image] = transports[able[0]].docker(call, timeout=REGISTRY_SECONDS)
     return replace(facts, digests=digests)

@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+FIRST = "interrupted: running steps are finished, nothing new begins; ^C again kills them"
+SECOND = "second interrupt: killing the remote commands"
+
+
 class Interrupt:
     """``asked`` after the first ^C, ``now`` after the second."""
 
@@ -24,12 +28,15 @@ class Interrupt:
 def on_signals(interrupt: Interrupt, say: Callable[[str], None]) -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP press it while the block runs; for the main thread only."""
 
+    telling: list[threading.Thread] = []
+
     def pressed(number: int, frame: FrameType | None) -> None:
         interrupt.press()
-        if interrupt.now.is_set():
-            say("second interrupt: killing the remote commands")
-        else:
-            say("interrupted: running steps are finished, nothing new begins; ^C again kills them")
+        text = SECOND if interrupt.now.is_set() else FIRST
+        # Not from here: a handler runs in the midst of anything, also while a report holds its lock.
+        thread = threading.Thread(target=say, args=(text,))
+        telling.append(thread)
+        thread.start()
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     former = {number: signal.signal(number, pressed) for number in signals}
@@ -38,3 +45,5 @@ def on_signals(interrupt: Interrupt, say: Callable[[str], None]) -> Iterator[Non
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+        for thread in telling:
+            thread.join()

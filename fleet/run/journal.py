@@ -43,9 +43,14 @@ class Journal:
 
     def keep(self, name: str, text: str) -> str:
         """Store a failure bundle; answers its path as the operator would type it."""
-        path = self.directory / "failures" / f"{name}.txt"
-        path.parent.mkdir(exist_ok=True, mode=0o700)
+        directory = self.directory / "failures"
+        directory.mkdir(exist_ok=True, mode=0o700)
         with self._lock:
+            # The way back may fail at the same gate, and must not hide why the way forth did.
+            number, path = 1, directory / f"{name}.txt"
+            while path.exists():
+                number += 1
+                path = directory / f"{name}.{number}.txt"
             _write(path, text)
         return os.path.relpath(path)
 

@@ -19,9 +19,10 @@ def perform(
     step: Step, transport: Transport, emit: ev.Emit, cancel: threading.Event, *, show: bool = False
 ) -> None:
     """Raises what the failing effect raises, with host and step named. ``show``: tell each command."""
+    if cancel.is_set():
+        raise Interrupted("interrupted before it began", host=step.host, step=step.id)
+    # Once begun, an operation is finished: cut between stop and start, a host would be without its service.
     for effect in step.op.effects():
-        if cancel.is_set():
-            raise Interrupted("interrupted between two parts of a step", host=step.host, step=step.id)
         if show:
             emit(ev.Command(step.host, shown(effect)))
         try:
