@@ -263,7 +263,11 @@ def exec(
     return _with_session(options, lambda session: execute(session, line, float(timeout)))
 
 
-@_task("version", down="end the rehearsal: hosts, network and volumes", purge="with --down: its images, too")
+@_task(
+    version="the version of the shop to deploy",
+    down="end the rehearsal: hosts, network and volumes",
+    purge="with --down: its images, too",
+)
 def rehearse(ctx: Context, version: str = "v41", down: bool = False, purge: bool = False) -> int | None:
     """Boot a fleet of real hosts on this machine and deploy the sample shop onto it."""
     from fleet.app.options import find_root  # noqa: PLC0415

@@ -16,7 +16,8 @@ from fleet.transport.base import Result, Transport
 
 
 def execute(session: Session, command: str, timeout: float) -> Exit:
-    """``command`` is a line of shell; ``timeout`` in seconds. Hosts that cannot be reached fail alone."""
+    """``command`` is a line of shell, run as the user that ``ansible_become`` says; ``timeout`` in seconds.
+    Hosts that cannot be reached fail alone."""
     with Connections(session) as connections:
         began = time.monotonic()
         connections.open(session.hosts)
@@ -52,9 +53,7 @@ def _everywhere(
         if session.interrupt.asked.is_set():
             return FleetError("not begun: interrupted", host=name)
         try:
-            return transport.run(
-                command, timeout=timeout, become=False, on_line=line, cancel=session.interrupt.asked
-            )
+            return transport.run(command, timeout=timeout, on_line=line, cancel=session.interrupt.asked)
         except FleetError as error:
             return error
 

@@ -94,6 +94,9 @@ def _drift(one: Container, service: Service | None, facts: HostFacts) -> Iterato
         found = dirs.get(config.directory)
         if found and not found.intact:
             yield f"{config.directory} edited"
+    sealed = facts.sealed if isinstance(facts.sealed, dict) else {}
+    if service and service.secrets and not sealed.get(service.secret_dir):
+        yield "secret files gone (after a reboot: deploy again)"
     if one.restart_count:
         yield f"{one.restart_count} restarts"
 

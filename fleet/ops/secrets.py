@@ -53,5 +53,7 @@ class WriteSecrets:
                 f'chown {file.uid}:{file.gid} "$dir/.new"; chmod {file.mode} "$dir/.new"',
                 f'mv -T "$dir/.new" "$dir/"{name}',
             ]
+        names = "|".join(shell.words([file.name]) for file in self.files)
+        commands.append(f'for f in "$dir"/*; do case ${{f##*/}} in {names}) ;; *) rm -f "$f" ;; esac; done')
         commands += remember((file.name for file in self.files), self.fingerprints, '"$dir"')
         return (Shell(shell.lines(commands)),)

@@ -17,6 +17,11 @@ def amount(size: int | str, total: int) -> int:
     return max(1, total * int(size.rstrip("%")) // 100)
 
 
+def least(minimum: int | str, total: int) -> int:
+    """Hosts that a minimum means: a count, or a percentage of ``total`` rounded up."""
+    return minimum if isinstance(minimum, int) else -(-total * int(minimum.rstrip("%")) // 100)
+
+
 def cut(items: Sequence[T], batches: Batches, total: int) -> tuple[tuple[T, ...], ...]:
     """``items`` in batches; percentages are of ``total``, and the last size repeats.
 

@@ -14,7 +14,7 @@ from fleet.ops.op import Op
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.plan import images, lint
-from fleet.plan.batches import amount, cut
+from fleet.plan.batches import cut, least
 from fleet.plan.tree import Kept, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.turn import turn
 
@@ -95,7 +95,7 @@ def _rollout(
         policy=policy,
         total=len(states),
         healthy=frozenset(lint.healthy_hosts(role, facts)),
-        min_healthy=amount(role.min_healthy, len(role.hosts)) if role.min_healthy else 0,
+        min_healthy=least(role.min_healthy, len(role.hosts)),
     )
 
 

@@ -11,7 +11,7 @@ from fleet.model.found import FoundDir, FoundFile, HostFacts, Unknown
 from fleet.model.services import ConfigDir, ConfigFile, Service
 from fleet.secret import Text, parts_of, refs_of
 
-HIDDEN = "  (holds secrets: the content is not shown)"
+HIDDEN = "  (not shown: it holds secrets, may not be read by others, or is large)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from fleet.model.desired import Desired, HostState
 from fleet.model.found import Container, Facts, FoundDir, HostFacts
 from fleet.model.images import ImageRef
 from fleet.model.services import ConfigDir, ConfigFile, Service
+from fleet.ops.containers import NEXT
 
 
 def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired:
@@ -40,8 +41,9 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
 def _services(state: HostState, facts: HostFacts) -> Iterator[Service]:
     order = {(one.role, one.name): index for index, one in enumerate(state.services)}
     found: dict[tuple[str, str], Service] = {}
-    for one in _containers(facts):
-        if one.definition is not None and one.running:
+    for one in sorted(_containers(facts), key=lambda one: one.running):
+        # A stopped one comes back running: of the two ways to be wrong, removing it loses more.
+        if one.definition is not None and not one.name.endswith(NEXT):
             found[one.role, one.service] = _service(one, one.definition, facts)
     yield from sorted(found.values(), key=lambda one: order.get((one.role, one.name), len(order)))
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.model.services import Batches
-from fleet.plan.batches import amount, cut
+from fleet.plan.batches import amount, cut, least
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,14 @@ from fleet.plan.batches import amount, cut
 )
 def test_amount(size: int | str, total: int, hosts: int) -> None:
     assert amount(size, total) == hosts
+
+
+@pytest.mark.parametrize(
+    ("minimum", "total", "hosts"),
+    [(2, 3, 2), (0, 3, 0), ("50%", 3, 2), ("100%", 3, 3), ("34%", 3, 2), ("1%", 50, 1)],
+)
+def test_a_minimum_rounds_up(minimum: int | str, total: int, hosts: int) -> None:
+    assert least(minimum, total) == hosts
 
 
 def test_canary_first_then_a_quarter_then_all() -> None:
