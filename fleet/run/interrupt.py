@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-
 FIRST = "interrupted: running steps are finished, nothing new begins; ^C again kills them"
 SECOND = "second interrupt: killing the remote commands"
 
