@@ -4,11 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    model_validator,
+)
 
-from fleet.config.roles import shorts
+from fleet.config.roles import rules, shorts
 from fleet.config.roles.base import MAP, TEXT, Strict, shape
 from fleet.config.roles.scalars import (
     Bool,
@@ -28,15 +36,21 @@ from fleet.config.roles.scalars import (
     Words,
     as_list,
     as_names,
+    wrong,
 )
 from fleet.config.roles.xfleet import RoleExtension, SecretExtension, ServiceExtension
+from fleet.model.services import Port
 
 
 class LongPort(Strict):
     target: Annotated[Int, Field(ge=1, le=65535)]
-    published: Str = ""
+    published: Annotated[Str, AfterValidator(shorts.one_port)] = ""
     protocol: Literal["tcp", "udp", "sctp"] = "tcp"
     host_ip: Str = ""
+
+    @property
+    def port(self) -> Port:
+        return Port(self.target, int(self.published or 0), self.protocol, self.host_ip)
 
 
 ShortPort = Annotated[Any, PlainValidator(shorts.ports, json_schema_input_type=str | int)]
@@ -63,9 +77,22 @@ class LongMount(Strict):
     target: Str
     source: Str = ""
     read_only: Bool = False
-    bind: BindOptions | None = None
-    volume: VolumeOptions | None = None
-    tmpfs: TmpfsOptions | None = None
+    bind: BindOptions = BindOptions()
+    volume: VolumeOptions = VolumeOptions()
+    tmpfs: TmpfsOptions = TmpfsOptions()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not self.target.startswith("/"):
+            raise wrong(f"the target {self.target!r} is not an absolute path")
+        if self.type == "bind" and not self.source.startswith("/"):
+            hint = "use an absolute path of the host, or x-fleet.config for files that belong to the role"
+            raise wrong(f"{self.source!r} is relative: a host has no project directory", hint=hint)
+        if self.type == "tmpfs" and self.source:
+            raise wrong("a tmpfs mount has no source")
+        for kind in ({"bind", "volume", "tmpfs"} & self.model_fields_set) - {self.type}:
+            raise wrong(f"{kind!r} options on a mount of type {self.type!r}")
+        return self
 
 
 MountItem = Annotated[LongMount, BeforeValidator(shorts.mount, json_schema_input_type=str | dict[str, Any])]
@@ -80,9 +107,7 @@ class Attachment(Strict):
 
 
 class Healthcheck(Strict):
-    test: Annotated[
-        list[Sealable], BeforeValidator(lambda v: v if isinstance(v, list) else ["CMD-SHELL", v])
-    ] = []
+    test: Annotated[list[Sealable], BeforeValidator(rules.health_test)] = []
     interval: Duration = 0
     timeout: Duration = 0
     retries: Natural = 0
@@ -161,13 +186,17 @@ class Deploy(Strict):
     resources: Resources = Resources()
 
 
+Capabilities = Annotated[StrList, AfterValidator(rules.capabilities)]
+Namespace = Annotated[Str, AfterValidator(rules.namespace)] | None
+SecurityOption = Annotated[Str, AfterValidator(rules.security_option)]
+TmpfsPath = Annotated[Str, AfterValidator(rules.container_path)]
 NamesOr = BeforeValidator(as_names, json_schema_input_type=list[str] | dict[str, Any])
 
 
 class ServiceModel(Strict):
-    image: Str
-    cap_add: StrList = []
-    cap_drop: StrList = []
+    image: Annotated[Str, AfterValidator(rules.image)]
+    cap_add: Capabilities = []
+    cap_drop: Capabilities = []
     cgroup_parent: Str | None = None
     command: Words = None
     container_name: Annotated[Str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] | None = None
@@ -191,11 +220,11 @@ class ServiceModel(Strict):
     environment: Environment = {}
     expose: list[Exposed] = []
     extra_hosts: Annotated[list[Str], BeforeValidator(shorts.extra_hosts)] = []
-    group_add: StrList = []
+    group_add: Annotated[StrList, AfterValidator(rules.sorted_once)] = []
     healthcheck: Healthcheck | None = None
     hostname: Str | None = None
     init: Bool | None = None
-    ipc: Str | None = None
+    ipc: Namespace = None
     labels: Labels = {}
     logging: LoggingOptions | None = None
     mac_address: Str = ""
@@ -203,11 +232,11 @@ class ServiceModel(Strict):
     mem_reservation: Size = 0
     mem_swappiness: Annotated[Int, Field(ge=0, le=100)] | None = None
     memswap_limit: SwapSize = 0
-    network_mode: Str | None = None
+    network_mode: Annotated[Str, AfterValidator(rules.network_mode)] | None = None
     networks: Annotated[dict[str, Attachment | None], NamesOr] = {}
     oom_kill_disable: Bool = False
     oom_score_adj: Annotated[Int, Field(ge=-1000, le=1000)] = 0
-    pid: Str | None = None
+    pid: Namespace = None
     pids_limit: Int = 0
     ports: list[PortItem] = []
     privileged: Bool = False
@@ -216,13 +245,13 @@ class ServiceModel(Strict):
     restart: Annotated[Str, Field(pattern=r"^(no|always|unless-stopped|on-failure(:\d+)?)$")] = "no"
     runtime: Str | None = None
     secrets: list[Annotated[SecretUse, BeforeValidator(shorts.source_only)]] = []
-    security_opt: StrList = []
+    security_opt: Annotated[list[SecurityOption], BeforeValidator(as_list)] = []
     shm_size: Size = 0
     stdin_open: Bool = False
     stop_grace_period: Duration = 10
     stop_signal: Str | None = None
     sysctls: Labels = {}
-    tmpfs: StrList = []
+    tmpfs: Annotated[list[TmpfsPath], BeforeValidator(as_list)] = []
     tty: Bool = False
     ulimits: dict[str, Annotated[UlimitPair, BeforeValidator(shorts.ulimit)]] = {}
     user: Str | None = None

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import pathlib
-import re
 
 from fleet.config.roles.compose import SecretModel, SecretUse, ServiceModel
 from fleet.config.roles.mounts import SECRETS_TARGET
 from fleet.config.roles.scope import Scope
-from fleet.config.roles.xfleet import ConfigItem, ConfigModel, ReloadModel
+from fleet.config.roles.xfleet import ConfigItem
 from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
 from fleet.errors import ConfigError
 from fleet.model.services import ConfigDir, ConfigFile, Mount, Reload, SecretFile
 from fleet.secret import Hole, SealedText, SecretRef, Text
-
-_SIGNAL = re.compile(r"(SIG)?[A-Z][A-Z0-9+-]*|\d+")
 
 
 def config_dirs(
@@ -36,22 +33,14 @@ def config_dirs(
         files = [
             _config_file(scope, name, item, (*place, "files", name)) for name, item in model.files.items()
         ]
-        reload = _reload(scope, model.reload, (*place, "reload"))
-        written = tuple(sorted((f for f in files if f), key=lambda f: f.name))
-        found.append(_directory(model, directory, mount.target, written, reload))
+        reload = Reload(model.reload.signal, tuple(model.reload.command)) if model.reload else None
+        written = tuple(sorted((file for file in files if file), key=lambda file: file.name))
+        command = tuple(model.validate_)
+        found.append(ConfigDir(directory, mount.target, written, model.uid, model.gid, command, reload))
     return tuple(found)
 
 
-def _directory(
-    model: ConfigModel, directory: str, target: str, files: tuple[ConfigFile, ...], reload: Reload | None
-) -> ConfigDir:
-    return ConfigDir(directory, target, files, model.uid, model.gid, tuple(model.validate_), reload)
-
-
 def _config_file(scope: Scope, name: str, item: ConfigItem, path: Path) -> ConfigFile | None:
-    if "/" in name or name in (".", "..", ""):
-        scope.problems.add(f"{name!r} is not the name of a file in the directory", path, key=True)
-        return None
     if not scope.source.has_template(item.template):
         known = scope.source.template_names()
         hint = f"it is looked for below {scope.source.shown}/templates"
@@ -70,16 +59,6 @@ def _config_file(scope: Scope, name: str, item: ConfigItem, path: Path) -> Confi
         what = f"{name!r} holds a secret and mode {mode} lets everybody on the host read it"
         scope.problems.add(what, (*path, "mode"), hint='use "0600", or "0640" with a gid')
     return ConfigFile(name, content, mode)
-
-
-def _reload(scope: Scope, model: ReloadModel | None, path: Path) -> Reload | None:
-    if model is None:
-        return None
-    if bool(model.signal) == bool(model.command):
-        scope.problems.add("reload: exactly one of signal and command", path)
-    if model.signal and not _SIGNAL.fullmatch(model.signal):
-        scope.problems.add(f"{model.signal!r} is not a signal", (*path, "signal"), hint="such as SIGHUP")
-    return Reload(model.signal, tuple(model.command))
 
 
 def secret_files(scope: Scope, service: ServiceModel, path: Path) -> tuple[SecretFile, ...]:

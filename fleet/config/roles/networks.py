@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleet.config.roles.compose import Attachment, NetworkModel, ServiceModel
-from fleet.config.roles.scope import Scope
+from fleet.config.roles.scope import Scope, pairs
 from fleet.config.yaml import Path
 from fleet.model.desired import Network
 from fleet.model.services import NetworkAttachment
@@ -44,20 +46,11 @@ def _with_mac(
     first = ordered[0]
     if first.mac_address not in ("", service.mac_address):
         scope.problems.add("mac_address differs from that of the main network", (*path, "mac_address"))
-    main = NetworkAttachment(
-        first.name, first.aliases, first.ipv4_address, first.ipv6_address, service.mac_address
-    )
-    return (main, *ordered[1:])
+    return (replace(first, mac_address=service.mac_address), *ordered[1:])
 
 
 def _check_mode(scope: Scope, service: ServiceModel, mode: str, path: Path) -> None:
     place = (*path, "network_mode")
-    if mode.startswith("service:"):
-        hint = "use container:<name>, or put both services on one network"
-        scope.problems.add("network_mode: 'service:…' is not carried out", place, hint=hint)
-    elif mode not in ("host", "none", "bridge") and not mode.startswith("container:"):
-        what = f"network_mode: {mode!r} is not one of host, none, bridge, container:<name>"
-        scope.problems.add(what, place, hint="name networks in 'networks'")
     if service.networks:
         scope.problems.add("network_mode and networks exclude each other", place, key=True)
     if service.ports and mode != "bridge":
@@ -74,9 +67,7 @@ def networks(scope: Scope, used: set[str]) -> tuple[Network, ...]:
         name = scope.network_name(key)
         if name in used:
             model = scope.file.networks.get(key) or NetworkModel()
-            if model.external and model.model_fields_set - {"external", "name"}:
-                what = f"network {key!r} is external: nothing but 'name' can be said of it"
-                scope.problems.add(what, ("networks", key), key=True)
+            scope.check_external("networks", key, model)
             found.append(_network(scope, name, model))
     return tuple(found)
 
@@ -86,11 +77,11 @@ def _network(scope: Scope, name: str, model: NetworkModel) -> Network:
         name,
         scope.role,
         driver=model.driver,
-        options=tuple(sorted(model.driver_opts.items())),
+        options=pairs(model.driver_opts),
         internal=model.internal,
         attachable=model.attachable,
         enable_ipv6=model.enable_ipv6,
         subnets=tuple((subnet.subnet, subnet.gateway) for subnet in model.ipam.config),
-        labels=tuple(sorted(model.labels.items())),
+        labels=pairs(model.labels),
         external=model.external,
     )

@@ -31,9 +31,9 @@ _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 _MARK = re.compile("\0(\\d+)\0")
 
 
-def wrong(message: str, kind: str = "wrong") -> PydanticCustomError:
+def wrong(message: str, *, hint: str = "") -> PydanticCustomError:
     """``message`` is shown as it is; pydantic would fill braces in it."""
-    return PydanticCustomError(kind, "{message}", {"message": message})
+    return PydanticCustomError("wrong", "{message}", {"message": message, "hint": hint})
 
 
 def text(value: Any) -> str:

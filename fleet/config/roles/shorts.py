@@ -32,6 +32,14 @@ def ports(value: Any) -> tuple[Port, ...]:
     return tuple(Port(target, host, protocol, ip) for target, host in zip(targets, published, strict=True))
 
 
+def one_port(written: str) -> str:
+    """The host port of the long syntax; empty: the engine chooses."""
+    if written and not (written.isdigit() and 1 <= int(written) <= 65535):
+        hint = "write one entry per port" if "-" in written else ""
+        raise wrong(f"{written!r} is not a port from 1 to 65535", hint=hint)
+    return written
+
+
 def port_range(written: str) -> list[int]:
     low, _, high = written.partition("-")
     first, last = int(low), int(high or low)

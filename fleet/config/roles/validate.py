@@ -20,6 +20,9 @@ from fleet.config.yaml import Path
 
 M = typing.TypeVar("M", bound=BaseModel)
 
+KEY = "[key]"
+"""Pydantic's mark of an error in a mapping's key."""
+
 
 def validate(
     model: type[M], tree: Any, problems: FileProblems, *, below: Path = (), unknown: Collection[Path] = ()
@@ -32,7 +35,7 @@ def validate(
         return model.model_validate(tree)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            path = below + tuple(part for part in details["loc"] if part not in (TEXT, LIST, MAP, "[key]"))
+            path = below + tuple(part for part in details["loc"] if part not in (TEXT, LIST, MAP, KEY))
             if not any(_related(path, place) for place in unknown):
                 _report(details, path, problems)
     return None
@@ -57,7 +60,9 @@ def _report(details: ErrorDetails, path: Path, problems: FileProblems) -> None:
     elif kind in _BOUNDS:
         problems.add(f"{key}: {_BOUNDS[kind].format(**context)}", path)
     elif kind == "wrong":
-        problems.add(f"{key}: {details['msg']}" if isinstance(path[-1], str) else details["msg"], path)
+        is_key = details["loc"][-1] == KEY
+        name = f"{key}: " if isinstance(path[-1], str) and not is_key else ""
+        problems.add(f"{name}{details['msg']}", path, hint=context["hint"], key=is_key)
     else:
         wanted = _KINDS.get(kind, "")
         found = name_of(details["input"])
@@ -73,6 +78,7 @@ _KINDS = {
     "union_tag_invalid": "text or a mapping",
 }
 _BOUNDS = {
+    "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "too_short": "needs at least {min_length}",

@@ -5,10 +5,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    model_validator,
+)
 
+from fleet.config.roles import rules
 from fleet.config.roles.base import MAP, TEXT, Strict, shape
 from fleet.config.roles.scalars import (
     Duration,
@@ -78,24 +87,33 @@ ConfigItem = Annotated[
 
 
 class ReloadModel(Strict):
-    signal: Str = ""
+    signal: Annotated[Str, AfterValidator(rules.signal)] = ""
     command: PlainWords = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.signal) == bool(self.command):
+            raise wrong("exactly one of signal and command")
+        return self
 
 
 class ConfigModel(Strict):
     directory: Str
-    files: Annotated[dict[str, ConfigItem], Field(min_length=1)]
+    files: Annotated[dict[Annotated[str, AfterValidator(rules.file_name)], ConfigItem], Field(min_length=1)]
     uid: Natural = 0
     gid: Natural = 0
     validate_: PlainWords = Field(default=(), alias="validate")
     reload: ReloadModel | None = None
 
 
+Pattern = Annotated[Str, AfterValidator(rules.regular_expression)]
+
+
 class HttpModel(Strict):
     port: PortNumber
     path: Annotated[Str, Field(pattern="^/")] = "/"
     status: Annotated[Int, Field(ge=100, le=599)] = 200
-    match: Str = ""
+    match: Pattern = ""
 
 
 class TcpModel(Strict):
@@ -103,14 +121,18 @@ class TcpModel(Strict):
 
 
 class CheckModel(Strict):
-    """Exactly one of the fields."""
-
     http: HttpModel | None = None
     tcp: TcpModel | None = None
     exec: PlainWords = ()
     controller: PlainWords = ()
-    log: Str = ""
+    log: Pattern = ""
     any: list[CheckItem] = []
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise wrong("a check is exactly one of http, tcp, exec, controller, log or any")
+        return self
 
 
 CheckItem = Annotated[
@@ -120,7 +142,7 @@ CheckItem = Annotated[
 
 class GateModel(Strict):
     deadline: Duration = 60
-    interval: Duration = 1
+    interval: Annotated[Duration, Field(gt=0)] = 1
     rise: Annotated[Int, Field(ge=1)] = 2
     fall: Annotated[Int, Field(ge=1)] = 3
     healthy_for: Duration | None = None

@@ -76,7 +76,7 @@ from tests.unit.config.roles.test_services import app
         ("x-fleet: {gate: {checks: [{tcp: {port: 1}, log: x}]}}",
          "4:31: a check is exactly one of http, tcp, exec, controller, log or any"),
         ("x-fleet: {gate: {checks: [{log: '('}]}}",
-         "4:37: '(' is not a regular expression: missing ), unterminated subpattern at position 0"),
+         "4:37: log: '(' is not a regular expression: missing ), unterminated subpattern at position 0"),
         ("x-fleet: {gate: {deadline: 5s}}", "4:21: the gate can never pass: healthy_for is 5s, the deadline 5s"),
         ("x-fleet: {batches: [0]}", "4:25: a batch has at least one host"),
         ("x-fleet: {batches: 200%}", "4:24: '200%' is more than all: a percentage goes up to 100%"),

@@ -1,0 +1,86 @@
+"""What may stand in a value beyond its kind, and the one way in which it is kept."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fleet.config.roles.scalars import wrong
+from fleet.model.images import ImageRef
+
+
+def image(written: str) -> str:
+    try:
+        ImageRef.parse(written)
+    except ValueError as error:
+        raise wrong(str(error)) from error
+    return written
+
+
+def container_path(written: str) -> str:
+    """``/path[:options]`` of a tmpfs."""
+    if not written.startswith("/"):
+        raise wrong(f"{written!r} is not an absolute path in the container")
+    return written
+
+
+def health_test(test: Any) -> Any:
+    if not isinstance(test, list):
+        return ["CMD-SHELL", test]
+    if test and test[0] not in ("NONE", "CMD", "CMD-SHELL"):
+        hint = "as one text it is run by a shell; as a list it begins with CMD"
+        raise wrong("a list begins with CMD, CMD-SHELL or NONE", hint=hint)
+    return test
+
+
+def network_mode(mode: str) -> str:
+    if mode.startswith("service:"):
+        hint = "use container:<name>, or put both services on one network"
+        raise wrong("'service:…' is not carried out", hint=hint)
+    if mode not in ("host", "none", "bridge") and not mode.startswith("container:"):
+        what = f"{mode!r} is not one of host, none, bridge, container:<name>"
+        raise wrong(what, hint="name networks in 'networks'")
+    return mode
+
+
+def namespace(mode: str) -> str:
+    """``ipc`` and ``pid``."""
+    if mode.startswith("service:"):
+        raise wrong("'service:…' is not carried out", hint="use container:<name>")
+    return mode
+
+
+def security_option(option: str) -> str:
+    kind, _, value = option.replace(":", "=", 1).partition("=")
+    if kind == "seccomp" and value != "unconfined":
+        what = "security_opt: a seccomp profile of one's own is not carried out"
+        raise wrong(what, hint="only seccomp=unconfined")
+    return option
+
+
+def capabilities(names: list[str]) -> list[str]:
+    return sorted({name.upper().removeprefix("CAP_") for name in names})
+
+
+def sorted_once(names: list[str]) -> list[str]:
+    return sorted(set(names))
+
+
+def regular_expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise wrong(f"{pattern!r} is not a regular expression: {error}") from error
+    return pattern
+
+
+def signal(name: str) -> str:
+    if not re.fullmatch(r"(SIG)?[A-Z][A-Z0-9+-]*|\d+", name):
+        raise wrong(f"{name!r} is not a signal", hint="such as SIGHUP")
+    return name
+
+
+def file_name(name: str) -> str:
+    if "/" in name or name in (".", "..", ""):
+        raise wrong(f"{name!r} is not the name of a file in the directory")
+    return name
