@@ -52,11 +52,18 @@ class Done:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+def _told(done: Done, words: Sequence[str]) -> Done:
+    """For pytest's report of a test that failed, and for -rP."""
+    print(f"$ fleet {' '.join(words)}\n{done.text}→ exit code {done.code}, {done.seconds:.1f} s\n")
+    return done
+
+
 class Running:
     """A command that runs; its output is read while it does."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], words: Sequence[str]) -> None:
         self._process = process
+        self._words = words
         self._seen = ""
         self._began = time.monotonic()
 
@@ -79,7 +86,8 @@ class Running:
 
     def end(self, seconds: float = 60) -> Done:
         rest, _ = self._process.communicate(timeout=seconds)
-        return Done(self._process.returncode, self._seen + rest, "", time.monotonic() - self._began)
+        ended = Done(self._process.returncode, self._seen + rest, "", time.monotonic() - self._began)
+        return _told(ended, self._words)
 
 
 @dataclass(slots=True)
@@ -138,7 +146,7 @@ class Project:
             timeout=timeout,
             check=False,
         )
-        return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+        return _told(Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began), words)
 
     def deploy(self, version: str = "v1", *words: str) -> Done:
         return self.run("deploy", "--env", ENV, "--version", version, "--yes", *words)
@@ -148,18 +156,18 @@ class Project:
 
     def start(self, version: str, *words: str) -> Running:
         """A deploy in the background; both output streams in one."""
-        return Running(
-            subprocess.Popen(
-                [BIN / "fleet", "deploy", "--env", ENV, "--version", version, "--yes", *words],
-                cwd=self.root,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+        words = ("deploy", "--env", ENV, "--version", version, "--yes", *words)
+        process = subprocess.Popen(
+            [BIN / "fleet", *words],
+            cwd=self.root,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
+        return Running(process, words)
 
     @property
     def runs(self) -> list[Path]:

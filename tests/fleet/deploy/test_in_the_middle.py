@@ -86,7 +86,7 @@ def test_interrupted_once_the_running_host_is_finished_and_the_others_keep_what_
         "web-1 ✓ web.app is healthy",
         "interrupted: v2 is on a part of test",
         "inv deploy --env test --version v2 goes on from here",
-        "web.app  v1        web-[2-3]",
+        "web.app  v1        web-2 web-3",
     )
     assert [answer(web(number)) for number in ALL] == ["ok v2", "ok v1", "ok v1"]
     converges(project, web, "v2")
@@ -111,18 +111,15 @@ def test_interrupted_twice_the_run_ends_at_once_and_tells_the_state(project: Pro
 def test_a_controller_killed_in_mid_swap_leaves_a_fleet_that_serves_and_converges(
     project: Project, web: Web
 ) -> None:
-    project.role(update={"parallelism": 1}, stop_grace_period="30s")
+    project.role(update={"parallelism": 1}, stop_grace_period="5s")
     project.deploy("deaf").ended(0)
     name = f"{project.name}-test-web-app-1"
     run = project.start("v1")
     until(lambda: f"{name}.next" in containers(web(1)), "the swap begins")
     run.kill()
     run.end()
-    # The old one is being stopped with its grace; it serves until that is over.
     assert versions(web(1))[f"{name}.next"] == "v1 (created)"
     assert [answer(web(number)) for number in (2, 3)] == ["ok deaf", "ok deaf"]
-    project.role(stop_grace_period="1s")
-    web(1).run(f"docker kill {name} >/dev/null 2>&1; true")
     converges(project, web, "v1")
 
 
