@@ -124,7 +124,7 @@ class _WrongValueError(Exception):
 
 def is_template(value: object) -> bool:
     """Whether ``value`` is text that Jinja2 would change."""
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
+    return isinstance(value, str) and ("{{" in value or "{%" in value or "{#" in value)
 
 
 def _text(value: Any) -> str:

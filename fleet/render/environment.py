@@ -44,8 +44,22 @@ def text_of(value: Any) -> Text:
     return "" if value is None else str(value)
 
 
+def text_of_all(parts: Iterable[Any]) -> Text:
+    return joined([text_of(part) for part in parts])
+
+
+def is_value(parts: list[Any]) -> bool:
+    """Whether a template is one expression alone, which keeps its type."""
+    return len(parts) == 1 and isinstance(parts[0], Printed)
+
+
+def value_of(parts: list[Any]) -> Any:
+    """What a template with these parts stands for, seen from inside of other templates."""
+    return parts[0].value if is_value(parts) else _join(parts)
+
+
 def _join(parts: Iterable[Any]) -> str | Guarded:
-    text = joined([text_of(part) for part in parts])
+    text = text_of_all(parts)
     return text if isinstance(text, str) else Guarded(text)
 
 

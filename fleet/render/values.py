@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -104,3 +105,21 @@ def require(value: Any) -> None:
     """Raise what an undefined value was waiting to raise."""
     if isinstance(value, Undefined):
         value._fail_with_undefined_error()
+
+
+class Marks:
+    """Texts that stand apart while the text around them goes through something that knows only ``str``."""
+
+    # No value that a container can get has a NUL.
+    _MARK = re.compile("\0(\\d+)\0")
+
+    def __init__(self) -> None:
+        self._texts: list[Text] = []
+
+    def stand_in(self, text: Text) -> str:
+        self._texts.append(text)
+        return f"\0{len(self._texts) - 1}\0" if text != "" else ""
+
+    def filled(self, text: str) -> Text:
+        pieces = self._MARK.split(text)
+        return joined(self._texts[int(piece)] if at % 2 else piece for at, piece in enumerate(pieces))

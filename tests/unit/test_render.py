@@ -17,7 +17,7 @@ HOLE = Hole(PASSWORD)
 
 def value(source: Any, **raw: Any) -> Any:
     renderer = Renderer()
-    return renderer.value(source, renderer.variables(raw))
+    return renderer.lookup("it", renderer.variables({"it": source, **raw}))
 
 
 def compose(source: str, **raw: Any) -> Any:
@@ -195,7 +195,7 @@ def test_a_failing_variable_is_named_with_its_place() -> None:
         {"a": "{{ b }}", "b": "{{ nope }}"}, place=lambda name: place if name == "b" else None
     )
     with pytest.raises(ConfigError) as caught:
-        renderer.value("{{ a }}", variables)
+        renderer.compose("{{ a }}", variables)
     assert caught.value.at == place
     assert caught.value.why == "in the variable 'b'"
 
@@ -209,7 +209,7 @@ def test_loop_over_two_hosts_ends() -> None:
             {**raw, "hostvars": Lazy({"a": 0, "b": 0}, hosts.__getitem__, "hostvars")}
         )
     with pytest.raises(ConfigError) as caught:
-        renderer.value("{{ x }}", hosts["a"])
+        renderer.compose("{{ x }}", hosts["a"])
     assert "made of itself" in caught.value.what
 
 

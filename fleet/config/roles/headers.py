@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Mapping
 
 from fleet.config.order import Cycle, ordered
 from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.services import service_names
-from fleet.config.roles.source import RoleSource, Tree, is_role
-from fleet.config.roles.validate import validate
+from fleet.config.roles.source import RoleSource, is_role
+from fleet.config.roles.validate import read
 from fleet.config.roles.variables import HostVariables
 from fleet.config.roles.xfleet import RoleExtension
 from fleet.config.suggest import suggest
@@ -70,7 +71,5 @@ def _extension(
     if written is None:
         return RoleExtension()
     first = inventory.hosts[inventory.groups[source.name].members[0]]
-    tree = Tree(source, variables.in_role(first, source), problems)
-    rendered = tree.render(written, ("x-fleet",))
-    found = validate(RoleExtension, rendered, problems, below=("x-fleet",), unknown=tree.unknown)
-    return found or RoleExtension()
+    render = functools.partial(source.renderer.compose, variables=variables.in_role(first, source))
+    return read(RoleExtension, written, render, problems, ("x-fleet",)) or RoleExtension()

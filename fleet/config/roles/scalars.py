@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from fleet.render.values import joined
+from fleet.render.values import Marks, joined
 from fleet.secret import Hole, SealedText, Text
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
@@ -28,7 +28,6 @@ _SECONDS = {
     "w": 604800.0,
 }
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
-_MARK = re.compile("\0(\\d+)\0")
 
 
 def wrong(message: str, *, hint: str = "") -> PydanticCustomError:
@@ -156,23 +155,13 @@ def words(value: Any) -> tuple[Text, ...] | None:
         return None
     if isinstance(value, list):
         return tuple(sealable(item) for item in value)
-    holes: list[Hole] = []
-    flat = ""
-    for part in value.parts if isinstance(value, SealedText) else (text(value),):
-        if isinstance(part, Hole):
-            holes.append(part)
-            part = f"\0{len(holes) - 1}\0"  # noqa: PLW2901
-        flat += part
+    marks = Marks()
+    parts = value.parts if isinstance(value, SealedText) else (text(value),)
+    flat = "".join(marks.stand_in(SealedText((p,))) if isinstance(p, Hole) else p for p in parts)
     try:
-        split = shlex.split(flat)
+        return tuple(marks.filled(word) for word in shlex.split(flat))
     except ValueError as error:
         raise wrong(f"cannot be split into words: {str(error).lower()}") from error
-    return tuple(_filled(word, holes) for word in split)
-
-
-def _filled(word: str, holes: list[Hole]) -> Text:
-    pieces = _MARK.split(word)
-    return joined(SealedText((holes[int(p)],)) if at % 2 else p for at, p in enumerate(pieces))
 
 
 def plain_words(value: Any) -> tuple[str, ...]:

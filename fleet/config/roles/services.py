@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,8 @@ from fleet.config.roles.mounts import volumes
 from fleet.config.roles.networks import networks
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import Scope
-from fleet.config.roles.source import RoleSource, Tree
-from fleet.config.roles.validate import validate
+from fleet.config.roles.source import RoleSource
+from fleet.config.roles.validate import read
 from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
 from fleet.model.desired import HostState
@@ -30,10 +31,9 @@ def build(
     project: str, env: str, source: RoleSource, host: Host, variables: Variables, problems: FileProblems
 ) -> HostState:
     """What ``host`` runs of the role. Incomplete when ``problems`` were added."""
-    tree = Tree(source, variables, problems)
-    rendered = tree.render(source.document.value)
-    file = validate(ComposeFile, rendered, problems, unknown=tree.unknown)
-    if file is None or tree.unknown:
+    render = functools.partial(source.renderer.compose, variables=variables)
+    file = read(ComposeFile, source.document.value, render, problems)
+    if file is None:
         return HostState(host.name)
     scope = Scope(project, env, source, host, variables, problems, file)
     order = _order(scope)

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.config.problems import FileProblems
-from fleet.config.yaml import Document, Path, Scalars, Unsafe, load, shown_path
+from fleet.config.yaml import Document, Path, Scalars, load, shown_path
 from fleet.errors import ConfigError, Position
-from fleet.render import Renderer, Variables
-from fleet.secret import Hole, SealedText, SecretRef
+from fleet.render import Renderer
 
 COMPOSE_FILE = "compose.yml"
 
@@ -103,34 +101,3 @@ def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str]
         raise ConfigError(
             "cannot read the template", why=str(error), at=Position(f"{shown}/templates/{name}")
         ) from error
-
-
-class Tree:
-    """A role's file rendered for one host; ``unknown`` are the places that could not be rendered."""
-
-    def __init__(self, source: RoleSource, variables: Variables, problems: FileProblems) -> None:
-        self._renderer = source.renderer
-        self._variables = variables
-        self._problems = problems
-        self.unknown: list[Path] = []
-
-    def render(self, value: Any, path: Path = ()) -> Any:
-        if isinstance(value, str):
-            return self._text(value, path)
-        if isinstance(value, dict):
-            return {key: self.render(item, (*path, key)) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.render(item, (*path, at)) for at, item in enumerate(value)]
-        if isinstance(value, SecretRef):
-            return SealedText((Hole(value),))
-        return value
-
-    def _text(self, value: str, path: Path) -> Any:
-        if isinstance(value, Unsafe):
-            return str(value)
-        try:
-            return self._renderer.compose(value, self._variables)
-        except ConfigError as error:
-            self._problems.take(error, path)
-            self.unknown.append(path)
-            return value

@@ -1,10 +1,10 @@
-"""A rendered Compose file → its model; pydantic's errors in the operator's words and places."""
+"""A Compose file → its model: rendered, validated, pydantic's errors in the operator's words and places."""
 
 from __future__ import annotations
 
 import functools
 import typing
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,8 @@ from fleet.config.roles.keys import REFUSED
 from fleet.config.roles.scalars import name_of
 from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
+from fleet.errors import ConfigError
+from fleet.secret import Hole, SealedText, SecretRef
 
 M = typing.TypeVar("M", bound=BaseModel)
 
@@ -24,21 +26,36 @@ KEY = "[key]"
 """Pydantic's mark of an error in a mapping's key."""
 
 
-def validate(
-    model: type[M], tree: Any, problems: FileProblems, *, below: Path = (), unknown: Collection[Path] = ()
+def read(
+    model: type[M], written: Any, render: Callable[[str], Any], problems: FileProblems, below: Path = ()
 ) -> M | None:
-    """The model of ``tree``, which stands at ``below`` in the file; None after adding what is wrong.
+    """The model of what is ``written`` at ``below`` in the file; None after adding what is wrong."""
+    unknown: list[Path] = []
 
-    ``unknown`` are the places whose text could not be rendered: errors there are only consequences.
-    """
+    def rendered(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: rendered(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [rendered(item, (*path, at)) for at, item in enumerate(value)]
+        if isinstance(value, SecretRef):
+            return SealedText((Hole(value),))
+        try:
+            return render(value) if isinstance(value, str) else value
+        except ConfigError as error:
+            problems.take(error, path)
+            unknown.append(path)
+            return value
+
     try:
-        return model.model_validate(tree)
+        found = model.model_validate(rendered(written, below))
     except ValidationError as error:
         for details in error.errors(include_url=False):
             path = below + tuple(part for part in details["loc"] if part not in (TEXT, LIST, MAP, KEY))
+            # What is said of a text that could not be rendered is only a consequence.
             if not any(_related(path, place) for place in unknown):
                 _report(details, path, problems)
-    return None
+        return None
+    return None if unknown else found
 
 
 def _related(one: Path, other: Path) -> bool:
