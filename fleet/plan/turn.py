@@ -86,7 +86,8 @@ def turn(
         steps += [Step(host, Create(recipe)), Gate(host, service, recipe.spec.name)]
     elif replaced and main:
         steps += replacement(host, recipe, main, reason(recipe, main, state, why), beside=beside)
-    elif main and (configs or change is Change.WATCH):
+    elif main and (configs or rivals or change is Change.WATCH):
+        # With a rival: the run that was to judge the new one was cut, and the old one still serves.
         steps.append(Gate(host, service, main.name, fresh=False))
     if not beside:
         steps += [_remove(host, one, f"{one.name}, left in the other slot") for one in rivals]

@@ -94,7 +94,6 @@ def test_interrupted_once_the_running_host_is_finished_and_the_others_keep_what_
 
 def test_interrupted_twice_the_run_ends_at_once_and_tells_the_state(project: Project, web: Web) -> None:
     project.role(update={"parallelism": 1}, gate={"healthy_for": "20s", "deadline": "40s"})
-    project.deploy("v1", "--limit", "none").ended(64)
     run = project.start("v1")
     run.until("web-1 ✓ start")
     run.press()
@@ -138,3 +137,19 @@ def test_a_controller_killed_while_both_slots_run_leaves_one_after_the_next_depl
     project.deploy("v2").ended(0)
     assert list(versions(web(1)).values()) == ["v2"]
     project.deploy("v2").ended(0).says("Nothing to do")
+
+
+def test_a_new_container_that_no_gate_has_judged_does_not_drive_out_the_one_that_serves(
+    project: Project, web: Web
+) -> None:
+    project.inventory({"web": ["web-1"]})
+    pair = {"port_pair": {8000: [8001, 8002]}}
+    project.role(update={"order": "start-first"}, x=pair, gate={"deadline": "2s"})
+    project.deploy("v1").ended(0)
+    run = project.start("sick")
+    run.until("web-1 ✓ start")
+    run.kill()
+    run.end()
+    failed = project.deploy("sick").ended(1)
+    failed.says("the database does not answer", "failed: web.app failed on web-1", "web.app  v1        web-1")
+    assert answer(web(1)) == "ok v1"
