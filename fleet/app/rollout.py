@@ -114,8 +114,11 @@ class Run:
             return state_lines(facts, lost), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
         remaining = build(replace(desired, hosts=seen), facts)
-        missing = tuple(f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps)
-        return state_lines(facts, lost), missing
+        missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
+        # What cannot be read is not known to be as wanted.
+        missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]
+        missing += [f"not known to be done: {host} gives no answer" for host in lost]
+        return state_lines(facts, lost), tuple(missing)
 
 
 def _verdict(desired: Desired, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet.model.found import Container, Facts
+from fleet.model.found import Container, Facts, Unknown
 from fleet.model.images import ImageRef
 from fleet.report.names import fold
 
 
 def state_lines(facts: Facts, lost: Iterable[str] = ()) -> tuple[str, ...]:
-    """A line per service and version: ``web.app: v42 on web-[1-3]``; hosts without facts last."""
+    """A line per service and version: ``web.app  v42  web-[1-3]``; hosts of which nothing is known last."""
     groups: dict[tuple[str, str], list[str]] = {}
+    unknown: dict[str, list[str]] = {}
     for name, host in facts.hosts.items():
-        for one in host.containers if isinstance(host.containers, tuple) else ():
+        if isinstance(host.containers, Unknown):
+            unknown.setdefault(host.containers.reason, []).append(name)
+            continue
+        for one in host.containers:
             groups.setdefault((f"{one.role}.{one.service}", _condition(one)), []).append(name)
-    return tuple(_lines(groups, lost))
+    for name in lost:
+        unknown.setdefault("no answer", []).append(name)
+    return tuple(_lines(groups, unknown))
 
 
-def _lines(groups: dict[tuple[str, str], list[str]], lost: Iterable[str]) -> Iterator[str]:
+def _lines(groups: dict[tuple[str, str], list[str]], unknown: dict[str, list[str]]) -> Iterator[str]:
     width = max((len(service) for service, _ in groups), default=0)
     for (service, condition), hosts in sorted(groups.items()):
         yield f"{service:<{width}}  {condition:<8}  {fold(hosts)}"
-    if names := fold(lost):
-        yield f"not known, no answer: {names}"
+    for reason, hosts in unknown.items():
+        yield f"not known, {reason}: {fold(hosts)}"
 
 
 def _condition(one: Container) -> str:

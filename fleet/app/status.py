@@ -46,7 +46,8 @@ def status(session: Session) -> Exit:
     else:
         session.report.table(COLUMNS, [tuple(asdict(row).values()) for row in rows])
         versions = ", ".join(sorted({row.version for row in rows} - {"-"})) or "none"
-        headline = f"{session.options.env}: {len(facts.hosts)} hosts, versions: {versions}"
+        hosts = f"{len(facts.hosts)} {'host' if len(facts.hosts) == 1 else 'hosts'}"
+        headline = f"{session.options.env}: {hosts}, versions: {versions}"
         session.show(Line(headline, "title"))
     if connections.errors:
         session.report.error(session.masked(told(connections.errors)))
@@ -89,16 +90,25 @@ def health_of(one: Container) -> str:
 
 def _drift(one: Container, service: Service | None, facts: HostFacts) -> Iterator[str]:
     yield from one.altered
-    dirs = facts.dirs if isinstance(facts.dirs, dict) else {}
-    for config in service.configs if service else ():
-        found = dirs.get(config.directory)
-        if found and not found.intact:
-            yield f"{config.directory} edited"
-    sealed = facts.sealed if isinstance(facts.sealed, dict) else {}
-    if service and service.secrets and not sealed.get(service.secret_dir):
-        yield "secret files gone (after a reboot: deploy again)"
+    if service and service.configs:
+        yield from _config_drift(service, facts)
+    if service and service.secrets:
+        if isinstance(facts.sealed, Unknown):
+            yield f"not known: {facts.sealed.reason}"
+        elif not facts.sealed.get(service.secret_dir):
+            yield "secret files gone (after a reboot: deploy again)"
     if one.restart_count:
         yield f"{one.restart_count} restarts"
+
+
+def _config_drift(service: Service, facts: HostFacts) -> Iterator[str]:
+    if isinstance(facts.dirs, Unknown):
+        yield f"not known: {facts.dirs.reason}"
+        return
+    for config in service.configs:
+        found = facts.dirs.get(config.directory)
+        if found and not found.intact:
+            yield f"{config.directory} edited"
 
 
 def since(started_at: str, now: datetime) -> str:

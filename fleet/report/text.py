@@ -62,9 +62,9 @@ class TextReport:
         match event:
             case ev.RunStarted(run, command, env, version, hosts):
                 self._width = max(map(len, hosts), default=8)
-                yield Line(f"{command} {env} at {version} · {len(hosts)} hosts · run {run}", "title")
+                yield Line(f"{command} {env} at {version} · {_hosts(len(hosts))} · run {run}", "title")
             case ev.Gathered(hosts, seconds):
-                yield Line(f"facts of {hosts} hosts in {seconds:.1f} s", "faint")
+                yield Line(f"facts of {_hosts(hosts)} in {seconds:.1f} s", "faint")
             case ev.Planned():
                 return
             case ev.StageStarted(title, number, of, hosts):
@@ -122,3 +122,7 @@ class TextReport:
 
     def close(self) -> None:
         """Nothing is held back."""
+
+
+def _hosts(count: int) -> str:
+    return f"{count} {'host' if count == 1 else 'hosts'}"
