@@ -10,7 +10,7 @@ from fleet.app.session import Connections, Session
 from fleet.app.state import state_lines
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
-from fleet.model.found import Facts
+from fleet.model.found import Facts, Unknown
 from fleet.model.refs import all_refs
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
@@ -23,6 +23,9 @@ from fleet.run.executor import Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
 from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
+
+ENGINE_SECONDS = 30
+"""What an engine gets to come back in, before a run gives up the way back."""
 
 
 class Run:
@@ -47,7 +50,7 @@ class Run:
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             outcome = self._execute(plan)
             back: Outcome | None = None
-            if outcome.ending is Ending.ROLL_BACK:
+            if outcome.ending is Ending.ROLL_BACK and outcome.touched:
                 back = self._go_back(desired, facts, outcome)
             state, remaining = self._verify(desired, outcome)
         if outcome.ending is Ending.DONE and remaining:
@@ -81,7 +84,7 @@ class Run:
         try:
             session.unlock(all_refs(back))
             self._connections.again(failed.touched)
-            facts = self._connections.facts(back, self._registries)
+            facts = self._settled(back)
             reached = tuple(state for state in back.hosts if state.host in facts.hosts)
             plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True)
         except FleetError as error:
@@ -94,6 +97,15 @@ class Run:
         if outcome.ending is Ending.DONE and (lost := set(failed.touched) - set(facts.hosts)):
             outcome.ending, outcome.why = Ending.FAILED, f"no answer from {fold(sorted(lost))}"
         return outcome
+
+    def _settled(self, back: Desired) -> Facts:
+        """Facts, once every engine answers or has had its time: the failure may have been its restart."""
+        deadline = time.monotonic() + ENGINE_SECONDS
+        while True:
+            facts = self._connections.facts(back, self._registries)
+            up = not any(isinstance(host.engine, Unknown) for host in facts.hosts.values())
+            if up or time.monotonic() > deadline or self._session.interrupt.now.wait(1):
+                return facts
 
     def _verify(self, desired: Desired, outcome: Outcome) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Look again: the state as it is now, and what of the wish is still missing.
