@@ -70,7 +70,9 @@ class Board:
         table.add_column(no_wrap=True, justify="right", style="dim")
         shown = list(self.running.values())
         for one in shown[:rows]:
-            table.add_row(one.host, one.text, one.latest, f"{now - one.since:.0f}s")
+            table.add_row(
+                one.host, one.text, Text.from_ansi(one.latest.replace("\r", " ")), f"{now - one.since:.0f}s"
+            )
         if len(shown) > rows:
             table.add_row("", f"and {len(shown) - rows} more", "", "")
         return Group(Text(f"{head}{f' · {self.batch}' if self.batch else ''}", "bold cyan"), table)

@@ -51,7 +51,8 @@ class TextReport:
         text = line.text.lstrip(" ")
         indent = len(line.text) - len(text)
         hang = indent + line.hang
-        body = Text(text, STYLES[line.style])
+        # Colours of a remote program are shown; nothing else of it may steer the operator's terminal.
+        body = Text.from_ansi(text.replace("\r", " "), style=STYLES[line.style])
         room = max(20, self.out.width - hang)
         first, *rest = body.wrap(self.out, room) or [body]
         self.out.print(Padding(first, (0, 0, 0, indent)))
