@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tests.support.registry import MANIFEST, Registry, _digest
 
-# How it behaves is in the image's environment: MODE is one of healthy, sick (never healthy), dies (exit 7 after a
-# second), slow (healthy after two seconds), deaf (ignores TERM).
+# How it behaves is in the image's environment: MODE is one of healthy, sick (never healthy), dies (exit 7
+# after a second), slow (healthy after two seconds), deaf (ignores TERM).
 APP = r"""#!/usr/bin/perl
 use strict; use warnings; use Socket; use IO::Socket::INET;
 $| = 1;
@@ -44,7 +44,7 @@ $SIG{HUP} = sub { print "reloaded: ", slurp($file), "\n" };
 my $began = time;
 print "version $ENV{VERSION} begins\n";
 if ($mode eq "dies") { sleep 1; print STDERR "cannot read the licence\n"; exit 7 }
-my $server = IO::Socket::INET->new(LocalAddr => "0.0.0.0:8000", Listen => 20, ReuseAddr => 1) or die "bind: $!";
+my $server = IO::Socket::INET->new(LocalPort => 8000, Listen => 20, ReuseAddr => 1) or die "bind: $!";
 while (1) {
     my $client = $server->accept or next;
     my $path = (split / /, <$client> || "x /")[1];

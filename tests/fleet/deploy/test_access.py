@@ -93,9 +93,11 @@ def test_a_taken_port_is_refused_before_anything_is_changed(project: Project, we
     if taker.startswith("container"):
         web(2).run(f"docker run -d --name neighbour -p 8001:8000 {project.registry}/app:v1")
     else:
-        web(2).run("echo $$ >/run/taker; nohup perl -MIO::Socket::INET -e '"
-                   '$s = IO::Socket::INET->new(LocalPort => 8001, Listen => 1); sleep 600'
-                   "' >/dev/null 2>&1 & echo $! >/run/taker; until grep -q :1F41 /proc/net/tcp; do :; done")  # fmt: skip
+        perl = "$s = IO::Socket::INET->new(LocalPort => 8001, Listen => 1); sleep 600"
+        web(2).run(
+            f"perl -MIO::Socket::INET -e '{perl}' >/dev/null 2>&1 & echo $! >/run/taker; "
+            "until grep -q :1F41 /proc/net/tcp; do :; done"
+        )
     try:
         refused = project.deploy("v1").ended(1)
         refused.says("the plan cannot run", f"web-2: web.app: port 8001 is taken by {taker}", "stop it")

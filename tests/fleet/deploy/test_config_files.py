@@ -23,18 +23,14 @@ def project(project: Project) -> Project:
     return project
 
 
-def configured(project: Project, update: dict[str, Any] | None = None, **more: Any) -> None:
+def configured(project: Project, **more: Any) -> None:
     config = {
         "directory": "/srv/app",
         "files": {"app.conf": "app.conf.j2"},
         "validate": "/app check /etc/app/app.conf",
+        **more,
     }
-    project.role(
-        volumes=["/srv/app:/etc/app:ro"],
-        x={"config": [config | more]},
-        update=update,
-        gate={"deadline": "2s"},
-    )
+    project.role(volumes=["/srv/app:/etc/app:ro"], x={"config": [config]}, gate={"deadline": "2s"})
 
 
 def test_a_changed_file_is_reloaded_in_the_same_container(project: Project, web: Web) -> None:

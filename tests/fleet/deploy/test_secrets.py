@@ -39,18 +39,12 @@ def project(project: Project) -> Project:
 
 
 def secret_role(project: Project) -> None:
+    files = {"other.conf": {"template": "app.conf.j2", "mode": "0600"}}
     project.role(
         environment={"DATABASE_URL": "postgresql://shop:{{ db_password }}@db/shop"},
         secrets=["api_key"],
         volumes=["/srv/app:/etc/app:ro"],
-        x={
-            "config": [
-                {
-                    "directory": "/srv/app",
-                    "files": {"other.conf": {"template": "app.conf.j2", "mode": "0600"}},
-                }
-            ]
-        },
+        x={"config": [{"directory": "/srv/app", "files": files}]},
         gate={"deadline": "2s"},
     )
     path = project.root / "roles/web/compose.yml"
@@ -73,12 +67,9 @@ def watched(host: Host) -> Iterator[list[str]]:
     """Every command line of the host, sampled while the block runs."""
     seen: list[str] = []
     host.run("rm -f /tmp/enough")
-
-    def sample() -> None:
-        look_on = f"until [ -e /tmp/enough ]; do for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done; done"
-        seen.append(host.run(f"({look_on}) 2>/dev/null | sort -u"))
-
-    thread = threading.Thread(target=sample)
+    each = "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done"
+    look = f"(until [ -e /tmp/enough ]; do {each}; done) 2>/dev/null | sort -u"
+    thread = threading.Thread(target=lambda: seen.append(host.run(look)))
     thread.start()
     try:
         yield seen
@@ -90,14 +81,11 @@ def watched(host: Host) -> Iterator[list[str]]:
 def test_secrets_arrive_as_environment_as_files_and_in_configuration(project: Project, web: Web) -> None:
     project.deploy("v1").ended(0)
     name = f"{project.name}-test-web-app-1"
-    inside = web(1).run(
-        f"docker exec {name} /bin/sh -c 'echo \"$DATABASE_URL\"; cat /run/secrets/api_key /etc/app/other.conf'"
-    )
+    show = 'echo "$DATABASE_URL"; cat /run/secrets/api_key /etc/app/other.conf'
+    inside = web(1).run(f"docker exec {name} /bin/sh -c '{show}'")
     assert inside == f"postgresql://shop:{PASSWORD}@db/shop\n{KEY}key = {KEY}\n"
-    mount = next(
-        one for one in containers(web(1))[name]["Mounts"] if one["Destination"].startswith("/run/secrets")
-    )
-    assert web(1).run(f"stat -f -c %T {mount['Source']}").strip() == "tmpfs"
+    mounts = {one["Destination"]: one["Source"] for one in containers(web(1))[name]["Mounts"]}
+    assert web(1).run(f"stat -f -c %T {mounts['/run/secrets']}").strip() == "tmpfs"
 
 
 def test_no_sink_ever_sees_a_secret(project: Project, registry: object, web: Web) -> None:
