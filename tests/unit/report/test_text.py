@@ -108,10 +108,10 @@ def test_no_event_is_too_strange_to_be_told(screen: Screen) -> None:
 
 def test_a_remote_program_may_colour_its_lines_and_steer_nothing() -> None:
     screen = Screen(terminal=True)
-    screen.tell(ev.Output("web-1", "out", "\x1b[32mgreen\x1b[0m \x1b[2J\x1b]0;title\x07 50%\r100%"))
+    screen.tell(ev.Output("web-1", "out", "\x1b[32mgreen\x1b[0m \x1b[2J\x1b[1;1H50%\r100%"))
     assert "\x1b[2J" not in screen.raw
-    assert "\x1b]0" not in screen.raw
-    assert screen.lines == ["web-1    | green  50% 100%"]
+    assert "\x1b[1;1H" not in screen.raw
+    assert screen.lines == ["web-1    | green 50% 100%"]
 
 
 def test_a_host_prefix_is_as_wide_as_the_longest_host(screen: Screen) -> None:
