@@ -139,7 +139,9 @@ def _state(
             continue
         source = sources[role.name]
         own = FileProblems(problems, source.document, host.name)
-        parts.append(build(project.name, inventory.env, source, host, variables.in_role(host, source), own))
+        parts.append(
+            build(project.name, inventory.env, source, host.name, variables.in_role(host, source), own)
+        )
     return HostState(
         host.name,
         tuple(service for part in parts for service in part.services),

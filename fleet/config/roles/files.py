@@ -4,103 +4,91 @@ from __future__ import annotations
 
 import pathlib
 
-from fleet.config.roles.compose import SecretModel, SecretUse, ServiceModel
+from fleet.config.roles.compose import SecretModel
 from fleet.config.roles.mounts import SECRETS_TARGET
-from fleet.config.roles.scope import Scope
+from fleet.config.roles.scope import Part, RoleScope, ServiceScope
 from fleet.config.roles.xfleet import ConfigItem
 from fleet.config.suggest import suggest
-from fleet.config.yaml import Path
 from fleet.errors import ConfigError
 from fleet.model.services import ConfigDir, ConfigFile, Mount, Reload, SecretFile
 from fleet.secret import Hole, SealedText, SecretRef, Text
 
 
-def config_dirs(
-    scope: Scope, service: ServiceModel, mounts: tuple[Mount, ...], path: Path
-) -> tuple[ConfigDir, ...]:
+def config_dirs(service: ServiceScope, mounts: tuple[Mount, ...]) -> tuple[ConfigDir, ...]:
     found = []
-    for index, model in enumerate(service.x_fleet.config):
-        place = (*path, "x-fleet", "config", index)
+    bound = {mount.source: mount.target for mount in mounts if mount.type == "bind"}
+    for index, model in enumerate(service.model.x_fleet.config):
+        place = ("x-fleet", "config", index)
         directory = model.directory.rstrip("/")
-        mount = next((m for m in mounts if m.type == "bind" and m.source == directory), None)
-        if mount is None:
-            sources = [m.source for m in mounts if m.type == "bind"]
-            near = suggest(directory, sources)
+        if directory not in bound:
+            near = suggest(directory, bound)
             what = f"{directory!r} is not the source of a bind mount of this service{near}"
             hint = f'mount it: volumes: ["{directory}:/path/in/container:ro"]'
-            scope.problems.add(what, (*place, "directory"), hint=hint)
+            service.wrong(what, *place, "directory", hint=hint)
             continue
-        files = [
-            _config_file(scope, name, item, (*place, "files", name)) for name, item in model.files.items()
-        ]
+        files = []
+        for name, item in sorted(model.files.items()):
+            try:
+                files.append(_config_file(service, name, item, (*place, "files", name)))
+            except ConfigError as error:
+                service.take(error, *place, "files", name)
         reload = Reload(model.reload.signal, tuple(model.reload.command)) if model.reload else None
-        written = tuple(sorted((file for file in files if file), key=lambda file: file.name))
         command = tuple(model.validate_)
-        found.append(ConfigDir(directory, mount.target, written, model.uid, model.gid, command, reload))
+        found.append(
+            ConfigDir(directory, bound[directory], tuple(files), model.uid, model.gid, command, reload)
+        )
     return tuple(found)
 
 
-def _config_file(scope: Scope, name: str, item: ConfigItem, path: Path) -> ConfigFile | None:
-    if not scope.source.has_template(item.template):
-        known = scope.source.template_names()
-        hint = f"it is looked for below {scope.source.shown}/templates"
-        scope.problems.add(
-            f"there is no template {item.template!r}{suggest(item.template, known)}", path, hint=hint
-        )
-        return None
-    try:
-        content = scope.source.renderer.file(item.template, scope.variables)
-    except ConfigError as error:
-        scope.problems.take(error, path)
-        return None
+def _config_file(service: ServiceScope, name: str, item: ConfigItem, place: tuple[Part, ...]) -> ConfigFile:
+    source = service.role.source
+    if not source.has_template(item.template):
+        what = f"there is no template {item.template!r}{suggest(item.template, source.template_names())}"
+        raise ConfigError(what, hint=f"it is looked for below {source.shown}/templates")
+    content = source.renderer.file(item.template, service.role.variables)
     secret = isinstance(content, SealedText)
     mode = item.mode or ("0600" if secret else "0644")
     if secret and int(mode, 8) & 0o007:
         what = f"{name!r} holds a secret and mode {mode} lets everybody on the host read it"
-        scope.problems.add(what, (*path, "mode"), hint='use "0600", or "0640" with a gid')
+        service.wrong(what, *place, "mode", hint='use "0600", or "0640" with a gid')
     return ConfigFile(name, content, mode)
 
 
-def secret_files(scope: Scope, service: ServiceModel, path: Path) -> tuple[SecretFile, ...]:
+def secret_files(service: ServiceScope) -> tuple[SecretFile, ...]:
     found: dict[str, SecretFile] = {}
-    for index, use in enumerate(service.secrets):
-        place = (*path, "secrets", index)
-        model = scope.file.secrets.get(use.source)
+    for index, use in enumerate(service.model.secrets):
+        place = ("secrets", index)
+        model = service.role.file.secrets.get(use.source)
         if model is None:
-            scope.undeclared("secrets", use.source, place, list(scope.file.secrets))
+            service.undeclared("secrets", use.source, *place)
             continue
-        name = _target(scope, use, place)
+        name = (use.target or use.source).removeprefix(f"{SECRETS_TARGET}/")
+        if "/" in name or name in (".", ".."):
+            what = f"target {use.target!r}: a secret is a file right below {SECRETS_TARGET}"
+            service.wrong(what, *place, hint="name it without a directory")
         if name in found:
-            scope.problems.add(f"a second secret at {SECRETS_TARGET}/{name}", place)
-        content = _content(scope, use.source, model)
+            service.wrong(f"a second secret at {SECRETS_TARGET}/{name}", *place)
+        content = _content(service.role, use.source, model)
         found[name] = SecretFile(name, content, use.uid, use.gid, use.mode)
     return tuple(found[name] for name in sorted(found))
 
 
-def _target(scope: Scope, use: SecretUse, path: Path) -> str:
-    name = (use.target or use.source).removeprefix(f"{SECRETS_TARGET}/")
-    if "/" in name or name in (".", ".."):
-        what = f"target {use.target!r}: a secret is a file right below {SECRETS_TARGET}"
-        scope.problems.add(what, path, hint="name it without a directory")
-    return name
-
-
-def _content(scope: Scope, name: str, model: SecretModel) -> Text:
+def _content(scope: RoleScope, name: str, model: SecretModel) -> Text:
     path = ("secrets", name)
-    ways = [way for way in (model.environment, model.file, model.x_fleet) if way]
-    if len(ways) != 1:
+    if len(list(filter(None, (model.environment, model.file, model.x_fleet)))) != 1:
         hint = "environment: NAME, file: path, or x-fleet: {value: !secret …}"
         scope.problems.add(f"secret {name!r} needs exactly one source", path, hint=hint, key=True)
         return ""
-    at = scope.source.document.at((*path, "environment" if model.environment else "file"))
+    if model.x_fleet:
+        value: Text = model.x_fleet.value
+        if not isinstance(value, SealedText):
+            what = f"the value of secret {name!r} stands in the file"
+            hint = "refer to it: value: !secret env:NAME"
+            scope.problems.add(what, (*path, "x-fleet", "value"), hint=hint)
+        return value
     if model.environment:
-        return SealedText((Hole(SecretRef("env", model.environment, at)),))
-    if model.file:
-        below = pathlib.PurePosixPath("roles", scope.role)
-        return SealedText((Hole(SecretRef("file", str(below / model.file), at)),))
-    value: Text = model.x_fleet.value if model.x_fleet else ""
-    if not isinstance(value, SealedText):
-        what = f"the value of secret {name!r} stands in the file"
-        hint = "refer to it: value: !secret env:NAME"
-        scope.problems.add(what, (*path, "x-fleet", "value"), hint=hint)
-    return value
+        ref = SecretRef("env", model.environment, scope.source.document.at((*path, "environment")))
+    else:
+        file = pathlib.PurePosixPath("roles", scope.role, model.file)
+        ref = SecretRef("file", str(file), scope.source.document.at((*path, "file")))
+    return SealedText((Hole(ref),))

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from fleet.config.roles.compose import LongMount, ServiceModel, VolumeModel
-from fleet.config.roles.scope import Scope, pairs
-from fleet.config.yaml import Path
+from fleet.config.roles.compose import LongMount, VolumeModel
+from fleet.config.roles.scope import RoleScope, ServiceScope, pairs
 from fleet.model.desired import Volume
 from fleet.model.services import Mount
 
 SECRETS_TARGET = "/run/secrets"
 
 
-def mounts(scope: Scope, name: str, service: ServiceModel, path: Path) -> tuple[Mount, ...]:
+def mounts(service: ServiceScope) -> tuple[Mount, ...]:
     found: dict[str, Mount] = {}
-    for index, written in enumerate(service.volumes):
-        place = (*path, "volumes", index)
-        mount = _mount(scope, written, place)
-        if mount is None:
-            continue
+    for index, written in enumerate(service.model.volumes):
+        mount = _mount(service, written, index)
         if mount.target in found:
-            scope.problems.add(f"a second mount at {mount.target!r}", place, hint="remove one of them")
+            service.wrong(f"a second mount at {mount.target!r}", "volumes", index, hint="remove one of them")
         found[mount.target] = mount
-    if service.secrets:
+    if service.model.secrets:
         found[SECRETS_TARGET] = Mount(
-            "bind", SECRETS_TARGET, scope.secret_dir(name), read_only=True, create_host_path=False
+            "bind", SECRETS_TARGET, service.secret_dir, read_only=True, create_host_path=False
         )
     return tuple(found[target] for target in sorted(found))
 
 
-def _mount(scope: Scope, written: LongMount, path: Path) -> Mount | None:
+def _mount(service: ServiceScope, written: LongMount, index: int) -> Mount:
     source = written.source
     if written.type == "volume" and source:
-        if source not in scope.file.volumes:
-            scope.undeclared("volumes", source, path, list(scope.file.volumes))
-            return None
-        source = scope.volume_name(source)
+        if source not in service.role.file.volumes:
+            service.undeclared("volumes", source, "volumes", index)
+        source = service.role.volume_name(source)
     return Mount(
         written.type,
         _without_slash(written.target),
@@ -52,7 +47,7 @@ def _without_slash(path: str) -> str:
     return path.rstrip("/") or path[:1]
 
 
-def volumes(scope: Scope, used: set[str]) -> tuple[Volume, ...]:
+def volumes(scope: RoleScope, used: set[str]) -> tuple[Volume, ...]:
     """The top-level volumes among ``used`` (full names)."""
     found = []
     for key, declared in scope.file.volumes.items():

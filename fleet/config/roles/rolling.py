@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleet.config.roles.compose import ServiceModel, UpdateConfig
-from fleet.config.roles.scope import Scope
+from fleet.config.roles.compose import UpdateConfig
+from fleet.config.roles.scope import ServiceScope
 from fleet.config.roles.xfleet import CheckModel
-from fleet.config.yaml import Path
 from fleet.model import gates
 from fleet.model.services import Batches, Port, PortPair, UpdatePolicy
 
@@ -21,61 +20,55 @@ def update_policy(config: UpdateConfig, batches: Sequence[int | str] = ()) -> Up
     )
 
 
-def port_pairs(
-    scope: Scope, service: ServiceModel, ports: tuple[Port, ...], path: Path
-) -> tuple[PortPair, ...]:
+def port_pairs(service: ServiceScope, ports: tuple[Port, ...]) -> tuple[PortPair, ...]:
     pairs = []
-    place = (*path, "x-fleet", "port_pair")
-    for target, (first, second) in sorted(service.x_fleet.port_pair.items()):
+    for target, (first, second) in sorted(service.model.x_fleet.port_pair.items()):
         pairs.append(PortPair(target, first, second))
-        published = {port.published for port in ports if port.target == target}
+        place = ("x-fleet", "port_pair", target)
         if first == second:
-            scope.problems.add(f"port_pair: both host ports of {target} are {first}", (*place, target))
-        elif first not in published:
+            service.wrong(f"port_pair: both host ports of {target} are {first}", *place)
+        elif not any(port.target == target and port.published == first for port in ports):
             what = f"port_pair: 'ports' does not publish {target} at {first}"
             hint = f'write ports: ["{first}:{target}"]; the pair\'s second port is used while both run'
-            scope.problems.add(what, (*place, target), hint=hint)
-        elif second in {port.published for port in ports}:
-            scope.problems.add(f"port_pair: {second} is published already", (*place, target))
-    if "start-first" in (service.deploy.update_config.order, service.deploy.rollback_config.order):
-        _check_start_first(scope, service, ports, pairs, path)
+            service.wrong(what, *place, hint=hint)
+        elif any(port.published == second for port in ports):
+            service.wrong(f"port_pair: {second} is published already", *place)
+    for config in ("update_config", "rollback_config"):
+        if getattr(service.model.deploy, config).order == "start-first":
+            _check_start_first(service, ports, pairs, ("deploy", config, "order"))
+            break
     return tuple(pairs)
 
 
 def _check_start_first(
-    scope: Scope, service: ServiceModel, ports: tuple[Port, ...], pairs: list[PortPair], path: Path
+    service: ServiceScope, ports: tuple[Port, ...], pairs: list[PortPair], place: tuple[str, ...]
 ) -> None:
-    wanted = "update_config" if service.deploy.update_config.order == "start-first" else "rollback_config"
-    place = (*path, "deploy", wanted, "order")
     free = {(pair.target, pair.first) for pair in pairs}
     for port in ports:
         if port.published and (port.target, port.published) not in free:
             what = f"order: start-first needs a second host port for {port.published}:{port.target}"
             hint = f"x-fleet: {{port_pair: {{{port.target}: [{port.published}, {port.published + 1}]}}}}"
-            scope.problems.add(what, place, hint=hint)
-    if any(
-        network and (network.ipv4_address or network.ipv6_address) for network in service.networks.values()
-    ):
+            service.wrong(what, *place, hint=hint)
+    attached = filter(None, service.model.networks.values())
+    if any(network.ipv4_address or network.ipv6_address for network in attached):
         what = "order: start-first and a fixed address exclude each other: both containers run at once"
-        scope.problems.add(what, place)
+        service.wrong(what, *place)
 
 
-def gate(scope: Scope, service: ServiceModel, path: Path) -> gates.GateSpec:
-    model = service.x_fleet.gate
-    place = (*path, "x-fleet", "gate")
-    checked = bool(service.healthcheck and not service.healthcheck.disable and service.healthcheck.test)
-    default = gates.DockerCheck() if checked else gates.RunningCheck()
+def gate(service: ServiceScope) -> gates.GateSpec:
+    model, health = service.model.x_fleet.gate, service.model.healthcheck
+    default = gates.DockerCheck() if health and health.test and not health.disable else gates.RunningCheck()
     healthy_for = model.healthy_for
     if healthy_for is None:
-        monitor = service.deploy.update_config.monitor
+        monitor = service.model.deploy.update_config.monitor
         healthy_for = DEFAULT_MONITOR if monitor is None else monitor
     if healthy_for >= model.deadline:
         what = f"the gate can never pass: healthy_for is {healthy_for:g}s, the deadline {model.deadline:g}s"
-        scope.problems.add(what, place, hint="raise x-fleet.gate.deadline, or lower healthy_for (or monitor)")
-    disabled = service.healthcheck is not None and service.healthcheck.disable
-    if disabled and "docker" in model.checks:
-        at = model.checks.index("docker")
-        scope.problems.add("the check 'docker' needs a healthcheck; it is disabled", (*place, "checks", at))
+        hint = "raise x-fleet.gate.deadline, or lower healthy_for (or monitor)"
+        service.wrong(what, "x-fleet", "gate", hint=hint)
+    if health and health.disable and "docker" in model.checks:
+        place = ("x-fleet", "gate", "checks", model.checks.index("docker"))
+        service.wrong("the check 'docker' needs a healthcheck; it is disabled", *place)
     checks = tuple(_check(check) for check in model.checks) or (default,)
     return gates.GateSpec(checks, model.deadline, model.interval, model.rise, model.fall, healthy_for)
 

@@ -1,26 +1,27 @@
-"""One role on one host while its services are built."""
+"""One role on one host, and one service of it, while they are built: names, and where mistakes stand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from fleet.config.problems import FileProblems
-from fleet.config.roles.compose import ComposeFile, NetworkModel, VolumeModel
+from fleet.config.roles.compose import ComposeFile, NetworkModel, ServiceModel, VolumeModel
 from fleet.config.roles.source import RoleSource
 from fleet.config.suggest import suggest
-from fleet.config.yaml import Path
-from fleet.model.hosts import Host
+from fleet.errors import ConfigError
 from fleet.model.services import Pairs
 from fleet.render import Variables
 
+Part = str | int
+
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RoleScope:
     project: str
     env: str
     source: RoleSource
-    host: Host
     variables: Variables
     problems: FileProblems
     file: ComposeFile
@@ -28,17 +29,6 @@ class Scope:
     @property
     def role(self) -> str:
         return self.source.name
-
-    @property
-    def prefix(self) -> str:
-        """The name of the Compose project that a role is."""
-        return f"{self.project}-{self.env}-{self.role}"
-
-    def container_name(self, service: str) -> str:
-        return self.file.services[service].container_name or f"{self.prefix}-{service}-1"
-
-    def secret_dir(self, service: str) -> str:
-        return f"/run/fleet/{self.project}/{self.env}/{self.role}/{service}"
 
     def network_name(self, key: str) -> str:
         return self._full_name(key, self.file.networks.get(key))
@@ -49,18 +39,45 @@ class Scope:
     def _full_name(self, key: str, declared: NetworkModel | VolumeModel | None) -> str:
         if declared and (declared.name or declared.external):
             return declared.name or key
-        return f"{self.prefix}_{key}"
+        return f"{self.project}-{self.env}-{self.role}_{key}"
 
     def check_external(self, kind: str, key: str, declared: NetworkModel | VolumeModel) -> None:
         if declared.external and declared.model_fields_set - {"external", "name"}:
             what = f"{kind.removesuffix('s')} {key!r} is external: nothing but 'name' can be said of it"
             self.problems.add(what, (kind, key), key=True)
 
-    def undeclared(self, kind: str, name: str, path: Path, known: list[str]) -> None:
+
+@dataclass(frozen=True, slots=True)
+class ServiceScope:
+    role: RoleScope
+    name: str
+    model: ServiceModel
+
+    @property
+    def container_name(self) -> str:
+        role = self.role
+        return self.model.container_name or f"{role.project}-{role.env}-{role.role}-{self.name}-1"
+
+    @property
+    def secret_dir(self) -> str:
+        return f"/run/fleet/{self.role.project}/{self.role.env}/{self.role.role}/{self.name}"
+
+    def wrong(self, what: str, *path: Part, hint: str = "", key: bool = False) -> None:
+        """A mistake at ``path`` below the service."""
+        self.role.problems.add(what, ("services", self.name, *path), hint=hint, key=key)
+
+    def take(self, error: ConfigError, *path: Part) -> None:
+        self.role.problems.take(error, ("services", self.name, *path))
+
+    def item(self, key: str, name: str) -> tuple[Part, Part]:
+        """Where ``name`` stands in the list or mapping of names at ``key``."""
+        path = self.role.source.item(("services", self.name, key), name)
+        return key, path[-1]
+
+    def undeclared(self, kind: Literal["networks", "volumes", "secrets"], name: str, *path: Part) -> None:
         """``name`` refers to nothing in the top-level section ``kind``."""
-        hint = f"declare it in the top-level '{kind}'"
-        what = f"there is no {kind.removesuffix('s')} {name!r}{suggest(name, known)}"
-        self.problems.add(what, path, hint=hint)
+        what = f"there is no {kind.removesuffix('s')} {name!r}{suggest(name, getattr(self.role.file, kind))}"
+        self.wrong(what, *path, hint=f"declare it in the top-level '{kind}'")
 
 
 def pairs(mapping: Mapping[str, str]) -> Pairs:

@@ -8,19 +8,17 @@ from typing import Any
 
 from fleet.config.order import Cycle, ordered
 from fleet.config.problems import FileProblems
-from fleet.config.roles.compose import ComposeFile, ServiceModel
+from fleet.config.roles.compose import ComposeFile
 from fleet.config.roles.container import container
 from fleet.config.roles.files import config_dirs, secret_files
 from fleet.config.roles.mounts import volumes
 from fleet.config.roles.networks import networks
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
-from fleet.config.roles.scope import Scope
+from fleet.config.roles.scope import RoleScope, ServiceScope
 from fleet.config.roles.source import RoleSource
 from fleet.config.roles.validate import read
 from fleet.config.suggest import suggest
-from fleet.config.yaml import Path
 from fleet.model.desired import HostState
-from fleet.model.hosts import Host
 from fleet.model.services import Service
 from fleet.render import Variables
 
@@ -28,19 +26,18 @@ _PULL = {"if_not_present": "missing"}
 
 
 def build(
-    project: str, env: str, source: RoleSource, host: Host, variables: Variables, problems: FileProblems
+    project: str, env: str, source: RoleSource, host: str, variables: Variables, problems: FileProblems
 ) -> HostState:
     """What ``host`` runs of the role. Incomplete when ``problems`` were added."""
     render = functools.partial(source.renderer.compose, variables=variables)
     file = read(ComposeFile, source.document.value, render, problems)
     if file is None:
-        return HostState(host.name)
-    scope = Scope(project, env, source, host, variables, problems, file)
-    order = _order(scope)
-    services = tuple(_service(scope, name, file.services[name]) for name in order)
+        return HostState(host)
+    scope = RoleScope(project, env, source, variables, problems, file)
+    services = tuple(_service(ServiceScope(scope, name, file.services[name])) for name in _order(scope))
     attached = {network.name for service in services for network in service.container.networks}
     mounted = {mount.source for service in services for mount in service.container.mounts}
-    return HostState(host.name, services, networks(scope, attached), volumes(scope, mounted))
+    return HostState(host, services, networks(scope, attached), volumes(scope, mounted))
 
 
 def service_names(document: Any) -> tuple[str, ...]:
@@ -49,27 +46,26 @@ def service_names(document: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in services) if isinstance(services, Mapping) else ()
 
 
-def _service(scope: Scope, name: str, model: ServiceModel) -> Service:
-    path: Path = ("services", name)
-    spec = container(scope, name, model)
+def _service(scope: ServiceScope) -> Service:
+    model, spec = scope.model, container(scope)
     return Service(
-        role=scope.role,
-        name=name,
+        role=scope.role.role,
+        name=scope.name,
         container=spec,
-        gate=gate(scope, model, path),
+        gate=gate(scope),
         update=update_policy(model.deploy.update_config, model.x_fleet.batches),
         rollback=update_policy(model.deploy.rollback_config),
         pull_policy=_PULL.get(model.pull_policy, model.pull_policy),
         depends_on=tuple(sorted(model.depends_on)),
-        port_pair=port_pairs(scope, model, spec.ports, path),
-        configs=config_dirs(scope, model, spec.mounts, path),
-        secret_dir=scope.secret_dir(name) if model.secrets else "",
-        secrets=secret_files(scope, model, path),
-        at=scope.source.document.key_at(path),
+        port_pair=port_pairs(scope, spec.ports),
+        configs=config_dirs(scope, spec.mounts),
+        secret_dir=scope.secret_dir if model.secrets else "",
+        secrets=secret_files(scope),
+        at=scope.role.source.document.key_at(("services", scope.name)),
     )
 
 
-def _order(scope: Scope) -> tuple[str, ...]:
+def _order(scope: RoleScope) -> tuple[str, ...]:
     services = scope.file.services
     for name, model in services.items():
         for needed in model.depends_on:
