@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fleet.model import gates
+from fleet.model.refs import all_refs
 from fleet.model.services import Service
 from fleet.secret import Hole, SealedText, SecretRef
 
@@ -90,48 +91,45 @@ def digest(service: Service, image: str, fingerprints: Mapping[str, str]) -> str
     those of the secrets by ``str(reference)``. It covers the container, its secret files, and configuration
     that has no reload: not how it is updated.
     """
-    parts = {
-        "container": dump(dataclasses.replace(service.container, image=image)),
-        "secrets": dump(service.secrets),
-        "configs": [dump(directory) for directory in service.configs if directory.reload is None],
+    parts: dict[str, Any] = {
+        "container": dataclasses.replace(service.container, image=image),
+        "secrets": service.secrets,
+        "configs": [directory for directory in service.configs if directory.reload is None],
     }
-    used = sorted({str(ref) for ref in _refs(parts)})
+    used = {str(ref) for ref in all_refs(parts)}
     # One whose value is not known yet still counts by its name.
     parts["fingerprints"] = {ref: fingerprints.get(ref, "") for ref in used}
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:16]
-
-
-def _refs(data: Any) -> typing.Iterator[SecretRef]:
-    if isinstance(data, dict) and "secret" in data:
-        yield from _sealed(data).refs
-    elif isinstance(data, dict):
-        for item in data.values():
-            yield from _refs(item)
-    elif isinstance(data, list):
-        for item in data:
-            yield from _refs(item)
+    return hashlib.sha256(canonical(dump(parts)).encode()).hexdigest()[:16]
 
 
 @functools.cache
 def _decoder(kind: Any) -> Decode:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        return _union(arguments)
+        return lambda data: _first_that_fits(arguments, data)
     if origin is tuple and arguments[-1:] == (...,):
         return lambda data: tuple(map(_decoder(arguments[0]), _is(list, data)))
     if origin is tuple:
         return lambda data: tuple(
             _decoder(one)(item) for one, item in zip(arguments, _is(list, data), strict=True)
         )
-    if origin is not None and issubclass(origin, Mapping):
-        return lambda data: {key: _decoder(arguments[1])(item) for key, item in _is(dict, data).items()}
     if kind is SealedText:
-        return _sealed
+        return lambda data: SealedText(tuple(map(_part, _is(list, _is(dict, data).get("secret")))))
     if dataclasses.is_dataclass(kind):
         return _fields(typing.cast(type, kind))
     if kind is float:
         return lambda data: data if type(data) is int else _is(float, data)
     return lambda data: _is(kind, data)
+
+
+def _first_that_fits(kinds: tuple[Any, ...], data: Any) -> Any:
+    reasons = []
+    for kind in kinds:
+        try:
+            return _decoder(kind)(data)
+        except ValueError as error:
+            reasons.append(str(error))
+    raise ValueError(" or ".join(reasons))
 
 
 def _is(kind: type, data: Any) -> Any:
@@ -144,51 +142,20 @@ def _is(kind: type, data: Any) -> Any:
 def _fields(kind: type) -> Decode:
     hints = typing.get_type_hints(kind)
     fields = {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.compare}
+    name = {"kind": _NAMES[kind]} if kind in _NAMES else {}
 
     def decode(data: Any) -> Any:
-        given = {name: item for name, item in _is(dict, data).items() if name != "kind"}
-        unknown = given.keys() - fields.keys()
-        if unknown:
+        given = {**_is(dict, data)}
+        if name and {"kind": given.pop("kind", None)} != name:
+            raise ValueError(f"{kind.__name__} expected")
+        if unknown := given.keys() - fields.keys():
             raise ValueError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
         try:
-            return kind(**{name: _decoder(fields[name])(item) for name, item in given.items()})
+            return kind(**{key: _decoder(fields[key])(item) for key, item in given.items()})
         except TypeError as error:
             raise ValueError(str(error)) from error
 
     return decode
-
-
-def _union(members: tuple[Any, ...]) -> Decode:
-    def decode(data: Any) -> Any:
-        if isinstance(data, dict):
-            return _of_mapping(members, data)
-        for member in members:
-            if member is type(None) and data is None:
-                return None
-            if member in (str, int, float, bool) and type(data) is member:
-                return data
-        nested = [m for m in members if typing.get_origin(m) is tuple or m is float]
-        if not nested:
-            raise ValueError(f"{type(data).__name__} is not one of its kinds")
-        return _decoder(nested[0])(data)
-
-    return decode
-
-
-def _of_mapping(members: tuple[Any, ...], data: dict[str, Any]) -> Any:
-    if "secret" in data and SealedText in members:
-        return _sealed(data)
-    classes = [member for member in members if dataclasses.is_dataclass(member) and member is not SealedText]
-    if "kind" in data:
-        classes = [member for member in classes if KINDS.get(data["kind"]) is member]
-    if len(classes) != 1:
-        raise ValueError(f"unknown kind {data.get('kind')!r}")
-    shape: Any = classes[0]
-    return _decoder(shape)(data)
-
-
-def _sealed(data: Any) -> SealedText:
-    return SealedText(tuple(_part(part) for part in _is(list, _is(dict, data).get("secret"))))
 
 
 def _part(part: Any) -> str | Hole:

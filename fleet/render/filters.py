@@ -31,22 +31,9 @@ def to_nice_json(value: Any, indent: int = 4) -> str:
     return json.dumps(value, default=plain_json, indent=indent, sort_keys=True, separators=(",", ": "))
 
 
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent(dumper: yaml.SafeDumper, value: Any) -> yaml.Node:
-    return dumper.represent_data(plain_json(value))
-
-
-_Dumper.add_representer(str, yaml.SafeDumper.represent_str)
-_Dumper.add_multi_representer(str, lambda dumper, text: dumper.represent_str(str(text)))
-_Dumper.add_multi_representer(object, _represent)
-
-
 def to_yaml(value: Any) -> str:
-    return str(yaml.dump(value, Dumper=_Dumper, allow_unicode=True, default_flow_style=None))
+    plain = json.loads(to_json(value))
+    return yaml.safe_dump(plain, allow_unicode=True, default_flow_style=None)
 
 
 def b64encode(value: Any) -> str:
