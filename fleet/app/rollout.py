@@ -49,13 +49,14 @@ class Run:
         session.emit(ev.RunStarted(self._journal.run, "deploy", desired.env, desired.version, plan.hosts))
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             outcome = self._execute(plan)
+            earlier = previous(desired, facts, outcome.touched)
             back: Outcome | None = None
             if outcome.ending is Ending.ROLL_BACK and outcome.touched:
-                back = self._go_back(desired, facts, outcome)
+                back = self._go_back(earlier, outcome)
             state, remaining = self._verify(desired, outcome)
         if outcome.ending is Ending.DONE and remaining:
             outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
-        code, text, hint = _verdict(desired, outcome, back)
+        code, text, hint = _verdict(desired, earlier.version, outcome, back)
         hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
         session.emit(
             ev.RunFinished(text, code is Exit.OK, time.monotonic() - began, (*remaining, *state), hint)
@@ -76,10 +77,9 @@ class Run:
     def _keep(self, name: str, text: str) -> str:
         return self._journal.keep(name, self._session.masked(text))
 
-    def _go_back(self, desired: Desired, before: Facts, failed: Outcome) -> Outcome:
+    def _go_back(self, back: Desired, failed: Outcome) -> Outcome:
         """The hosts of this run to what they ran before it, through the same planner and executor."""
         session = self._session
-        back = previous(desired, before, failed.touched)
         session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
         try:
             session.unlock(all_refs(back))
@@ -123,18 +123,18 @@ class Run:
             return (f"the state could not be read: {error.what}",), ()
         lost = [state.host for state in states if state.host not in facts.hosts]
         if not done:
-            return state_lines(facts, lost), ()
+            return state_lines(facts, states, lost), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
         remaining = build(replace(desired, hosts=seen), facts)
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]
         missing += [f"not known to be done: {host} gives no answer" for host in lost]
-        return state_lines(facts, lost), tuple(missing)
+        return state_lines(facts, states, lost), tuple(missing)
 
 
-def _verdict(desired: Desired, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:
-    """Exit code, the outcome in one line, and what to do next."""
+def _verdict(desired: Desired, earlier: str, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:
+    """Exit code, the outcome in one line, and what to do next. ``earlier``: the version before."""
     version, env = desired.version, desired.env
     again = f"inv deploy --env {env}"
     bundle = next((one for error in outcome.errors.values() if (one := getattr(error, "bundle", ""))), "")
@@ -144,7 +144,10 @@ def _verdict(desired: Desired, outcome: Outcome, back: Outcome | None) -> tuple[
             text = f"{version} failed and was rolled back: {outcome.why}"
             return Exit.ROLLED_BACK, text, f"{look}correct it, then {again} again"
         text = f"{version} failed ({outcome.why}), and so did the way back: {back.why or back.ending.value}"
-        return Exit.FAILED, text, f"{look}look at the hosts below, then {again} --version <the one before>"
+        # It may have been nothing at all, or two versions at once.
+        known = earlier != "nothing" and " " not in earlier
+        retry = f"then try {again} --version {earlier}" if known else "then deploy the version before"
+        return Exit.FAILED, text, f"{look}look at the hosts above, {retry}"
     match outcome.ending:
         case Ending.DONE:
             return Exit.OK, f"{env} is at {version}: {outcome.finished} steps", ""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from fleet.model.desired import HostState
 from fleet.model.found import Container, Facts, Unknown
 from fleet.model.images import ImageRef
 from fleet.report.names import fold
 
 
-def state_lines(facts: Facts, lost: Iterable[str] = ()) -> tuple[str, ...]:
-    """A line per service and version: ``web.app  v42  web-[1-3]``; hosts of which nothing is known last."""
+def state_lines(facts: Facts, wanted: Iterable[HostState], lost: Iterable[str] = ()) -> tuple[str, ...]:
+    """A line per service and version: ``web.app  v42  web-[1-3]``; what is wanted and not there is absent.
+
+    Hosts of which nothing is known come last.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
     unknown: dict[str, list[str]] = {}
     for name, host in facts.hosts.items():
@@ -19,6 +23,13 @@ def state_lines(facts: Facts, lost: Iterable[str] = ()) -> tuple[str, ...]:
             continue
         for one in host.containers:
             groups.setdefault((f"{one.role}.{one.service}", _condition(one)), []).append(name)
+    for state in wanted:
+        here = facts.hosts.get(state.host)
+        if here and isinstance(here.containers, tuple):
+            present = {(one.role, one.service) for one in here.containers}
+            for service in state.services:
+                if (service.role, service.name) not in present:
+                    groups.setdefault((service.key, "absent"), []).append(state.host)
     for name in lost:
         unknown.setdefault("no answer", []).append(name)
     return tuple(_lines(groups, unknown))
