@@ -1,0 +1,176 @@
+"""A fleet in memory: hosts whose probes and gates are answered from a fake engine, for whole use cases."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleet.errors import Unreachable
+from fleet.facts.script import PROBES
+from fleet.ops.effects import ApiCall
+from fleet.secret import Keyring, Text
+from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.docker_errors import Refusal, explain
+from fleet.transport.endpoint import Endpoint
+from fleet.transport.fake_engine import FakeContainer, FakeEngine, FakeRegistry
+from tests.support.stub import ended
+
+KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+
+
+@dataclass
+class MemoryHost:
+    """``sick``: tags of images whose containers never get healthy. ``sections``: what a probe prints
+    instead of the truth, by its name. ``log``: what was run and called, in order."""
+
+    host: str
+    engine: FakeEngine
+    keyring: Keyring
+    sick: set[str] = field(default_factory=set)
+    sections: dict[str, str] = field(default_factory=dict)
+    lost: bool = False
+    log: list[str] = field(default_factory=list)
+    calls: int = 0
+
+    def run(
+        self, script: Text, *, timeout: float, become: bool = True, on_line: OnLine | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:  # fmt: skip
+        if self.lost:
+            raise Unreachable("the connection was lost", host=self.host)
+        text = self.keyring.reveal(script)
+        if text.startswith("export LC_ALL=C\n(:"):
+            self.log.append("probe")
+            mark = text.rsplit(" ", 2)[1]
+            return ended(0, "".join(f"{self._section(probe.name)}\n{mark} 0\n" for probe in PROBES))
+        if "printf 'sample" in text and on_line:
+            return self._sample(text, on_line, timeout)
+        self.log.append("script")
+        for line in self.sections.get("script", "").splitlines():
+            if on_line:
+                on_line("out", line)
+        return ended(0)
+
+    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
+        self.log.append(type(call).__name__)
+        try:
+            return self.engine.carry_out(call, self.keyring, on_progress)
+        except Refusal as refusal:
+            raise explain(refusal, call, self.host) from refusal
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def running(self) -> dict[str, str]:
+        """Tag of the image by name of each running container."""
+        return {one.name: self._tag(one) for one in self.engine.containers.values() if one.state == "running"}
+
+    def _tag(self, container: FakeContainer) -> str:
+        digest = container.body["Image"].partition("@")[2]
+        return next((name.rpartition(":")[2] for name, one in self.engine.registry.digests.items()
+                     if one == digest), "?")  # fmt: skip
+
+    def _sample(self, text: str, on_line: OnLine, timeout: float) -> Result:
+        found = re.search(r"^name=(\S+)$", text, re.MULTILINE)
+        assert found
+        self.log.append("gate")
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            one = self.engine.container(found[1])
+            verdict = "no:it is sick" if one and self._tag(one) in self.sick else "ok"
+            state = f"{one.state}\t{one.exit_code}" if one else "gone\t0"
+            if on_line("out", f"sample\t{state}\t0\t-\t{verdict}"):
+                return ended(None, stopped=True)
+            time.sleep(0.01)
+        return ended(None, timed_out=True)
+
+    def _section(self, name: str) -> str:
+        if name in self.sections:
+            return self.sections[name]
+        match name:
+            case "engine":
+                return "version 26.1 1.45\nroot /var/lib/docker"
+            case "containers":
+                return json.dumps([inspected(one) for one in self.engine.containers.values()])
+            case "foreign_names":
+                return "ours shop/test"
+            case "images":
+                return json.dumps([
+                    {"Id": digest, "RepoTags": [name for name, one in self.engine.images.items()
+                                                if one == digest and "@" not in name],
+                     "RepoDigests": [name for name in self.engine.images if name.endswith(f"@{digest}")]}
+                    for digest in set(self.engine.images.values())
+                ])  # fmt: skip
+            case "networks":
+                return "\n".join(f"name {one}" for one in ("bridge", *self.engine.networks))
+            case "volumes":
+                return "\n".join(f"name {one}" for one in self.engine.volumes)
+            case "key":
+                return KEY
+        return ""
+
+
+def inspected(one: FakeContainer) -> dict[str, Any]:
+    host = one.body["HostConfig"]
+    return {
+        "Id": one.id,
+        "Name": f"/{one.name}",
+        "Image": one.body["Image"],
+        "RestartCount": 0,
+        "State": {"Status": one.state, "ExitCode": one.exit_code, "StartedAt": "2026-01-01T00:00:00Z"},
+        "Config": {"Labels": one.body["Labels"]},
+        "HostConfig": host,
+        "NetworkSettings": {"Networks": {host["NetworkMode"]: {}, **one.networks}},
+        "Mounts": [],
+    }
+
+
+class MemoryFleet:
+    """Hosts by name, made when they are first connected to; their state outlives a connection."""
+
+    def __init__(self) -> None:
+        self.registry = FakeRegistry()
+        self.hosts: dict[str, MemoryHost] = {}
+        self.unreachable: set[str] = set()
+
+    def host(self, name: str) -> MemoryHost:
+        return self.hosts.setdefault(name, MemoryHost(name, FakeEngine(self.registry), Keyring()))
+
+    def connector(self, keyring: Keyring, **_: Any) -> Connector:
+        return Connector(self, keyring)
+
+    @property
+    def log(self) -> dict[str, list[str]]:
+        """What was done on each host since the last look, probes left out."""
+        found = {name: [word for word in host.log if word != "probe"] for name, host in self.hosts.items()}
+        for host in self.hosts.values():
+            host.log.clear()
+        return {name: log for name, log in found.items() if log}
+
+
+class Connector:
+    """In place of :class:`fleet.transport.connect.Connector`."""
+
+    def __init__(self, fleet: MemoryFleet, keyring: Keyring) -> None:
+        self._fleet = fleet
+        self._keyring = keyring
+
+    def connect_all(self, endpoints: Iterable[Endpoint], parallel: int) -> dict[str, Any]:
+        return dict(self._connected(endpoints))
+
+    def _connected(self, endpoints: Iterable[Endpoint]) -> Iterator[tuple[str, Any]]:
+        for endpoint in endpoints:
+            host = self._fleet.host(endpoint.name)
+            host.keyring = self._keyring
+            if endpoint.name in self._fleet.unreachable:
+                yield endpoint.name, Unreachable("connection refused", host=endpoint.name)
+            else:
+                yield endpoint.name, host
+
+    def close(self) -> None:
+        """There is nothing to close."""
