@@ -18,7 +18,7 @@ class RegistryAuth:
     """Credentials for one registry; they travel in a request header and are never stored on a host."""
 
     username: Text
-    password: Text
+    password: Text = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,15 @@ class RenameContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReinstateContainer:
+    """Make ``id`` run under ``name`` again; a successor that has the name by now is removed. That it does
+    so already is fine."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectContainer:
     """Go on only while ``name`` is the container ``id`` (empty: while there is none); else Drift."""
 
@@ -110,6 +119,7 @@ ApiCall = (
     | RemoveContainer
     | RenameContainer
     | ExpectContainer
+    | ReinstateContainer
     | CreateNetwork
     | CreateVolume
 )
