@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +10,13 @@ from dataclasses import dataclass, replace
 from fleet.config import settings
 from fleet.config.conflicts import conflicts
 from fleet.config.inventory.load import environments
+from fleet.config.order import Cycle, ordered
 from fleet.config.problems import FileProblems, Problems
-from fleet.config.roles.headers import read_roles
 from fleet.config.roles.services import build
 from fleet.config.roles.source import RoleSource, is_role, load_role
+from fleet.config.roles.validate import read
 from fleet.config.roles.variables import HostVariables
+from fleet.config.roles.xfleet import RoleExtension
 from fleet.config.suggest import suggest
 from fleet.errors import ConfigError, FleetError, UsageError
 from fleet.model.desired import Desired, HostState, Role
@@ -59,13 +62,10 @@ def load_desired(
     """
     problems = Problems()
     variables = HostVariables(inventory, version)
-    sources = _sources(project.root, inventory, problems)
-    known = read_roles(project.root, inventory, sources, variables, problems)
-    _check_names(roles, sources)
-    states = [
-        _state(project, inventory, host, known, sources, variables, problems)
-        for host in (inventory.hosts[host.name] for host in hosts_of_run)
-    ]
+    reading = _Reading(project, inventory, variables, problems, _sources(project.root, inventory, problems))
+    known = reading.roles()
+    _check_names(roles, reading.sources)
+    states = [reading.state(host.name, known) for host in hosts_of_run]
     for state in states:
         for error in conflicts(state):
             problems.add(error, state.host)
@@ -86,6 +86,71 @@ def load_desired(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """All roles of one inventory while they are read."""
+
+    project: Project
+    inventory: Inventory
+    variables: HostVariables
+    problems: Problems
+    sources: Mapping[str, RoleSource]
+
+    def roles(self) -> tuple[Role, ...]:
+        """All roles with a host, each after those that it needs."""
+        roles = {name: self._role(source) for name, source in self.sources.items()}
+        try:
+            return tuple(roles[name] for name in ordered({name: role.needs for name, role in roles.items()}))
+        except Cycle as cycle:
+            source, needed = self.sources[cycle.names[0]], cycle.names[1]
+            place = source.item(("x-fleet", "needs"), needed)
+            FileProblems(self.problems, source.document).add(
+                f"roles need each other in a circle: {cycle}", place
+            )
+            return tuple(roles.values())
+
+    def _role(self, source: RoleSource) -> Role:
+        problems = FileProblems(self.problems, source.document)
+        hosts = self.inventory.groups[source.name].members
+        header = self._extension(source, hosts[0], problems)
+        for index, needed in enumerate(header.needs):
+            if not is_role(self.project.root, needed):
+                known = [path.parent.name for path in self.project.root.glob("roles/*/compose.yml")]
+                place = ("x-fleet", "needs", index)
+                problems.add(f"there is no role {needed!r}{suggest(needed, known)}", place)
+        least = header.min_healthy
+        if isinstance(least, int) and least > len(hosts):
+            what = (
+                f"min_healthy is {least}, and the role has {len(hosts)} host{'s' if len(hosts) > 1 else ''}"
+            )
+            hint = 'lower it, or use a percentage such as "50%"'
+            problems.add(what, ("x-fleet", "min_healthy"), hint=hint)
+        needs = tuple(needed for needed in header.needs if needed in self.sources)
+        return Role(source.name, hosts, needs, least, source.service_names, source.document.at(()))
+
+    def _extension(self, source: RoleSource, host: str, problems: FileProblems) -> RoleExtension:
+        """The section alone, as the first host has it: no host of the role may be in this run."""
+        written = source.document.value.get("x-fleet")
+        if written is None:
+            return RoleExtension()
+        variables = self.variables.in_role(self.inventory.hosts[host], source)
+        render = functools.partial(source.renderer.compose, variables=variables)
+        return read(RoleExtension, written, render, problems, ("x-fleet",)) or RoleExtension()
+
+    def state(self, host: str, roles: Iterable[Role]) -> HostState:
+        parts = []
+        for source in (self.sources[role.name] for role in roles if host in role.hosts):
+            variables = self.variables.in_role(self.inventory.hosts[host], source)
+            problems = FileProblems(self.problems, source.document, host)
+            parts.append(build(self.project.name, self.inventory.env, source, host, variables, problems))
+        return HostState(
+            host,
+            tuple(service for part in parts for service in part.services),
+            tuple(network for part in parts for network in part.networks),
+            tuple(volume for part in parts for volume in part.volumes),
+        )
+
+
 def _rendered(
     inventory: Inventory, hosts: Iterable[Host], variables: HostVariables, problems: Problems
 ) -> list[Host]:
@@ -99,9 +164,9 @@ def _rendered(
 
 
 def _check_settings(problems: Problems, hosts: Sequence[Host]) -> None:
-    for read in (settings.state_dir, settings.pull_parallel, settings.registries):
+    for setting in (settings.state_dir, settings.pull_parallel, settings.registries):
         try:
-            read(hosts)
+            setting(hosts)
         except FleetError as error:
             problems.add(error)
 
@@ -122,32 +187,6 @@ def _check_names(roles: Collection[str] | None, sources: Mapping[str, RoleSource
         if name not in sources:
             hint = f"roles with hosts here: {', '.join(sorted(sources)) or 'none'}"
             raise UsageError(f"no role {name!r} in this environment{suggest(name, sources)}", hint=hint)
-
-
-def _state(
-    project: Project,
-    inventory: Inventory,
-    host: Host,
-    roles: Iterable[Role],
-    sources: Mapping[str, RoleSource],
-    variables: HostVariables,
-    problems: Problems,
-) -> HostState:
-    parts: list[HostState] = []
-    for role in roles:
-        if host.name not in role.hosts:
-            continue
-        source = sources[role.name]
-        own = FileProblems(problems, source.document, host.name)
-        parts.append(
-            build(project.name, inventory.env, source, host.name, variables.in_role(host, source), own)
-        )
-    return HostState(
-        host.name,
-        tuple(service for part in parts for service in part.services),
-        tuple(network for part in parts for network in part.networks),
-        tuple(volume for part in parts for volume in part.volumes),
-    )
 
 
 def _only(state: HostState, roles: Collection[str]) -> HostState:

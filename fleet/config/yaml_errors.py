@@ -10,54 +10,30 @@ from fleet.errors import ConfigError, Position
 
 # The parser's own words → ours and the next thing to do. First match wins.
 _WORDS: tuple[tuple[str, str, str], ...] = (
-    (
-        "mapping values are not allowed",
-        "a ': ' where no key can stand",
-        "check the indentation, or quote the text that holds ': '",
-    ),
-    (
-        "could not find expected ':'",
-        "this line is neither 'key: value' nor a part of the value before it",
-        "a ':' may be missing, or the indentation is off",
-    ),
-    (
-        "did not find expected key",
-        "this does not line up with the block it should belong to",
-        "indent it like its siblings; quote a text that goes on after its closing quote",
-    ),
-    (
-        "did not find expected '-' indicator",
-        "this does not line up with the list it should belong to",
-        "indent it like the other '- ' items",
-    ),
+    ("mapping values are not allowed", "a ': ' where no key can stand",
+     "check the indentation, or quote the text that holds ': '"),
+    ("could not find expected ':'", "this line is neither 'key: value' nor a part of the value before it",
+     "a ':' may be missing, or the indentation is off"),
+    ("did not find expected key", "this does not line up with the block it should belong to",
+     "indent it like its siblings; quote a text that goes on after its closing quote"),
+    ("did not find expected '-' indicator", "this does not line up with the list it should belong to",
+     "indent it like the other '- ' items"),
     ("block sequence entries are not allowed", "a list cannot begin here", "put '- ' on a line of its own"),
-    (
-        "did not find expected ',' or ']'",
-        "a '[' is not closed, or a ',' is missing",
-        "quote a text with brackets",
-    ),
-    (
-        "did not find expected ',' or '}'",
-        "a '{' is not closed, or a ',' is missing",
-        "quote a text with brackets",
-    ),
+    ("did not find expected ',' or ']'", "a '[' is not closed, or a ',' is missing",
+     "quote a text with brackets"),
+    ("did not find expected ',' or '}'", "a '{' is not closed, or a ',' is missing",
+     "quote a text with brackets"),
     ("did not find expected node content", "a value is missing here", ""),
     ("found undefined alias", "this alias has no anchor before it", ""),
     ("found undefined tag handle", "unknown kind of tag", ""),
-    (
-        "found unknown escape character",
-        "unknown escape in double quotes",
-        "use single quotes, or double the '\\'",
-    ),
+    ("found unknown escape character", "unknown escape in double quotes",
+     "use single quotes, or double the '\\'"),
     ("found unexpected end of stream", "the file ends inside a quoted text", "close the quote"),
     ("found unexpected document indicator", "the document ends inside a quoted text", "close the quote"),
     ("but found another document", "a second document; one file holds one", "remove the '---'"),
-    (
-        "did not find expected <document start>",
-        "the file goes on after its value has ended",
-        "check the indentation",
-    ),
-)
+    ("did not find expected <document start>", "the file goes on after its value has ended",
+     "check the indentation"),
+)  # fmt: skip
 
 
 def syntax_error(error: YAMLError, text: str, file: str) -> ConfigError:

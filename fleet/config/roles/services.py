@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
 
 from fleet.config.order import Cycle, ordered
 from fleet.config.problems import FileProblems
@@ -38,12 +36,6 @@ def build(
     attached = {network.name for service in services for network in service.container.networks}
     mounted = {mount.source for service in services for mount in service.container.mounts}
     return HostState(host, services, networks(scope, attached), volumes(scope, mounted))
-
-
-def service_names(document: Any) -> tuple[str, ...]:
-    """The names of a role's services as its file has them."""
-    services = document.get("services") if isinstance(document, Mapping) else None
-    return tuple(str(name) for name in services) if isinstance(services, Mapping) else ()
 
 
 def _service(scope: ServiceScope) -> Service:

@@ -25,37 +25,27 @@ class RoleSource:
     defaults: Mapping[str, Any]
     places: Mapping[str, Position]
     renderer: Renderer
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        """Those of the file as it is written; none when the section is a template."""
+        services = self.document.value.get("services")
+        return tuple(map(str, services)) if isinstance(services, dict) else ()
 
     def text(self, relative: str) -> str | None:
         """A file of the role, read once; None when there is none. Raises ConfigError for other trouble."""
         if relative not in self.texts:
-            path = self.directory / relative
-            if not path.is_file():
-                return None
-            try:
-                self.texts[relative] = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                at = Position(f"{self.shown}/{relative}")
-                raise ConfigError("cannot read the file", why=str(error), at=at) from error
+            self.texts[relative] = _text(self.directory / relative, f"{self.shown}/{relative}")
         return self.texts[relative]
-
-    def raw(self, path: Path) -> Any:
-        """What stands at ``path`` of the file before rendering; None when there is nothing."""
-        found: Any = self.document.value
-        for part in path:
-            if isinstance(found, dict):
-                found = found.get(part)
-            elif isinstance(found, list) and isinstance(part, int) and part < len(found):
-                found = found[part]
-            else:
-                return None
-        return found
 
     def item(self, path: Path, name: str) -> Path:
         """Where ``name`` stands in the list or mapping of names at ``path``."""
-        written = self.raw(path)
-        return (*path, written.index(name) if isinstance(written, list) and name in written else name)
+        found: Any = self.document.value
+        for part in path:
+            # A section may be a template, and stands then for all that is in it.
+            found = found.get(part) if isinstance(found, dict) else None
+        return (*path, found.index(name) if isinstance(found, list) and name in found else name)
 
     def has_template(self, name: str) -> bool:
         return (self.directory / "templates" / name).is_file()
@@ -92,12 +82,15 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
 
 
 def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str] | None:
-    path = directory / name
-    if ".." in pathlib.PurePosixPath(name).parts or not path.is_file():
+    shown = f"{shown}/templates/{name}"
+    text = None if ".." in pathlib.PurePosixPath(name).parts else _text(directory / name, shown)
+    return None if text is None else (text, shown)
+
+
+def _text(path: pathlib.Path, shown: str) -> str | None:
+    if not path.is_file():
         return None
     try:
-        return path.read_text(encoding="utf-8"), f"{shown}/templates/{name}"
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "cannot read the template", why=str(error), at=Position(f"{shown}/templates/{name}")
-        ) from error
+        raise ConfigError("cannot read the file", why=str(error), at=Position(shown)) from error
