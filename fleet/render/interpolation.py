@@ -10,8 +10,10 @@ from fleet.errors import ConfigError
 Lookup = Callable[[str], str | None]
 """The value of a variable as text, None when it is not defined."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPERATOR = re.compile(r":?[-?+]")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_DOLLAR = re.compile(
+    rf"\$(?:(?P<escaped>\$)|(?P<bare>{_NAME})|{{(?P<name>{_NAME})(?:}}|(?P<operator>:?[-?+])|(?P<strange>)))"
+)
 
 
 def interpolate(text: str, lookup: Lookup) -> str:
@@ -25,56 +27,46 @@ def interpolate(text: str, lookup: Lookup) -> str:
     return _until(text, 0, lookup, nested=False)[0]
 
 
-def _until(text: str, start: int, lookup: Lookup, *, nested: bool) -> tuple[str, int]:
+def _until(text: str, at: int, lookup: Lookup, *, nested: bool) -> tuple[str, int]:
     """Text up to its end, or when ``nested`` up to the closing brace, and where that was."""
-    out: list[str] = []
-    at = start
-    while at < len(text):
-        character = text[at]
-        if nested and character == "}":
-            return "".join(out), at
-        if character != "$":
-            out.append(character)
-            at += 1
-            continue
-        value, at = _dollar(text, at, lookup)
+    out = []
+    stop = re.compile("[$}]" if nested else "[$]")
+    while found := stop.search(text, at):
+        out.append(text[at : found.start()])
+        if found[0] == "}":
+            return "".join(out), found.start()
+        value, at = _dollar(text, found.start(), lookup)
         out.append(value)
     if nested:
         raise ConfigError("'${' without its '}'", hint="close it with '}'; write '$$' for a dollar sign")
-    return "".join(out), at
+    return "".join(out) + text[at:], len(text)
 
 
 def _dollar(text: str, at: int, lookup: Lookup) -> tuple[str, int]:
-    if text.startswith("$$", at):
-        return "$", at + 2
-    braces = text.startswith("${", at)
-    name = _NAME.match(text, at + (2 if braces else 1))
-    if not name:
+    found = _DOLLAR.match(text, at)
+    if not found:
         hint = "write '$$' for a dollar sign, '${NAME}' for a variable"
         raise ConfigError("'$' without a variable's name after it", hint=hint)
-    if not braces:
-        return _required(name[0], lookup), name.end()
-    if text.startswith("}", name.end()):
-        return _required(name[0], lookup), name.end() + 1
-    operator = _OPERATOR.match(text, name.end())
-    if not operator:
+    if found["strange"] is not None:
         hint = "known forms: ${VAR} ${VAR:-default} ${VAR-default} ${VAR:?error} ${VAR:+alternative}"
-        raise ConfigError(f"cannot read what follows '${{{name[0]}'", hint=hint)
-    return _with_operator(text, name[0], operator, lookup)
+        raise ConfigError(f"cannot read what follows '${{{found['name']}'", hint=hint)
+    if found["operator"]:
+        return _with_operator(text, found, lookup)
+    return "$" if found["escaped"] else _required(found["bare"] or found["name"], lookup), found.end()
 
 
-def _with_operator(text: str, name: str, operator: re.Match[str], lookup: Lookup) -> tuple[str, int]:
+def _with_operator(text: str, found: re.Match[str], lookup: Lookup) -> tuple[str, int]:
+    name, operator = found["name"], found["operator"]
     value = lookup(name)
-    is_set = bool(value) if operator[0].startswith(":") else value is not None
-    kind = operator[0][-1]
+    is_set = bool(value) if operator.startswith(":") else value is not None
     # The word is always read to find its end, but its own variables must exist only where it is used.
-    used = is_set if kind == "+" else not is_set
-    word, end = _until(text, operator.end(), lookup if used else lambda _: "", nested=True)
-    if kind == "?" and not is_set:
+    used = is_set == operator.endswith("+")
+    word, end = _until(text, found.end(), lookup if used else lambda _: "", nested=True)
+    if operator.endswith("?") and not is_set:
         raise ConfigError(word or f"the variable {name!r} is required", hint=f"set {name!r} in the inventory")
-    if kind == "+":
-        return (word if is_set else ""), end + 1
-    return ((value or "") if is_set else word), end + 1
+    if operator.endswith("+"):
+        return word if is_set else "", end + 1
+    return (value or "") if is_set else word, end + 1
 
 
 def _required(name: str, lookup: Lookup) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.config.inventory.ranges import expand
+from fleet.config.inventory.host_names import expand
 from fleet.config.inventory.tree import BUILT_IN, Placed, Tree
 from fleet.config.inventory.var_names import check_name
 from fleet.config.problems import Problems

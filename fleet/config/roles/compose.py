@@ -215,7 +215,7 @@ class ServiceModel(Strict):
     domainname: Str | None = None
     entrypoint: Words = None
     env_file: Annotated[
-        list[Annotated[EnvFile, BeforeValidator(shorts.path_only)]], BeforeValidator(as_list)
+        list[Annotated[EnvFile, BeforeValidator(shorts.alone("path"))]], BeforeValidator(as_list)
     ] = []
     environment: Environment = {}
     expose: list[Exposed] = []
@@ -244,7 +244,7 @@ class ServiceModel(Strict):
     read_only: Bool = False
     restart: Annotated[Str, Field(pattern=r"^(no|always|unless-stopped|on-failure(:\d+)?)$")] = "no"
     runtime: Str | None = None
-    secrets: list[Annotated[SecretUse, BeforeValidator(shorts.source_only)]] = []
+    secrets: list[Annotated[SecretUse, BeforeValidator(shorts.alone("source"))]] = []
     security_opt: Annotated[list[SecurityOption], BeforeValidator(as_list)] = []
     shm_size: Size = 0
     stdin_open: Bool = False

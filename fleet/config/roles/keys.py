@@ -100,7 +100,6 @@ REFUSED: Mapping[str, Reasons] = {
         "placement": "the inventory's groups say which hosts run a role",
         "restart_policy": "use the service's `restart`",
     },
-    "services.*.deploy.resources.limits": {},
     "services.*.deploy.resources.reservations": {
         "cpus": "Docker cannot reserve CPUs outside of Swarm: use `cpu_shares`",
         "devices": "device requests are not carried out yet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from fleet.config.roles.scalars import text, wrong
@@ -130,11 +131,6 @@ def ulimit(value: Any) -> Any:
     return value if isinstance(value, dict) else {"soft": value, "hard": value}
 
 
-def source_only(value: Any) -> Any:
-    """A secret by its name alone."""
-    return value if isinstance(value, dict) else {"source": value}
-
-
-def path_only(value: Any) -> Any:
-    """An environment file by its path alone."""
-    return value if isinstance(value, dict) else {"path": value}
+def alone(key: str) -> Callable[[Any], Any]:
+    """A value by itself stands for the mapping that has only it, under ``key``."""
+    return lambda value: value if isinstance(value, dict) else {key: value}

@@ -122,7 +122,7 @@ def _literal(value: Any, path: Path, expected: str, problems: FileProblems) -> N
 
 def _extra(path: Path, problems: FileProblems) -> None:
     key = str(path[-1])
-    level = level_of(path[:-1])
+    level = _level_of(path[:-1])
     reason = REFUSED.get(level, {}).get(key)
     if reason:
         problems.add(f"{key!r} is not carried out by Fleet", path, hint=reason, key=True)
@@ -131,13 +131,16 @@ def _extra(path: Path, problems: FileProblems) -> None:
     problems.add(f"unknown key {key!r}{suggest(key, known)}", path, key=True)
 
 
-def level_of(path: Path) -> str:
-    """``services.web.ports.0`` → ``services.*.ports.*``: names and indexes of a level's siblings are one."""
-    level: list[str] = []
-    for part in path:
-        joined = ".".join([*level, str(part)])
-        level.append(str(part) if joined in LEVELS() or joined in _CONTAINERS() else "*")
-    return ".".join(level)
+def _level_of(path: Path) -> str:
+    """``services.web.ports.0`` → ``services.*.ports.*``."""
+    parts = [str(part) for part in path]
+    return next(level for level in LEVELS() if _stands_for(level.split(".") if level else [], parts))
+
+
+def _stands_for(level: list[str], parts: list[str]) -> bool:
+    return len(level) == len(parts) and all(
+        key in ("*", part) for key, part in zip(level, parts, strict=True)
+    )
 
 
 @functools.cache
@@ -146,11 +149,6 @@ def LEVELS() -> dict[str, tuple[str, ...]]:  # noqa: N802 (a constant that is ma
     levels: dict[str, tuple[str, ...]] = {}
     _walk(ComposeFile, "", levels)
     return levels
-
-
-@functools.cache
-def _CONTAINERS() -> frozenset[str]:  # noqa: N802
-    return frozenset(f"{level}.{key}".lstrip(".") for level, keys in LEVELS().items() for key in keys)
 
 
 def _walk(model: type[BaseModel], level: str, levels: dict[str, tuple[str, ...]]) -> None:

@@ -33,6 +33,7 @@ from fleet.config.roles.scalars import (
     text,
     wrong,
 )
+from fleet.config.roles.shorts import alone
 
 
 def count_or_percent(value: Any) -> int | str:
@@ -78,11 +79,7 @@ class ConfigTemplate(Strict):
 
 
 ConfigItem = Annotated[
-    ConfigTemplate,
-    BeforeValidator(
-        lambda value: value if isinstance(value, dict) else {"template": value},
-        json_schema_input_type=str | dict[str, str],
-    ),
+    ConfigTemplate, BeforeValidator(alone("template"), json_schema_input_type=str | dict[str, str])
 ]
 
 

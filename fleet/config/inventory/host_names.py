@@ -1,14 +1,23 @@
-"""Host ranges: ``web[01:50:2].example.com`` → the names."""
+"""Names of hosts as Ansible takes them: ports, IPv6, and ranges such as ``web[01:50:2].example.com``."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import string
 from collections.abc import Iterator, Sequence
 
-from fleet.config.inventory.addresses import split_port
-
 # A range beyond this is a slip of the finger, and would otherwise fill the memory before anything is said.
 MOST_HOSTS = 65536
+
+_BRACKETED_PORT = re.compile(r"\[(.+)\]:([0-9]+)")
+_PORT = re.compile(r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]+)")
+
+_RANGE = r"\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]"
+_LABEL = rf"(?:\w|{_RANGE})(?:[\w-]|{_RANGE})*(?<![_-])"
+_HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
+
+_HEX_RANGE = re.compile(r"\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\]", re.IGNORECASE)
 
 
 def expand(pattern: str) -> tuple[list[str], int | None]:
@@ -69,3 +78,20 @@ def _sequence(first: str, last: str, step: int, text: str) -> Sequence[str] | ra
         return range(int(first), int(last) + 1, step)
     except ValueError:
         raise ValueError(f"[{text}]: the ends are two numbers or two letters") from None
+
+
+def split_port(text: str) -> tuple[str, int | None] | None:
+    """``(address, port)`` of ``web[1:3]:2222``, ``[::1]:22`` and the like; None when it is no address."""
+    port = None
+    for shape in (_BRACKETED_PORT, _PORT):
+        if found := shape.fullmatch(text):
+            text, port = found[1], int(found[2])
+    return (text, port) if _HOSTNAME.fullmatch(text) or _is_ipv6(text) else None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(_HEX_RANGE.sub("0", text))
+    except ValueError:
+        return False
+    return True
