@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError
 
 from fleet.config.suggest import suggest
 from fleet.errors import ConfigError, Position
-from fleet.render.values import SecretMangled, UndefinedName
+from fleet.render.guarded import SecretMangled, UndefinedName
 from fleet.render.variables import Lazy
 
 _KINDS: dict[type[Exception], str] = {

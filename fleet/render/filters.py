@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from fleet.render.values import Guarded, SecretMangled, require
+from fleet.render.guarded import Guarded, SecretMangled, require
 
 
 def plain_json(value: Any) -> Any:

@@ -12,10 +12,10 @@ from jinja2 import Template
 from fleet.config.yaml import Unsafe
 from fleet.errors import ConfigError
 from fleet.model.hosts import is_template
-from fleet.render.environment import Environment, Load, is_value, text_of, text_of_all, value_of
 from fleet.render.explain import explain
+from fleet.render.guarded import Guarded, Marks, require, sealed
 from fleet.render.interpolation import interpolate
-from fleet.render.values import Guarded, Marks, require, sealed
+from fleet.render.jinja import Environment, Load, is_value, text_of, text_of_all, value_of
 from fleet.render.variables import Variables
 from fleet.secret import Hole, SealedText, SecretRef, Text
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 from types import MappingProxyType
 
-from fleet.config.inventory import yaml_source
+from fleet.config.inventory import hosts_file
 from fleet.config.inventory.merge import freeze_groups, merge_hosts
 from fleet.config.inventory.tree import Tree
 from fleet.config.inventory.vars_files import VarsDirectory
@@ -31,7 +31,7 @@ def load_inventory(root: pathlib.Path, env: str) -> Inventory:
     problems = Problems()
     tree = Tree(problems)
     try:
-        yaml_source.read(load(path, root=root), tree, problems)
+        hosts_file.read(load(path, root=root), tree, problems)
     except FleetError as error:
         problems.add(error)
     group_vars = VarsDirectory(directory / "group_vars", root, problems)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, TypeVar
 
-from fleet.config.roles.compose import Healthcheck as HealthcheckModel
-from fleet.config.roles.compose import LongPort, ServiceModel
+from fleet.config.roles.compose import ServiceModel
+from fleet.config.roles.compose_parts import Healthcheck as HealthcheckModel
+from fleet.config.roles.compose_parts import LongPort
 from fleet.config.roles.environment import environment
 from fleet.config.roles.mounts import mounts
 from fleet.config.roles.networks import attachments

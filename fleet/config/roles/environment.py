@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import ChainMap
 from typing import Any
 
-from fleet.config.roles import envfile
-from fleet.config.roles.compose import EnvFile
+from fleet.config.roles import env_file
+from fleet.config.roles.compose_parts import EnvFile
 from fleet.config.roles.scalars import env_value
 from fleet.config.roles.scope import ServiceScope
 from fleet.config.suggest import suggest
@@ -55,7 +55,7 @@ def _from_file(service: ServiceScope, entry: EnvFile, index: int) -> dict[str, T
             hint = f"it is looked for below {source.shown}"
             service.wrong(f"there is no file {entry.path!r}", "env_file", index, hint=hint)
         return {}
-    parsed = envfile.parse(text, f"{source.shown}/{entry.path}", filled, raw=entry.format == "raw")
+    parsed = env_file.parse(text, f"{source.shown}/{entry.path}", filled, raw=entry.format == "raw")
     found: dict[str, Text] = {}
     for name, value in parsed.items():
         if value is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fleet.config.roles.compose import LongMount, VolumeModel
+from fleet.config.roles.compose import VolumeModel
+from fleet.config.roles.compose_parts import LongMount
 from fleet.config.roles.scope import RoleScope, ServiceScope, pairs
 from fleet.model.desired import Volume
 from fleet.model.services import Mount

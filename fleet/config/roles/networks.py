@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.config.roles.compose import Attachment, NetworkModel
+from fleet.config.roles.compose import NetworkModel
+from fleet.config.roles.compose_parts import Attachment
 from fleet.config.roles.scope import RoleScope, ServiceScope, pairs
 from fleet.model.desired import Network
 from fleet.model.services import NetworkAttachment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleet.config.roles.compose import UpdateConfig
+from fleet.config.roles.compose_parts import UpdateConfig
 from fleet.config.roles.scope import ServiceScope
 from fleet.config.roles.xfleet import CheckModel
 from fleet.model import gates

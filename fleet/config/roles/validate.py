@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fleet.config.problems import FileProblems
-from fleet.config.roles.base import LIST, MAP, TEXT
 from fleet.config.roles.compose import ComposeFile
 from fleet.config.roles.keys import REFUSED
 from fleet.config.roles.scalars import name_of
+from fleet.config.roles.strict import LIST, MAP, TEXT
 from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
 from fleet.errors import ConfigError

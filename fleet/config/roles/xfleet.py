@@ -18,7 +18,6 @@ from pydantic import (
 )
 
 from fleet.config.roles import rules
-from fleet.config.roles.base import MAP, TEXT, Strict, shape
 from fleet.config.roles.scalars import (
     Duration,
     FileMode,
@@ -33,7 +32,8 @@ from fleet.config.roles.scalars import (
     text,
     wrong,
 )
-from fleet.config.roles.shorts import alone
+from fleet.config.roles.short_syntax import alone
+from fleet.config.roles.strict import MAP, TEXT, Strict, shape
 
 
 def count_or_percent(value: Any) -> int | str:

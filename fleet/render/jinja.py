@@ -16,7 +16,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
 from fleet.render.filters import FILTERS, plain_json
-from fleet.render.values import Guarded, Undefinable, joined, require, sealed
+from fleet.render.guarded import Guarded, Undefinable, joined, require, sealed
 from fleet.secret import SealedText, Text
 
 Load = Callable[[str], tuple[str, str] | None]

@@ -1,0 +1,180 @@
+"""The mappings below a service of a Compose file, and what may be written shorter."""
+
+# ruff: noqa: RUF012 (pydantic copies the default of a field)
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    model_validator,
+)
+
+from fleet.config.roles import rules, short_syntax
+from fleet.config.roles.scalars import (
+    Bool,
+    Duration,
+    Int,
+    Natural,
+    Number,
+    OctalMode,
+    Sealable,
+    Size,
+    Str,
+    StrList,
+    wrong,
+)
+from fleet.config.roles.strict import MAP, TEXT, Strict, shape
+from fleet.model.services import Port
+
+
+class LongPort(Strict):
+    target: Annotated[Int, Field(ge=1, le=65535)]
+    published: Annotated[Str, AfterValidator(short_syntax.one_port)] = ""
+    protocol: Literal["tcp", "udp", "sctp"] = "tcp"
+    host_ip: Str = ""
+
+    @property
+    def port(self) -> Port:
+        return Port(self.target, int(self.published or 0), self.protocol, self.host_ip)
+
+
+ShortPort = Annotated[Any, PlainValidator(short_syntax.ports, json_schema_input_type=str | int)]
+PortItem = Annotated[Annotated[ShortPort, Tag(TEXT)] | Annotated[LongPort, Tag(MAP)], Discriminator(shape)]
+Exposed = Annotated[Any, PlainValidator(short_syntax.exposed, json_schema_input_type=str | int)]
+
+
+class BindOptions(Strict):
+    propagation: Literal["", "shared", "slave", "private", "rshared", "rslave", "rprivate"] = ""
+    create_host_path: Bool = False
+
+
+class VolumeOptions(Strict):
+    nocopy: Bool = False
+
+
+class TmpfsOptions(Strict):
+    size: Size = 0
+    mode: Natural = 0
+
+
+class LongMount(Strict):
+    type: Literal["bind", "volume", "tmpfs"]
+    target: Str
+    source: Str = ""
+    read_only: Bool = False
+    bind: BindOptions = BindOptions()
+    volume: VolumeOptions = VolumeOptions()
+    tmpfs: TmpfsOptions = TmpfsOptions()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not self.target.startswith("/"):
+            raise wrong(f"the target {self.target!r} is not an absolute path")
+        if self.type == "bind" and not self.source.startswith("/"):
+            hint = "use an absolute path of the host, or x-fleet.config for files that belong to the role"
+            raise wrong(f"{self.source!r} is relative: a host has no project directory", hint=hint)
+        if self.type == "tmpfs" and self.source:
+            raise wrong("a tmpfs mount has no source")
+        for kind in ({"bind", "volume", "tmpfs"} & self.model_fields_set) - {self.type}:
+            raise wrong(f"{kind!r} options on a mount of type {self.type!r}")
+        return self
+
+
+MountItem = Annotated[
+    LongMount, BeforeValidator(short_syntax.mount, json_schema_input_type=str | dict[str, Any])
+]
+
+
+class Attachment(Strict):
+    aliases: StrList = []
+    ipv4_address: Str = ""
+    ipv6_address: Str = ""
+    mac_address: Str = ""
+    priority: Number = 0
+
+
+class Healthcheck(Strict):
+    test: Annotated[list[Sealable], BeforeValidator(rules.health_test)] = []
+    interval: Duration = 0
+    timeout: Duration = 0
+    retries: Natural = 0
+    start_period: Duration = 0
+    disable: Bool = False
+
+
+class LoggingOptions(Strict):
+    driver: Str = ""
+    options: dict[str, Str] = {}
+
+
+class Dependency(Strict):
+    condition: Literal["service_started", "service_healthy"] = "service_started"
+    restart: Literal[False] = False
+    required: Literal[True] = True
+
+
+class EnvFile(Strict):
+    path: Str
+    required: Bool = True
+    format: Literal["", "raw"] = ""
+
+
+class UlimitPair(Strict):
+    soft: Int
+    hard: Int
+
+
+class DeviceMapping(Strict):
+    source: Str
+    target: Str = ""
+    permissions: Str = "rwm"
+
+
+class SecretUse(Strict):
+    source: Str
+    target: Str = ""
+    uid: Natural = 0
+    gid: Natural = 0
+    mode: OctalMode = "0444"
+
+
+class UpdateConfig(Strict):
+    parallelism: Natural = 1
+    delay: Duration = 0
+    failure_action: Literal["pause", "continue", "rollback"] = "pause"
+    monitor: Duration | None = None
+    max_failure_ratio: Annotated[Number, Field(ge=0, le=1)] = 0
+    order: Literal["stop-first", "start-first"] = "stop-first"
+
+
+class RollbackConfig(UpdateConfig):
+    failure_action: Literal["pause", "continue"] = "pause"
+
+
+class Limits(Strict):
+    cpus: Number = 0
+    memory: Size = 0
+    pids: Int = 0
+
+
+class Reservations(Strict):
+    memory: Size = 0
+
+
+class Resources(Strict):
+    limits: Limits = Limits()
+    reservations: Reservations = Reservations()
+
+
+class Deploy(Strict):
+    replicas: Literal[1] = 1
+    update_config: UpdateConfig = UpdateConfig()
+    rollback_config: RollbackConfig = RollbackConfig()
+    resources: Resources = Resources()
