@@ -81,21 +81,24 @@ def _options(ctx: Context, env: str, *, needs_version: bool = False, **given: An
 
     root = options.find_root(Path.cwd())
     configured = str(ctx.config.get("fleet", {}).get("env", ""))
-    parallel = given.pop("parallel", 0)
+    parallel = given.pop("parallel", "")
     roles = tuple(name.strip() for name in given.pop("roles", "").split(",") if name.strip())
     version = given.pop("version", "")
-    try:
-        at_once = int(parallel or 0)
-    except ValueError:
-        raise UsageError(f"--parallel {parallel}: how many hosts at once, as a number") from None
     return options.Options(
         root=root,
         env=options.choose_env(root, env, os.environ, configured),
         version=options.choose_version(root, version) if needs_version else version or "unknown",
         roles=roles,
-        parallel=at_once,
+        parallel=_whole("--parallel", parallel, "how many hosts at once") if parallel else 0,
         **given,
     )
+
+
+def _whole(flag: str, text: str, what: str) -> int:
+    """invoke's own conversion of a flag ends in a traceback."""
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"{flag} {text}: {what}, as a whole number from 1")
+    return int(text)
 
 
 def _with_session(options: Options, use: Callable[[Session], int]) -> int:
@@ -250,7 +253,7 @@ def exec(
     limit: str = "",
     json: bool = False,
     parallel: str = "",
-    timeout: int = 600,
+    timeout: str = "600",
 ) -> int | None:
     """Run a command on the hosts: inv exec "df -h /" --limit web, or inv exec -- df -h /."""
     from fleet.app.execute import execute  # noqa: PLC0415
@@ -258,9 +261,10 @@ def exec(
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     if bool(command) == bool(words):
         raise UsageError("one command, please", hint='inv exec "df -h /", or inv exec -- df -h /')
+    seconds = _whole("--timeout", timeout, "seconds")
     options = _options(ctx, env, limit=limit, json=json, parallel=parallel)
     line = command or shlex.join(words)
-    return _with_session(options, lambda session: execute(session, line, float(timeout)))
+    return _with_session(options, lambda session: execute(session, line, seconds))
 
 
 @_task(
