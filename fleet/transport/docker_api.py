@@ -285,10 +285,25 @@ def _rename(do: _Call, call: fx.RenameContainer) -> None:
     do.request("POST", f"/containers/{quote(call.container)}/rename", params={"name": call.name})
 
 
-def _expect(do: _Call, call: fx.ExpectContainer) -> None:
-    found = do.inspect(call.name)
+def _reinstate(do: _Call, call: fx.ReinstateContainer) -> None:
+    # First: without it nothing may be removed.
+    found = do.request("GET", f"/containers/{quote(call.id)}/json").json()
+    if found["Name"] != f"/{call.name}":
+        if successor := _id_of(do, call.name):
+            _remove(do, fx.RemoveContainer(successor))
+        _rename(do, fx.RenameContainer(call.id, call.name))
+    if not found["State"]["Running"]:
+        _start(do, fx.StartContainer(call.id))
+
+
+def _id_of(do: _Call, name: str) -> str:
+    found = do.inspect(name)
     # The engine also takes the beginning of another container's id for a name.
-    there = found["Id"] if found and found["Name"] == f"/{call.name}" else ""
+    return str(found["Id"]) if found and found["Name"] == f"/{name}" else ""
+
+
+def _expect(do: _Call, call: fx.ExpectContainer) -> None:
+    there = _id_of(do, call.name)
     if there == call.id:
         return
     seen = f"container {call.id[:12]}" if call.id else "no such container"
@@ -317,6 +332,7 @@ CALLS: Mapping[type, Callable[[_Call, Any], Any]] = {
     fx.StopContainer: _stop,
     fx.RemoveContainer: _remove,
     fx.RenameContainer: _rename,
+    fx.ReinstateContainer: _reinstate,
     fx.ExpectContainer: _expect,
     fx.CreateNetwork: _network,
     fx.CreateVolume: _volume,

@@ -221,6 +221,8 @@ def _disk_full(refusal: Refusal, host: str) -> ApiFailed | None:
 def _missing(call: fx.ApiCall, text: str) -> str:
     if match := re.search(r"No such image: (\S+)|network (\S+) not found", text):
         return f"there is no image {match[1]}" if match[1] else f"there is no network {match[2]}"
+    if isinstance(call, fx.ReinstateContainer):
+        return f"the container {call.id[:12]}, which was {call.name!r}, does not exist any more"
     return f"{_name(call)} does not exist"
 
 
@@ -228,7 +230,7 @@ def _name(call: fx.ApiCall) -> str:
     if isinstance(call, (fx.CreateNetwork, fx.CreateVolume)):
         kind = "network" if isinstance(call, fx.CreateNetwork) else "volume"
         return f"the {kind} name {call.body.get('Name', '')!r}"
-    if isinstance(call, (fx.CreateContainer, fx.RenameContainer, fx.ExpectContainer)):
+    if isinstance(call, (fx.CreateContainer, fx.RenameContainer, fx.ReinstateContainer, fx.ExpectContainer)):
         return f"the container name {call.name!r}"
     return f"the container {getattr(call, 'container', '')!r}"
 

@@ -211,6 +211,13 @@ class FakeEngine:
         self._check_name(call.name)
         container.name = call.name
 
+    def _reinstate(self, call: fx.ReinstateContainer, keyring: Keyring, _: Any) -> None:
+        container = self._known(call.id)
+        if container.name != call.name:
+            self._remove(fx.RemoveContainer(call.name), keyring, _)
+            container.name = call.name
+        self._start(fx.StartContainer(call.id), keyring, _)
+
     def _expect(self, call: fx.ExpectContainer, keyring: Keyring, _: Any) -> None:
         found = next((c.id for c in self.containers.values() if c.name == call.name), "")
         if found != call.id:
@@ -240,6 +247,7 @@ CALLS: Mapping[type, Callable[[FakeEngine, Any, Keyring, OnProgress | None], Any
     fx.StopContainer: FakeEngine._stop,
     fx.RemoveContainer: FakeEngine._remove,
     fx.RenameContainer: FakeEngine._rename,
+    fx.ReinstateContainer: FakeEngine._reinstate,
     fx.ExpectContainer: FakeEngine._expect,
     fx.CreateNetwork: FakeEngine._network,
     fx.CreateVolume: FakeEngine._volume,

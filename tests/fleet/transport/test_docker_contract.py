@@ -57,6 +57,40 @@ def test_a_container_lives_and_goes(world: World, image: str) -> None:
     assert world.state("app-old") == ""
 
 
+def test_a_container_comes_back_in_place_of_its_successor(world: World, image: str) -> None:
+    before = do(world, fx.CreateContainer("app", body(image)))
+    do(world, fx.StartContainer("app"))
+    do(world, fx.StopContainer("app", 0.1))
+    do(world, fx.RenameContainer("app", "app.old"))
+    after = do(world, fx.CreateContainer("app", body(image)))
+    do(world, fx.StartContainer("app"))
+    for _ in range(2):
+        do(world, fx.ReinstateContainer(before, "app"))
+        do(world, fx.ExpectContainer("app", before))
+        assert world.state("app") == "running"
+        assert world.state(after) == ""
+
+
+def test_a_container_comes_back_where_it_has_no_successor(world: World, image: str) -> None:
+    before = do(world, fx.CreateContainer("app.old", body(image)))
+    do(world, fx.ReinstateContainer(before, "app"))
+    assert world.state("app") == "running"
+    do(world, fx.StopContainer("app", 0.1))
+    do(world, fx.ReinstateContainer(before, "app"))
+    assert world.state("app") == "running"
+
+
+def test_a_container_that_is_gone_does_not_come_back_and_its_successor_stays(
+    world: World, image: str
+) -> None:
+    after = do(world, fx.CreateContainer("app", body(image)))
+    failure = fails(world, fx.ReinstateContainer("0" * 64, "app"))
+    assert (failure.status, failure.what) == (
+        404, "the container 000000000000, which was 'app', does not exist any more",
+    )  # fmt: skip
+    do(world, fx.ExpectContainer("app", after))
+
+
 def test_a_running_container_is_removed(world: World, image: str) -> None:
     do(world, fx.CreateContainer("app", body(image)))
     do(world, fx.StartContainer("app"))
