@@ -92,11 +92,20 @@ class Transport(Protocol):
         password, the login shell runs no commands).
         """
 
-    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
+    def docker(
+        self,
+        call: ApiCall,
+        *,
+        timeout: float,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         """Carry out one Engine API call.
 
         Answers the digest for ResolveDigest, the id for CreateContainer, else None.
         ``timeout`` in seconds, for the whole call; a stop gets at least the container's grace.
+        ``cancel``, once set, ends what waits for a registry (PullImage, ResolveDigest) with Interrupted;
+        the other calls are short and are finished.
         Raises ApiFailed, Drift (ExpectContainer, or a name that is taken), ConnectionLost, and
         RemoteFailed when sudo refuses.
         """

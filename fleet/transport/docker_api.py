@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 API_VERSION = "1.41"
 """Docker 20.10. An engine that has dropped it, or is older, names its own limit and gets that."""
 
+CUTTABLE = (fx.PullImage, fx.ResolveDigest)
+"""They wait for a registry, as long as it likes, and may be cut anywhere."""
+
 _VERSION_LIMIT = re.compile(r"(?:Minimum|Maximum) supported API version is (\d+\.\d+)")
 
 
@@ -59,9 +62,19 @@ class DockerApi:
         """HTTP requests so far."""
         return self._adapter.requests if self._adapter else 0
 
-    def carry_out(self, call: fx.ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
-        """``timeout`` in seconds, for the whole call. Raises ApiFailed, Drift, ConnectionLost."""
-        return CALLS[type(call)](_Call(self, call, timeout, on_progress), call)
+    def carry_out(
+        self,
+        call: fx.ApiCall,
+        *,
+        timeout: float,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        """See :meth:`fleet.transport.base.Transport.docker`."""
+        from fleet.transport.docker_http import ended_by  # noqa: PLC0415 - lazy with the SDK
+
+        with ended_by(cancel if isinstance(call, CUTTABLE) else None, self._host):
+            return CALLS[type(call)](_Call(self, call, timeout, on_progress), call)
 
     def close(self) -> None:
         with self._opening:
@@ -100,7 +113,7 @@ class DockerApi:
                 raise unanswered(error, self._host, timeout) from error
             if response.status_code < 400:
                 return response
-            refusal = Refusal.of(response.status_code, response.text, response.headers)
+            refusal = Refusal.of(response.status_code, response.text, response.headers, time.time())
             limit = _VERSION_LIMIT.search(refusal.message)
             if attempt == 1 and refusal.status == 400 and limit:
                 self._version = limit[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 from fleet.errors import Drift, FleetError
@@ -26,12 +27,13 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
     @classmethod
-    def of(cls, status: int, text: str, headers: Mapping[str, str]) -> Refusal:
+    def of(cls, status: int, text: str, headers: Mapping[str, str], now: float) -> Refusal:
+        """``now`` in seconds since the epoch, for an answer that does not say when it was given."""
         try:
             message = str(json.loads(text)["message"])
         except (ValueError, KeyError, TypeError):
             message = text.strip()
-        return cls(status, message, _seconds(headers.get("Retry-After", "")))
+        return cls(status, message, _retry_after(headers, now))
 
 
 def explain(refusal: Refusal, call: fx.ApiCall, host: str) -> ApiFailed | Drift:
@@ -243,8 +245,18 @@ def _what(call: fx.ApiCall) -> str:
     return f"{words} {subject}".strip()
 
 
-def _seconds(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text.strip()) else None
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, of a number of them or of a date; the clock of the one who answers counts."""
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    until, answered = _epoch(text), _epoch(headers.get("Date", ""))
+    return None if until is None else max(0.0, until - (now if answered is None else answered))
+
+
+def _epoch(date: str) -> float | None:
+    parsed = parsedate_tz(date)
+    return mktime_tz(parsed) if parsed else None
 
 
 def _wait_in(text: str) -> float | None:

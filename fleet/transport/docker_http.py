@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import urllib3.connection
 import urllib3.connectionpool
 from docker.transport.basehttpadapter import BaseHTTPAdapter
 
+from fleet.errors import Interrupted
+from fleet.transport.pump import TICK
+
 URL = "http+docker://engine"
+
+_CANCEL: ContextVar[threading.Event | None] = ContextVar("cancel", default=None)
+
+
+@contextlib.contextmanager
+def ended_by(cancel: threading.Event | None, host: str) -> Iterator[None]:
+    """Requests within raise Interrupted soon after ``cancel`` is set; the engine sees their stream close."""
+    # No argument leads through the libraries between a request and its stream.
+    token = _CANCEL.set(cancel)
+    try:
+        _go_on(cancel)
+        yield
+    except Interrupted as error:
+        error.host = host
+        raise
+    finally:
+        _CANCEL.reset(token)
+
+
+def _go_on(cancel: threading.Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise Interrupted("stopped before its end")
 
 
 class Stream(Protocol):
@@ -71,10 +98,20 @@ class _Socket:
             raise EngineGone(self._stream.last_words()) from error
 
     def receive(self, size: int) -> bytes:
-        data = self._stream.receive(size, self._left())
+        data = self._received(size)
         if not data and (said := self._stream.last_words()):
             raise EngineGone(said)
         return data
+
+    def _received(self, size: int) -> bytes:
+        cancel = _CANCEL.get()
+        if cancel is None:
+            return self._stream.receive(size, self._left())
+        while True:
+            _go_on(cancel)
+            left = self._left()
+            with contextlib.suppress(TimeoutError):
+                return self._stream.receive(size, min(TICK, left))
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Reader(self), 65536)

@@ -7,10 +7,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from fleet.errors import Interrupted
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.base import ConnectionLost, OnLine, OnProgress, Result
+from fleet.transport.docker_api import CUTTABLE
 from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.fake_engine import FakeEngine
 from fleet.transport.local import LocalProcess
@@ -63,10 +65,24 @@ class FakeTransport:
         self._end(number)
         return result
 
-    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
+    def docker(
+        self,
+        call: ApiCall,
+        *,
+        timeout: float,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        def stop_here(*progress: int) -> None:
+            if progress and on_progress:
+                on_progress(*progress)
+            if cancel is not None and cancel.is_set() and isinstance(call, CUTTABLE):
+                raise Interrupted("stopped", host=self.host)
+
         number = self._begin(call)
+        stop_here()
         try:
-            answer = self.engine.carry_out(call, self._keyring, on_progress)
+            answer = self.engine.carry_out(call, self._keyring, stop_here)
         except Refusal as refusal:
             raise explain(refusal, call, self.host) from refusal
         self._end(number)

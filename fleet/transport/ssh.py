@@ -76,8 +76,15 @@ class SshTransport:
         finally:
             self._sessions.release()
 
-    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
-        return self._docker.carry_out(call, timeout=timeout, on_progress=on_progress)
+    def docker(
+        self,
+        call: ApiCall,
+        *,
+        timeout: float,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        return self._docker.carry_out(call, timeout=timeout, on_progress=on_progress, cancel=cancel)
 
     def close(self) -> None:
         self._docker.close()

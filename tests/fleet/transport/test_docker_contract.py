@@ -1,10 +1,11 @@
 """What an Engine API call does and how it fails: the same on the engine in memory and on a real one."""
 
+import threading
 from typing import Any
 
 import pytest
 
-from fleet.errors import Drift, FleetError
+from fleet.errors import Drift, FleetError, Interrupted
 from fleet.ops import effects as fx
 from fleet.secret import Hole, SealedText
 from fleet.transport.base import ApiFailed
@@ -207,6 +208,32 @@ def test_a_pull_tells_its_progress_and_tags(world: World) -> None:
     assert told[-1][0] == told[-1][1] > 0
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     do(world, fx.CreateContainer("app", body("shop:v3")))
+
+
+def test_a_pull_can_be_stopped_and_the_connection_stays(world: World) -> None:
+    digest = world.push("shop", "v3", f"stopped {world.registry}")
+    pull = fx.PullImage(f"{world.registry}/shop@{digest}", tag="shop:stopped")
+    cancel = threading.Event()
+    for _ in range(2):
+        with pytest.raises(Interrupted) as caught:
+            world.docker.docker(
+                pull, timeout=LIMIT, on_progress=lambda done, known: cancel.set(), cancel=cancel
+            )
+        assert caught.value.host == world.docker.host
+        assert cancel.is_set()
+    assert fails(world, fx.CreateContainer("app", body("shop:stopped"))).status == 404
+
+
+def test_what_changes_a_container_is_finished(world: World, image: str) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    for call in (
+        fx.CreateContainer("app", body(image)),
+        fx.StartContainer("app"),
+        fx.StopContainer("app", 0.1),
+    ):
+        world.docker.docker(call, timeout=LIMIT, cancel=cancel)
+    assert world.state("app") == "exited"
 
 
 def test_a_pull_by_tag(world: World) -> None:

@@ -1,9 +1,16 @@
 import subprocess
 import sys
+import threading
 from typing import get_args
 
+import pytest
+
+from fleet.errors import Interrupted
+from fleet.ops import effects as fx
 from fleet.ops.effects import ApiCall
+from fleet.secret import Keyring
 from fleet.transport import docker_api, fake_engine
+from fleet.transport.base import ApiFailed
 from fleet.transport.docker_pull import PullProgress
 
 
@@ -36,6 +43,49 @@ def test_progress_is_the_sum_over_layers_and_never_goes_back() -> None:
         progress.take(event)
     assert told == [(10, 100), (60, 150), (150, 150)]
     assert progress.digest == "sha256:12"
+
+
+class Silent:
+    """An engine that takes a request and never answers; ``cancel`` is set while we wait for it."""
+
+    def __init__(self, cancel: threading.Event) -> None:
+        self.cancel = cancel
+        self.open = True
+
+    def send(self, data: bytes, timeout: float) -> None:
+        pass
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        self.cancel.set()
+        raise TimeoutError("timed out")
+
+    def last_words(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        self.open = False
+
+
+def test_a_call_that_waits_for_a_registry_can_be_cut() -> None:
+    cancel = threading.Event()
+    streams: list[Silent] = []
+
+    def dial() -> Silent:
+        streams.append(Silent(cancel))
+        return streams[-1]
+
+    api = docker_api.DockerApi("web-1", dial, Keyring())
+    for call in (fx.PullImage("shop:v1"), fx.ResolveDigest("shop:v1")):
+        cancel.clear()
+        with pytest.raises(Interrupted) as caught:
+            api.carry_out(call, timeout=600, cancel=cancel)
+        assert caught.value.host == "web-1"
+        assert not streams[-1].open
+    with pytest.raises(ApiFailed, match="did not answer"):
+        api.carry_out(fx.StartContainer("app"), timeout=600, cancel=cancel)
+    with pytest.raises(Interrupted):
+        api.carry_out(fx.PullImage("shop:v1"), timeout=600, cancel=cancel)
+    assert len(streams) == 3
 
 
 def test_the_libraries_are_imported_when_they_are_used() -> None:

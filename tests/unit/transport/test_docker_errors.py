@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 - a text is not broken for the eye
 
+from datetime import UTC, datetime
+
 import pytest
 
 from fleet.errors import Drift, RemoteFailed
@@ -79,6 +81,25 @@ def test_how_long_a_registry_wants_us_to_wait(text: str, header: float | None, s
     failure = explained(PULL, 500, text, header)
     assert isinstance(failure, ApiFailed)
     assert failure.retry_after == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "30"}, 30.0),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:05:00 GMT"}, 60.0),
+        (
+            {"Retry-After": "Fri, 02 Jan 2026 03:05:00 GMT", "Date": "Fri, 02 Jan 2026 03:04:30 GMT"},
+            30.0,
+        ),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:00:00 GMT"}, 0.0),
+        ({"Retry-After": "soon", "Date": "Fri, 02 Jan 2026 03:04:30 GMT"}, None),
+        ({"Date": "Fri, 02 Jan 2026 03:04:30 GMT"}, None),
+    ],
+)
+def test_retry_after_is_a_number_of_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    now = datetime(2026, 1, 2, 3, 4, tzinfo=UTC).timestamp()
+    assert Refusal.of(429, "{}", headers, now).retry_after == seconds
 
 
 @pytest.mark.parametrize(
