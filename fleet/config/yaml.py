@@ -15,12 +15,11 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from fleet.config.suggest import suggest
 from fleet.config.yaml_errors import not_utf8, syntax_error
 from fleet.config.yaml_values import Builder, Scalars, Unsafe, position_of
 from fleet.errors import ConfigError, ConfigErrors, Position
 
-__all__ = ["Document", "Path", "Scalars", "Unsafe", "load", "parse", "suggest"]
+__all__ = ["Document", "Path", "Scalars", "Unsafe", "load", "parse"]
 
 Path = tuple[str | int, ...]
 

@@ -54,8 +54,7 @@ def syntax_error(error: YAMLError, text: str, file: str) -> ConfigError:
 
 def not_utf8(raw: bytes, error: UnicodeDecodeError, file: str) -> ConfigError:
     """``raw`` up to the bad byte is fine: it tells the place."""
-    before = raw[: error.start].decode("utf-8-sig", "replace")
-    at = Position(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    at = _end_of(raw[: error.start].decode("utf-8-sig", "replace"), file)
     return ConfigError(f"not UTF-8: byte 0x{raw[error.start]:02x}", hint="save the file as UTF-8", at=at)
 
 
@@ -80,10 +79,12 @@ def _plain(problem: str, character: str, line: str) -> tuple[str, str]:
 
 
 def _bad_character(error: ReaderError, text: str, file: str) -> ConfigError:
-    index = next((i for i, char in enumerate(text) if char == chr(error.character)), 0)
-    before = text[:index]
-    at = Position(file, before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
+    at = _end_of(text.partition(chr(error.character))[0], file)
     return ConfigError(f"a control character (U+{error.character:04X}) in the text", hint="remove it", at=at)
+
+
+def _end_of(before: str, file: str) -> Position:
+    return Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _line(text: str, number: int) -> str:

@@ -18,7 +18,12 @@ from fleet.secret import SecretRef
 SECRET_PROVIDERS = ("env", "file", "command")
 
 _STANDARD = "tag:yaml.org,2002:"
-_SCALARS = {"null", "bool", "int", "float", "timestamp", "str"}
+_KINDS: dict[type, set[str]] = {
+    MappingNode: {"map"},
+    SequenceNode: {"seq"},
+    # A lone << or = is text unless it is a key.
+    ScalarNode: {"null", "bool", "int", "float", "timestamp", "str", "merge", "value"},
+}
 _RESOLVER: Any = Resolver()
 
 
@@ -70,7 +75,7 @@ class Builder:
         elif node.tag in ("!vault", "!vault-encrypted"):
             hint = "refer to the secret instead: !secret env:NAME, !secret file:PATH or !secret command:WORDS"
             return self._error(node, f"{node.tag} is not supported: Fleet holds no vault password", hint)
-        elif not self._known_tag(node, kind):
+        elif kind not in _KINDS[type(node)]:
             tag = node.tag.replace(_STANDARD, "!!")
             near = "" if tag.startswith("!!") else suggest(tag, ("!secret", "!unsafe"))
             return self._error(node, f"unknown tag {tag!r}{near}")
@@ -79,14 +84,6 @@ class Builder:
         if isinstance(node, SequenceNode):
             return [self.value(item, unsafe) for item in node.value]
         return self._scalar(node, kind, unsafe)
-
-    def _known_tag(self, node: Node, kind: str) -> bool:
-        if isinstance(node, MappingNode):
-            return kind == "map"
-        if isinstance(node, SequenceNode):
-            return kind == "seq"
-        # A lone << or = is text unless it is a key.
-        return kind in _SCALARS or kind in ("merge", "value")
 
     def _scalar(self, node: Node, kind: str, unsafe: bool) -> Any:
         if node.tag == "!unsafe":

@@ -6,14 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from fleet.model.services import (
-    ContainerSpec,
-    Device,
-    Healthcheck,
-    Logging,
-    NetworkAttachment,
-    Ulimit,
-)
+from fleet.model.services import ContainerSpec, Device, Healthcheck, Logging, NetworkAttachment, Ulimit
 
 
 class Change(NamedTuple):

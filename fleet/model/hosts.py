@@ -86,7 +86,7 @@ class Host:
                 continue
             try:
                 return parse(value)
-            except _WrongValueError as error:
+            except ValueError as error:
                 what = f"{name} cannot be {str(value)!r}"
                 raise ConfigError(what, why=str(error), at=self.at(name)) from error
         return default
@@ -118,43 +118,35 @@ class Inventory:
     warnings: tuple[str, ...] = ()
 
 
-class _WrongValueError(Exception):
-    """A connection variable that cannot be carried out; the text says why."""
-
-
 def is_template(value: object) -> bool:
     """Whether ``value`` is text that Jinja2 would change."""
     return isinstance(value, str) and ("{{" in value or "{%" in value or "{#" in value)
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, (SecretRef, SealedText)):
-        raise _WrongValueError("it cannot be a secret")
-    if isinstance(value, (Mapping, list)):
-        raise _WrongValueError("it must be text")
+    secret = isinstance(value, (SecretRef, SealedText))
+    if secret or isinstance(value, (Mapping, list)):
+        raise ValueError("it cannot be a secret" if secret else "it must be text")
     return str(value)
 
 
 def _port(value: Any) -> int:
-    try:
-        port = int(_text(value))
-    except ValueError:
-        port = 0
-    if not 1 <= port <= 65535:
-        raise _WrongValueError("a port is a number from 1 to 65535")
-    return port
+    text = _text(value)
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return int(text)
 
 
 def _boolean(value: Any) -> bool:
     word = _text(value).lower()
     if word not in _TRUE | _FALSE:
-        raise _WrongValueError("it must be true or false")
+        raise ValueError("it must be true or false")
     return word in _TRUE
 
 
 def _become_method(value: Any) -> str:
     if value != "sudo":
-        raise _WrongValueError("Fleet becomes another user with sudo only")
+        raise ValueError("Fleet becomes another user with sudo only")
     return "sudo"
 
 
@@ -164,4 +156,4 @@ def _connection(value: Any) -> str:
         return "ssh"
     if word == "local":
         return word
-    raise _WrongValueError("Fleet connects by ssh (or local)")
+    raise ValueError("Fleet connects by ssh (or local)")

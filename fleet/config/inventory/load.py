@@ -11,7 +11,8 @@ from fleet.config.inventory.merge import freeze_groups, merge_hosts
 from fleet.config.inventory.tree import Tree
 from fleet.config.inventory.vars_files import VarsDirectory
 from fleet.config.problems import Problems
-from fleet.config.yaml import load, shown_path, suggest
+from fleet.config.suggest import suggest
+from fleet.config.yaml import load, shown_path
 from fleet.errors import ConfigError, FleetError, Position, UsageError
 from fleet.model.hosts import Inventory
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fleet.config.inventory.host_names import split_port
-from fleet.config.yaml import suggest
+from fleet.config.suggest import suggest
 from fleet.errors import UsageError
 from fleet.model.hosts import Host, Inventory
 

@@ -74,27 +74,22 @@ def _report(details: ErrorDetails, path: Path, problems: FileProblems) -> None:
         _literal(details["input"], path, context.get("expected", ""), problems)
     elif kind == "string_pattern_mismatch" and path[-1:] == ("restart",):
         _literal(details["input"], path, "no, always, unless-stopped, on-failure or on-failure:5", problems)
-    elif kind in _BOUNDS:
-        problems.add(f"{key}: {_BOUNDS[kind].format(**context)}", path)
     elif kind == "wrong":
         is_key = details["loc"][-1] == KEY
         name = f"{key}: " if isinstance(path[-1], str) and not is_key else ""
         problems.add(f"{name}{details['msg']}", path, hint=context["hint"], key=is_key)
     else:
-        wanted = _KINDS.get(kind, "")
         found = name_of(details["input"])
-        problems.add(f"{key}: must be {wanted}, not {found}" if wanted else f"{key}: {details['msg']}", path)
+        what = _MESSAGES[kind].format(found=found, **context) if kind in _MESSAGES else details["msg"]
+        problems.add(f"{key}: {what}", path)
 
 
-_KINDS = {
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "dict_type": "a mapping",
-    "list_type": "a list",
-    "string_type": "text",
-    "union_tag_invalid": "text or a mapping",
-}
-_BOUNDS = {
+_MESSAGES = {
+    "model_type": "must be a mapping, not {found}",
+    "dict_type": "must be a mapping, not {found}",
+    "list_type": "must be a list, not {found}",
+    "string_type": "must be text, not {found}",
+    "union_tag_invalid": "must be text or a mapping, not {found}",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",

@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from fleet.config.yaml import Scalars, Unsafe, load, parse, suggest
+from fleet.config.suggest import suggest
+from fleet.config.yaml import Scalars, Unsafe, load, parse
 from fleet.errors import ConfigError, ConfigErrors, Position
 from fleet.secret import SecretRef
 
