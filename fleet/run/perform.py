@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
@@ -76,8 +77,8 @@ def failure(what: str, result: Result, timeout: float) -> FleetError:
         return Drift(tail or "the host was changed since the plan was made", hint="make a new plan")
     if result.stopped:
         return Interrupted(f"{what}: stopped")
-    if "No space left on device" in output:
-        return RemoteFailed(
-            f"{what}: the disk is full", why=tail, hint="make room on the host, then run again"
-        )
+    # The second is all that the shell's own printf says of it.
+    if re.search(r"No space left on device|printf: I/O error", output):
+        hint = "make room on the host (df -h), then run again"
+        return RemoteFailed(f"{what}: the disk is full", why=tail, hint=hint)
     return RemoteFailed(f"{what}: {result.ending(timeout)}", why=tail, hint=HINTS.get(result.rc or 0, ""))
