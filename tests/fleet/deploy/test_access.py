@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -66,6 +67,7 @@ def test_an_engine_that_does_not_run_is_named(project: Project, web: Web) -> Non
     web(2).stop_engine()
     try:
         project.deploy("v2").ended(1).says("web-2", "the Docker Engine does not run", "nothing was changed")
+        project.run("status", "--env", ENV).says("the Docker Engine does not run", "web-3")
     finally:
         web(2).start_engine()
     assert [only_version(web(number)) for number in (1, 2, 3)] == ["v1"] * 3
@@ -75,12 +77,13 @@ def test_a_dead_host_stops_the_deploy_before_anything_is_changed(project: Projec
     project.deploy("v1").ended(0)
     web(2).kill()
     try:
-        refused = project.deploy("v2").ended(69)
+        with ThreadPoolExecutor(1) as pool:
+            told = pool.submit(project.run, "status", "--env", ENV)
+            refused = project.deploy("v2").ended(69)
         refused.says("web-2", "1 host cannot be used; nothing was changed", "--limit 'all:!web-2'")
+        told.result().ended(69).says("web-2", "web.app  web-3  v1")
         assert [only_version(web(number)) for number in (1, 3)] == ["v1", "v1"]
         project.deploy("v2", "--limit", "all:!web-2").ended(0).says("test is at v2")
-        told = project.run("status", "--env", ENV).ended(69)
-        told.says("web-2")
         assert answer(web(3)) == "ok v2"
     finally:
         web(2).start()

@@ -121,3 +121,17 @@ def test_validate_needs_no_network(project: Project) -> None:
     project.run("validate", "--env", ENV, "--version", "v1").ended(0)
     project.write("roles/web/compose.yml", GOOD + "    imagee: x\n")
     project.run("validate", "--env", ENV, "--version", "v1").ended(65).says("compose.yml:5:5")
+
+
+def test_the_environment_may_come_from_the_shell_or_from_invokes_configuration(project: Project) -> None:
+    project.run("validate", "--version", "v1").ended(64).says("which environment?")
+    project.environ["FLEET_ENV"] = ENV
+    project.run("validate", "--version", "v1").ended(0)
+    project.environ["FLEET_ENV"] = ""
+    project.write("tasks.py", "from fleet.tasks import ns\n\n__all__ = ['ns']\n")
+    project.write("invoke.yaml", f"fleet: {{env: {ENV}}}\n")
+    project.run("validate", "--version", "v1", program="inv").ended(0)
+
+
+def test_a_number_of_hosts_must_be_a_number(project: Project) -> None:
+    project.deploy("v1", "--parallel", "many").ended(64).says("--parallel many", "as a whole number")

@@ -108,3 +108,21 @@ def test_a_reload_that_fails_brings_the_old_files_back(project: Project, web: We
     failed.says("cannot take this up", "the reload failed; the old files are back")
     assert web(1).run(f"cat {FILE}") == "level = info\n"
     assert ids(web(1)) == before
+
+
+def test_a_full_disk_leaves_the_old_file_as_it_is(project: Project, web: Web) -> None:
+    project.inventory({"web": ["web-3"]}, level="info")
+    project.deploy("v1").ended(0)
+    before = ids(web(3))
+    project.inventory({"web": ["web-3"]}, level="debug")
+    web(3).run("cat /dev/zero >/srv/full 2>/dev/null; true")
+    try:
+        failed = project.deploy("v1")
+    finally:
+        web(3).run("rm -f /srv/full")
+    assert failed.code in {1, 3}
+    failed.says("the disk is full", "make room")
+    assert web(3).run(f"cat {FILE}") == "level = info\n"
+    assert ids(web(3)) == before
+    project.deploy("v1").ended(0)
+    assert web(3).run(f"cat {FILE}") == "level = debug\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleet.rehearsal import Host
-from tests.support.look import answer, containers, until, versions
+from tests.support.look import answer, containers, ids, until, versions
 from tests.support.project import Project
 
 Web = Callable[[int], Host]
@@ -18,6 +18,7 @@ def slowly(project: Project, **update: object) -> None:
 
 
 def converges(project: Project, web: Web, version: str) -> None:
+    project.role()
     project.deploy(version).ended(0)
     name = f"{project.name}-test-web-app-1"
     assert [versions(web(number)) for number in ALL] == [{name: version}] * 3
@@ -26,8 +27,8 @@ def converges(project: Project, web: Web, version: str) -> None:
 
 
 def test_a_host_that_dies_in_its_batch_is_told_and_the_others_go_back(project: Project, web: Web) -> None:
-    slowly(project)
     project.deploy("v1").ended(0)
+    slowly(project)
     run = project.start("v2")
     run.until("web-2 ✓ replace")
     web(2).kill()
@@ -35,7 +36,8 @@ def test_a_host_that_dies_in_its_batch_is_told_and_the_others_go_back(project: P
         done = run.end().ended(1)
         done.says(
             "web-2",
-            "v2 failed (web.app failed on web-2), and so did the way back",
+            "v2 failed (web.app failed on web-2), and so did the way back: no answer from web-2",
+            "look at the hosts above, then try inv deploy --env test --version v1",
             "not known, no answer: web-2",
         )
         assert [answer(web(number)) for number in (1, 3)] == ["ok v1", "ok v1"]
@@ -47,8 +49,8 @@ def test_a_host_that_dies_in_its_batch_is_told_and_the_others_go_back(project: P
 def test_a_host_whose_network_is_cut_is_given_up_and_the_others_go_on_serving(
     project: Project, web: Web
 ) -> None:
-    slowly(project, failure_action="pause")
     project.deploy("v1").ended(0)
+    slowly(project, failure_action="pause")
     run = project.start("v2")
     run.until("web-2 ✓ replace")
     web(2).cut_off()
@@ -64,8 +66,9 @@ def test_a_host_whose_network_is_cut_is_given_up_and_the_others_go_on_serving(
 
 
 def test_an_engine_that_restarts_during_a_swap_leaves_nothing_half_done(project: Project, web: Web) -> None:
-    project.role(update={"parallelism": 1}, stop_grace_period="4s")
+    project.role(stop_grace_period="4s")
     project.deploy("deaf").ended(0)
+    project.role(update={"parallelism": 1}, stop_grace_period="4s")
     run = project.start("v1", "--json")
     run.until('"step": "web-1/container:web.app"')
     until(lambda: any(name.endswith(".next") for name in containers(web(1))), "the swap begins")
@@ -79,8 +82,8 @@ def test_an_engine_that_restarts_during_a_swap_leaves_nothing_half_done(project:
 def test_interrupted_once_the_running_host_is_finished_and_the_others_keep_what_they_have(
     project: Project, web: Web
 ) -> None:
-    slowly(project)
     project.deploy("v1").ended(0)
+    slowly(project)
     run = project.start("v2")
     run.until("web-1 ✓ replace")
     run.press()
@@ -104,18 +107,18 @@ def test_interrupted_twice_the_run_ends_at_once_and_tells_the_state(project: Pro
     run.until("^C again kills them")
     run.press()
     done = run.end().ended(130)
-    done.says("second interrupt", "web-1")
+    done.says("second interrupt", "web.app  v1        web-1", "web.app  absent    web-2 web-3")
     assert done.seconds < 15
     assert answer(web(1)) == "ok v1"
-    slowly(project)
     converges(project, web, "v1")
 
 
 def test_a_controller_killed_in_mid_swap_leaves_a_fleet_that_serves_and_converges(
     project: Project, web: Web
 ) -> None:
-    project.role(update={"parallelism": 1}, stop_grace_period="5s")
+    project.role(stop_grace_period="5s")
     project.deploy("deaf").ended(0)
+    project.role(update={"parallelism": 1}, stop_grace_period="5s")
     name = f"{project.name}-test-web-app-1"
     run = project.start("v1")
     until(lambda: f"{name}.next" in containers(web(1)), "the swap begins")
@@ -157,3 +160,17 @@ def test_a_new_container_that_no_gate_has_judged_does_not_drive_out_the_one_that
     failed = project.deploy("sick").ended(1)
     failed.says("the database does not answer", "failed: web.app failed on web-1", "web.app  v1        web-1")
     assert answer(web(1)) == "ok v1"
+
+
+def test_a_host_that_somebody_else_changes_meanwhile_is_left_alone(project: Project, web: Web) -> None:
+    project.deploy("v1").ended(0)
+    slowly(project)
+    name = f"{project.name}-test-web-app-1"
+    run = project.start("v2")
+    run.until("web-1 ✓ replace")
+    web(3).run(f"docker rm -f {name} && docker run -d --name {name} {project.registry}/app:v1")
+    other = ids(web(3))
+    done = run.end().ended(75)
+    done.says("web-3", "a host changed since the plan was made", "make a new plan")
+    assert ids(web(3)) == other
+    assert [answer(web(number)) for number in (1, 2)] == ["ok v2", "ok v2"]
