@@ -6,8 +6,11 @@ A ``!secret provider:name`` in a file becomes a :class:`SecretRef`. Text around 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import json
+import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -151,6 +154,20 @@ class Keyring:
         found: set[str] = set()
         for secret in self._secrets.values():
             value = secret.reveal()
-            found.update({value, *value.splitlines(), repr(value)[1:-1]})
+            found.update({value, *value.splitlines(), *_written(value)})
         # Very short values would mask ordinary words and make every message unreadable.
         return sorted((needle for needle in found if len(needle) >= 4), key=len, reverse=True)
+
+
+def _written(value: str) -> set[str]:
+    """The other ways in which a value turns up in messages: in Python, JSON, a URL, a shell, base64."""
+    encoded = base64.b64encode(value.encode()).decode().rstrip("=")
+    return {
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        urllib.parse.quote(value, safe=""),
+        urllib.parse.quote_plus(value),
+        value.replace("'", "'\\''"),
+        # Its last character also depends on what follows the value.
+        encoded[:-1],
+    }

@@ -35,6 +35,7 @@ HELP = {
     "yes": "do not ask",
     "json": "JSON lines instead of text",
     "parallel": "hosts at once (else fleet_parallel, else 32)",
+    "remove_orphans": "also remove containers that no role of their host wants any more",
     "show_commands": "show every script and API call, secrets masked",
 }
 
@@ -141,8 +142,8 @@ def _confirm(options: Options) -> Callable[[str], bool]:
     return ask
 
 
-@_task("env", "limit", "roles", "version", "check", "diff", "yes", "json", "parallel", "show_commands",
-       plan="carry out this saved plan, or refuse when the fleet has drifted")  # fmt: skip
+@_task("env", "limit", "roles", "version", "check", "diff", "yes", "json", "parallel", "remove_orphans",
+       "show_commands", plan="carry out this saved plan, or refuse when the fleet has drifted")  # fmt: skip
 def deploy(
     ctx: Context,
     env: str = "",
@@ -154,6 +155,7 @@ def deploy(
     yes: bool = False,
     json: bool = False,
     parallel: str = "",
+    remove_orphans: bool = False,
     show_commands: bool = False,
     plan: str = "",
 ) -> int | None:
@@ -162,21 +164,23 @@ def deploy(
     from fleet.app.deploy import load_plan  # noqa: PLC0415
 
     saved = load_plan(Path(plan)) if plan else None
-    if saved and (limit or roles or (version and version != saved.desired.version)):
-        raise UsageError("a saved plan holds its own hosts, roles and version", hint="leave them out")
+    if saved and (limit or roles or remove_orphans or (version and version != saved.desired.version)):
+        raise UsageError(
+            "a saved plan holds its own hosts, roles, version and orphans", hint="leave them out"
+        )
     if saved:
         env, version = env or saved.desired.env, saved.desired.version
         limit = ",".join(state.host for state in saved.desired.hosts)
     options = _options(
         ctx, env, needs_version=True, limit=limit, roles=roles, version=version, check=check, diff=diff,
-        yes=yes, json=json, parallel=parallel, show_commands=show_commands,
+        yes=yes, json=json, parallel=parallel, remove_orphans=remove_orphans, show_commands=show_commands,
     )  # fmt: skip
     if saved and options.env != saved.desired.env:
         raise UsageError(f"the plan is for {saved.desired.env}, not for {options.env}")
     return _with_session(options, lambda session: run(session, _confirm(options), saved))
 
 
-@_task("env", "limit", "roles", "version", "diff", "json", "parallel",
+@_task("env", "limit", "roles", "version", "diff", "json", "parallel", "remove_orphans",
        out="keep the plan in this file, for: inv deploy --plan FILE")  # fmt: skip
 def plan(
     ctx: Context,
@@ -187,6 +191,7 @@ def plan(
     diff: bool = False,
     json: bool = False,
     parallel: str = "",
+    remove_orphans: bool = False,
     out: str = "",
 ) -> int | None:
     """Show what a deploy would do. Exit 0: nothing; 2: something."""
@@ -194,7 +199,7 @@ def plan(
 
     options = _options(
         ctx, env, needs_version=True, limit=limit, roles=roles, version=version, diff=diff, json=json,
-        parallel=parallel,
+        parallel=parallel, remove_orphans=remove_orphans,
     )  # fmt: skip
     return _with_session(options, lambda session: run(session, Path(out) if out else None))
 

@@ -27,6 +27,7 @@ class Options:
     check: bool = False
     diff: bool = False
     json: bool = False
+    remove_orphans: bool = False
     show_commands: bool = False
 
 

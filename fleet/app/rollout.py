@@ -10,11 +10,10 @@ from fleet.app.session import Connections, Session
 from fleet.app.state import state_lines
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
-from fleet.model.found import Facts, Unknown
-from fleet.model.refs import all_refs
+from fleet.model.found import Container, Facts, Unknown
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
-from fleet.plan.previous import previous
+from fleet.plan.previous import previous, unknown
 from fleet.plan.tree import Plan
 from fleet.report import events as ev
 from fleet.report.names import fold
@@ -52,8 +51,9 @@ class Run:
             earlier = previous(desired, facts, outcome.touched)
             back: Outcome | None = None
             if outcome.ending is Ending.ROLL_BACK and outcome.touched:
-                back = self._go_back(earlier, outcome)
-            state, remaining = self._verify(desired, outcome)
+                session.interrupt.forgive()
+                back = self._go_back(desired, earlier, facts, outcome)
+            state, remaining = self._verify(desired, facts.digests, outcome)
         if outcome.ending is Ending.DONE and remaining:
             outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
         code, text, hint = _verdict(desired, earlier.version, outcome, back)
@@ -77,16 +77,21 @@ class Run:
     def _keep(self, name: str, text: str) -> str:
         return self._journal.keep(name, self._session.masked(text))
 
-    def _go_back(self, back: Desired, failed: Outcome) -> Outcome:
+    def _go_back(self, desired: Desired, back: Desired, before: Facts, failed: Outcome) -> Outcome:
         """The hosts of this run to what they ran before it, through the same planner and executor."""
         session = self._session
         session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
+        lasting = tuple(unknown(desired, before, failed.touched))
+        for name in lasting:
+            session.emit(
+                ev.Note(f"{name} cannot be made again from what its labels say; it is left", "warning")
+            )
         try:
-            session.unlock(all_refs(back))
             self._connections.again(failed.touched)
             facts = self._settled(back)
             reached = tuple(state for state in back.hosts if state.host in facts.hosts)
-            plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True)
+            were = {one.id for host in before.hosts.values() for one in _known(host.containers)}
+            plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True, spared=were)
         except FleetError as error:
             return Outcome(Ending.FAILED, why=str(error))
         for line in plan_lines(plan):
@@ -94,6 +99,8 @@ class Run:
         if plan.errors:
             return Outcome(Ending.FAILED, why=plan.errors[0].what)
         outcome = self._execute(plan)
+        if outcome.ending is Ending.DONE and lasting:
+            outcome.ending, outcome.why = Ending.FAILED, f"cannot be made again: {', '.join(lasting)}"
         if outcome.ending is Ending.DONE and (lost := set(failed.touched) - set(facts.hosts)):
             outcome.ending, outcome.why = Ending.FAILED, f"no answer from {fold(sorted(lost))}"
         return outcome
@@ -107,7 +114,9 @@ class Run:
             if up or time.monotonic() > deadline or self._session.interrupt.now.wait(1):
                 return facts
 
-    def _verify(self, desired: Desired, outcome: Outcome) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _verify(
+        self, desired: Desired, digests: Mapping[str, str], outcome: Outcome
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Look again: the state as it is now, and what of the wish is still missing.
 
         After a failure that is the state of every host of the run: who was not reached matters then.
@@ -118,9 +127,10 @@ class Run:
             self._connections.again(name for name in outcome.touched)
         try:
             registries = self._registries if done else None
-            facts = self._connections.facts(replace(desired, hosts=states), registries)
+            facts = self._connections.facts(replace(desired, hosts=states), registries, digests)
         except FleetError as error:
-            return (f"the state could not be read: {error.what}",), ()
+            said = f"the state could not be read: {error.what}"
+            return ((), (said,)) if done else ((said,), ())
         lost = [state.host for state in states if state.host not in facts.hosts]
         if not done:
             return state_lines(facts, states, lost), ()
@@ -131,6 +141,10 @@ class Run:
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]
         missing += [f"not known to be done: {host} gives no answer" for host in lost]
         return state_lines(facts, states, lost), tuple(missing)
+
+
+def _known(containers: tuple[Container, ...] | Unknown) -> tuple[Container, ...]:
+    return () if isinstance(containers, Unknown) else containers
 
 
 def _verdict(desired: Desired, earlier: str, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:

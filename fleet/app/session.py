@@ -98,7 +98,7 @@ class Session:
         desired = load_desired(
             self.project, self.inventory, self.hosts, options.version, roles=options.roles or None
         )
-        return replace(desired, selected=options.roles)
+        return replace(desired, selected=options.roles, remove_orphans=options.remove_orphans)
 
     def witnesses(self, desired: Desired) -> tuple[Host, ...]:
         """Hosts outside of the run whose health counts: those of its roles that keep a minimum."""

@@ -108,9 +108,10 @@ def _altered(spec: ContainerSpec, data: Mapping[str, Any]) -> Iterator[str]:
     policy = restart["Name"] or "no"
     if restart.get("MaximumRetryCount"):
         policy += f":{restart['MaximumRetryCount']}"
-    if policy != spec.restart:
+    if policy != spec.restart.removesuffix(":0"):
         yield f"restart: {spec.restart} → {policy}"
-    if config["Memory"] != spec.mem_limit:
+    # An engine without the memory cgroup drops the limit, with a warning when the container is made.
+    if config["Memory"] not in {spec.mem_limit, 0}:
         yield f"mem_limit: {spec.mem_limit} → {config['Memory']}"
     if config["NanoCpus"] != round(spec.cpus * 1e9):
         yield f"cpus: {spec.cpus:g} → {config['NanoCpus'] / 1e9:g}"

@@ -12,22 +12,31 @@ from fleet.shell import words
 
 # Where a directory's files really lie: a symlink switched by one rename changes them all at once.
 CURRENT = ".fleet-current"
+# Lies there from before the switch until the container has taken the files up.
+PENDING = ".fleet-pending"
 LARGEST = 262144
 FINGERPRINT = re.compile("[0-9a-f]{16}")
 
+# list DIRECTORY WANTED…: bodies of what is wanted or ours only, whatever else may lie there.
 SCRIPT = f"""\
 list() {{
-  [ -d "$1" ] || {{ printf 'dir - %s\\n' "$1"; return; }}
+  dir=$1; shift
+  [ -d "$dir" ] || {{ printf 'dir - %s\\n' "$dir"; return; }}
   state=intact
-  [ ! -e "$1/{CURRENT}" ] || (cd "$1" && sha256sum -c --status {CURRENT}/.sums) 2>/dev/null || state=edited
-  printf 'dir %s %s\\n' $state "$1"
-  for f in "$1"/* "$1"/.[!.]*; do
+  [ ! -e "$dir/{CURRENT}" ] || (cd "$dir" && sha256sum -c {CURRENT}/.sums) >/dev/null 2>&1 || state=edited
+  [ ! -e "$dir/{PENDING}" ] || state=pending
+  printf 'dir %s %s\\n' $state "$dir"
+  for f in "$dir"/* "$dir"/.[!.]*; do
     [ -f "$f" ] || continue
-    mode=$(stat -Lc %a "$f") sha=$(sha256sum <"$f" | cut -c1-64)
-    case $(readlink "$f") in {CURRENT}/*) by=fleet ;; *) by=other ;; esac
-    printf 'file %s %s %s %s %s\\n' "$mode" "$sha" $by "$(name "$f")" "$(body "$f" "$mode")"
+    case $(readlink "$f") in
+      {CURRENT}/*) by=fleet ;;
+      *) by=other; known "${{f##*/}}" "$@" || continue ;;
+    esac
+    mode=$(stat -Lc '%a %u:%g' "$f") sha=$(sha256sum <"$f" | cut -c1-64)
+    printf 'file %s %s %s %s %s\\n' "$mode" "$sha" $by "$(name "$f")" "$(body "$f" "${{mode% *}}")"
   done
 }}
+known() {{ looked=$1; shift; for w; do [ "$w" != "$looked" ] || return 0; done; return 1; }}
 name() {{ printf %s "${{1##*/}}" | base64 | tr -d '\\n'; }}
 body() {{
   case $2 in
@@ -44,10 +53,10 @@ class DirsProbe:
     name = "dirs"
 
     def script(self, question: Question) -> str:
-        directories = sorted(
-            {config.directory for service in question.wanted.services for config in service.configs}
+        configs = [config for service in question.wanted.services for config in service.configs]
+        return SCRIPT + "\n".join(
+            f"list {words([config.directory, *(file.name for file in config.files)])}" for config in configs
         )
-        return SCRIPT + "\n".join(f"list {words([directory])}" for directory in directories)
 
     def parse(self, answer: Answer) -> dict[str, FoundDir] | Unknown:
         if answer.rc:
@@ -60,11 +69,11 @@ class DirsProbe:
             if kind == "dir":
                 mark, _, path = rest.partition(" ")
                 files = []
-                found[path] = FoundDir(path, exists=mark != "-", intact=mark != "edited")
+                found[path] = FoundDir(path, mark != "-", mark != "edited", pending=mark == "pending")
             elif kind == "file":
-                mode, sha, by, name, body = rest.split(" ")
+                mode, owner, sha, by, name, body = rest.split(" ")
                 content = None if body == "-" else _text(body)
-                files.append(FoundFile(_text(name), mode.zfill(4), sha, by == "fleet", content))
+                files.append(FoundFile(_text(name), mode.zfill(4), sha, owner, by == "fleet", content))
                 found[path] = replace(found[path], files=tuple(files))
             else:
                 return answer.unknown("configuration files")
@@ -87,7 +96,7 @@ class SealedProbe:
         places |= {f"{config.directory}/{CURRENT}" for service in services for config in service.configs}
         return "\n".join(
             f"printf 'dir %s\\n' {words([place])}\n"
-            f"(cd {words([place])} && sha256sum -c --status .sums && cat .fingerprints) 2>/dev/null || :"
+            f"(cd {words([place])} && sha256sum -c .sums >/dev/null && cat .fingerprints) 2>/dev/null || :"
             for place in sorted(places)
         )
 

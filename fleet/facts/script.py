@@ -14,6 +14,7 @@ from fleet.facts.key import KeyProbe
 from fleet.facts.names import NamesProbe
 from fleet.facts.ports import PortsProbe
 from fleet.facts.probe import Answer, Probe, Question
+from fleet.facts.proven import ProvenProbe
 from fleet.model.found import HostFacts, Unknown
 
 PROBES: tuple[Probe, ...] = (
@@ -26,6 +27,7 @@ PROBES: tuple[Probe, ...] = (
     DirsProbe(),
     SealedProbe(),
     PortsProbe(),
+    ProvenProbe(),
     KeyProbe(),
 )
 

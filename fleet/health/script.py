@@ -29,7 +29,7 @@ verdict() { if [ "$1" -eq 0 ]; then say ok; else say "no:$2"; fi; }
 field() { printf %s "$facts" | cut -d' ' -f"$1"; }
 fetch() {
   if command -v curl >/dev/null; then
-    curl -s --max-time 5 -o - -w '\n%{http_code}' "http://$ip:$1$2" || printf '\n000'
+    curl -s --noproxy '*' --max-time 5 -o - -w '\n%{http_code}' "http://$ip:$1$2" || printf '\n000'
   elif command -v bash >/dev/null; then
     timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit
       printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
@@ -55,7 +55,7 @@ tcp() {
   if command -v bash >/dev/null; then
     timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$ip" "$1" 2>/dev/null
   else
-    curl -s --max-time 5 -o /dev/null "telnet://$ip:$1" </dev/null 2>/dev/null
+    curl -s --noproxy '*' --max-time 5 -o /dev/null "telnet://$ip:$1" </dev/null 2>/dev/null
   fi
   verdict $? "tcp :$1: nothing listens"
 }

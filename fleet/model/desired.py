@@ -72,3 +72,5 @@ class Desired:
     hosts: tuple[HostState, ...]
     pull_parallel: int = 8
     selected: tuple[str, ...] = ()
+    remove_orphans: bool = False
+    """Remove our containers that no role of their host wants any more."""

@@ -74,6 +74,8 @@ class FoundFile:
     name: str
     mode: str
     sha256: str
+    owner: str = "0:0"
+    """``uid:gid``."""
     ours: bool = True
     """Written by Fleet; false for a file that was there before."""
     content: str | None = field(default=None, repr=False)
@@ -81,12 +83,14 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class FoundDir:
-    """``intact``: what Fleet wrote there, if anything, is still unchanged."""
+    """``intact``: what Fleet wrote there, if anything, is still unchanged. ``pending``: it was written,
+    and the container was not told yet."""
 
     path: str
     exists: bool
     intact: bool = True
     files: tuple[FoundFile, ...] = ()
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ class HostFacts:
     """TCP ports somebody listens on, and who: ``container NAME`` or ``a process on the host``."""
     sealed: Mapping[str, Mapping[str, str]] | Unknown = field(default_factory=dict)
     """Secret directory → file name → fingerprint of the content that lies there."""
+    proven: tuple[str, ...] | Unknown = ()
+    """Ids of containers that have passed their gate."""
     foreign_names: tuple[str, ...] | Unknown = ()
     """Names of containers that are not ours."""
     key: bytes | Unknown = field(default=b"", repr=False)

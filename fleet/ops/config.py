@@ -12,7 +12,8 @@ import hashlib
 from dataclasses import dataclass
 
 from fleet import shell
-from fleet.facts.files import CURRENT
+from fleet.facts.files import CURRENT, PENDING
+from fleet.facts.proven import disprove
 from fleet.model.services import ConfigDir, Mount
 from fleet.ops.effects import Effect, Shell
 from fleet.ops.fingerprints import remember
@@ -23,6 +24,7 @@ RELOAD = 67
 
 HEAD = """\
 set -eu
+umask 022
 fail() { code=$1; shift; printf '%s\\n' "$*" >&2; exit "$code"; }
 expect() { # file, sha256 or - for none
   found=-; [ ! -f "$dir/$1" ] || found=$(sha256sum <"$dir/$1" | cut -c1-64)
@@ -60,6 +62,7 @@ class WriteConfig:
     """``found`` is what the plan saw: (file name, sha256 or ``-``) of every file it touches."""
 
     key: str
+    state_dir: str
     config: ConfigDir
     image: str
     user: str
@@ -84,8 +87,9 @@ class WriteConfig:
 
     def describe(self) -> str:
         names = " ".join(file.name for file in self.config.files)
+        gone = f", remove {' '.join(self.stale)}" if self.stale else ""
         how = f", then reload ({self.config.reload})" if self.reload else ""
-        return f"write {self.config.directory}: {names}{how}"
+        return f"write {self.config.directory}: {names}{gone}{how}"
 
     def diff(self) -> tuple[str, ...]:
         return self.lines
@@ -99,10 +103,12 @@ class WriteConfig:
             'rm -rf "$dir/.fleet-stage"; mkdir -m 0755 "$dir/.fleet-stage"',
             *self._files(),
             *self._validation(),
+            *([f': >"$dir/{PENDING}"', disprove(self.state_dir, self.reload)] if self.reload else []),
             SWITCH,
             *(f"link {_q(file.name)}" for file in self.config.files),
             *(f'rm -f "$dir/"{_q(name)}' for name in self.stale),
             *self._reloading(),
+            f'rm -f "$dir/{PENDING}"',
             'for old in "$dir"/.fleet-[0-9a-f]*; do',
             '  case ${old##*/} in "$new" | "$before" | .fleet-current) ;; *) rm -rf "$old" ;; esac',
             "done",
@@ -159,6 +165,7 @@ class WriteConfig:
             f"if ! report=$({command} </dev/null 2>&1); then",
             '  if [ -n "$before" ]; then switch "$before"; else rm "$dir/$current"; fi',
             *(f"  back {_q(name)} {sha}" for name, sha in self.found),
+            f'  rm -f "$dir/{PENDING}"',
             '  printf "%s\\n" "$report" >&2',
             f"  fail {RELOAD} 'the reload failed; the old files are back'",
             "fi",

@@ -1,8 +1,9 @@
 """Create, replace and remove a service's container.
 
 A replacement is made under a name of its own before the old one stops: what the engine refuses
-(a bad option, a missing network) costs no second of service. Killed at any point, it leaves either
-the old container running or a name that is free; a leftover ``….next`` is removed by the next plan.
+(a bad option, a missing network) costs no second of service. The old one is removed when the new one
+has started, and is put back when it cannot. Killed at any point, a leftover ``….next`` or ``….old``
+is removed by the next plan.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fleet.ops.effects import (
     CreateContainer,
     Effect,
     ExpectContainer,
+    ReinstateContainer,
     RemoveContainer,
     RenameContainer,
     StartContainer,
@@ -27,7 +29,13 @@ from fleet.ops.effects import (
 )
 
 NEXT = ".next"
+OLD = ".old"
 Changes = tuple[tuple[str, str, str], ...]
+
+
+def is_leftover(name: str) -> bool:
+    """A container that only a run under way has, or one that was killed."""
+    return name.endswith((NEXT, OLD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ class Create:
     """Start-first: the old one goes on serving meanwhile."""
     why: str = ""
     changes: Changes = ()
+    volumes: tuple[tuple[str, str], ...] = ()
+    """Anonymous volumes of a predecessor, with their places."""
+    left: tuple[tuple[str, str], ...] = ()
+    """Anonymous volumes that stay behind with the old one: two containers cannot both own them."""
 
     @property
     def target(self) -> str:
@@ -99,7 +111,7 @@ class Create:
         name = self.recipe.spec.name
         return (
             Api(ExpectContainer(name)),
-            Api(self.recipe.creation(name)),
+            Api(self.recipe.creation(name, self.volumes)),
             Api(StartContainer(name)),
         )
 
@@ -136,9 +148,18 @@ class Replace:
             Api(RemoveContainer(name + NEXT)),
             Api(self.recipe.creation(name + NEXT, self.volumes)),
             Api(StopContainer(self.old_id, self.old_grace)),
-            Api(RemoveContainer(self.old_id)),
+            Api(RemoveContainer(name + OLD)),
+            Api(RenameContainer(self.old_id, name + OLD)),
             Api(RenameContainer(name + NEXT, name)),
             Api(StartContainer(name)),
+            Api(RemoveContainer(self.old_id)),
+        )
+
+    def undo(self) -> tuple[Effect, ...]:
+        """What the engine refuses at the start (a port, a mount) must not cost the service."""
+        return (
+            Api(ReinstateContainer(self.old_id, self.old_name)),
+            Api(RemoveContainer(self.recipe.spec.name + NEXT)),
         )
 
 

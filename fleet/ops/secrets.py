@@ -1,4 +1,8 @@
-"""Secret files for a container, in memory only: they lie below ``/run`` and end with a reboot."""
+"""Secret files for a container, in memory only: they lie below ``/run`` and end with a reboot.
+
+Their own modes are for the users inside the container, who see the directory through its mount; the
+directory above it keeps the host's other users out.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from fleet.secret import Text, concat
 
 HEAD = """\
 set -eu
-umask 022
-mkdir -p "$dir"
+(umask 077; mkdir -p "${dir%/*}"); chmod 0700 "${dir%/*}"
+mkdir -p -m 0755 "$dir"
 case $(stat -f -c %T "$dir") in
   tmpfs | ramfs) ;;
   *) echo "$dir is not on a tmpfs: secrets would be written to a disk" >&2; exit 1 ;;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Container, Facts, HostFacts, Unknown
@@ -15,6 +16,7 @@ from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.plan import images, lint
 from fleet.plan.batches import cut, least
+from fleet.plan.orphans import left, orphans
 from fleet.plan.tree import Kept, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.turn import turn
 
@@ -22,19 +24,25 @@ Registries = Mapping[str, RegistryAuth]
 
 
 def plan(
-    desired: Desired, facts: Facts, registries: Registries | None = None, *, reverse: bool = False
+    desired: Desired,
+    facts: Facts,
+    registries: Registries | None = None,
+    *,
+    reverse: bool = False,
+    spared: Collection[str] = (),
 ) -> Plan:
     """Bring the hosts of ``desired`` from what was found to what is wanted.
 
     ``registries``: credentials by registry. ``reverse``: the last service and host first, for going
-    back. Whatever could not be read on a host is an error among the findings, never taken for absent.
+    back; ``spared``: ids of containers that are never removed as orphans. Whatever could not be read
+    on a host is an error among the findings, never taken for absent.
     """
     findings = list(lint.readable(desired, facts))
     if findings:
         return Plan(desired.project, desired.env, desired.version, findings=tuple(findings))
     findings += lint.images(desired, facts)
     kept: list[Kept] = []
-    gone: set[str] = set()
+    gone: set[str] = set(spared)
     rollouts = [
         rollout
         for role, name in _services(desired, reverse=reverse)
@@ -48,6 +56,7 @@ def plan(
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
+    findings += left(desired, facts)
     findings += lint.room(facts, pulls)
     return Plan(desired.project, desired.env, desired.version, tuple(stages), tuple(kept), tuple(findings))
 
@@ -75,12 +84,14 @@ def _rollout(
     for state in states[::-1] if reverse else states:
         service = next(one for one in state.services if _is(one, role, name))
         host = facts.hosts[state.host]
-        image = images.reference(service.container.image, facts, host)
+        image = images.reference(service, facts, host)
         if image is None:
             continue
-        policy = policy or (service.rollback if reverse else service.update)
-        orphans = tuple(one for one in _orphans(desired, state, host) if one.id not in gone)
-        result = turn(desired, service, image, host, facts.fingerprints.get(state.host, {}), orphans)
+        if reverse:
+            service = replace(service, update=service.rollback)
+        policy = policy or service.update
+        going = tuple(one for one in _orphans(desired, state, host) if one.id not in gone)
+        result = turn(desired, service, image, host, facts.fingerprints.get(state.host, {}), going)
         if isinstance(result, Kept):
             kept.append(result)
         else:
@@ -88,13 +99,16 @@ def _rollout(
             gone.update(_removed(result))
     if not turns or policy is None:
         return None
+    healthy = frozenset(lint.healthy_hosts(role, facts))
+    # Those that serve nothing now come first: they cannot be taken away, only brought back.
+    turns.sort(key=lambda one: one.host in healthy)
     return Rollout(
         service=f"{role.name}.{name}",
         role=role.name,
         batches=cut(turns, policy.batches, len(states)),
         policy=policy,
         total=len(states),
-        healthy=frozenset(lint.healthy_hosts(role, facts)),
+        healthy=healthy,
         min_healthy=least(role.min_healthy, len(role.hosts)),
     )
 
@@ -115,14 +129,14 @@ def _pulls(desired: Desired, facts: Facts, registries: Registries) -> Iterator[P
         steps: dict[str, Step] = {}
         for service in state.services:
             written = service.container.image
-            pinned = images.reference(written, facts, host)
+            pinned = images.reference(service, facts, host)
             if pinned and "@" in pinned and not images.present(pinned, host):
                 auth = registries.get(ImageRef.parse(written).registry)
                 steps[pinned] = Step(state.host, Pull(pinned, written, auth))
         if steps:
             turns.append(Turn(state.host, tuple(steps.values())))
     if turns:
-        yield Phase("pull images", tuple(turns), desired.pull_parallel)
+        yield Phase("pull images", tuple(turns), desired.pull_parallel, harmless=True)
 
 
 def _places(desired: Desired, facts: Facts) -> Iterator[Phase]:
@@ -142,7 +156,7 @@ def _places(desired: Desired, facts: Facts) -> Iterator[Phase]:
         if ops:
             turns.append(Turn(state.host, tuple(Step(state.host, op) for op in ops)))
     if turns:
-        yield Phase("create networks and volumes", tuple(turns))
+        yield Phase("create networks and volumes", tuple(turns), harmless=True)
 
 
 def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]:
@@ -150,7 +164,7 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
     order = {role.name: index for index, role in enumerate(desired.roles)}
     turns = []
     for state in desired.hosts:
-        orphans = sorted(
+        leaving = sorted(
             _orphans(desired, state, facts.hosts[state.host]),
             key=lambda one: (order.get(one.role, -1), one.name),
             reverse=True,
@@ -166,7 +180,7 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
                     "no role of this host has it",
                 ),
             )
-            for one in orphans
+            for one in leaving
             if one.id not in gone
         ]
         if steps:
@@ -176,11 +190,9 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
 
 
 def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:
-    wanted = {(service.role, service.name) for service in state.services}
-    for one in host.containers if isinstance(host.containers, tuple) else ():
-        selected = not desired.selected or one.role in desired.selected
-        if selected and (one.role, one.service) not in wanted:
-            yield one
+    """Those that are to go; without ``remove_orphans`` the linter tells them instead."""
+    if desired.remove_orphans:
+        yield from orphans(desired, state, host)
 
 
 def names(found: tuple[str, ...] | Unknown) -> tuple[str, ...]:

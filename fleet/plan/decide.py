@@ -13,6 +13,7 @@ class Found(enum.Enum):
     ABSENT = "absent"
     SAME = "same"
     STARTING = "starting"
+    UNPROVEN = "unproven"
     UNHEALTHY = "unhealthy"
     STOPPED = "stopped"
     ALTERED = "altered"
@@ -31,6 +32,8 @@ TABLE: dict[Found, tuple[Change, str]] = {
     Found.SAME: (Change.KEEP, "as wanted"),
     # Somebody else has just started it, or it restarted: its gate tells whether that went well.
     Found.STARTING: (Change.WATCH, "as wanted, still starting"),
+    # Its gate failed, or the run was cut off before: that it runs proves nothing.
+    Found.UNPROVEN: (Change.WATCH, "as wanted, its gate was not passed yet"),
     # Replacing with the same is what an operator would do by hand; leaving it would report success.
     Found.UNHEALTHY: (Change.REPLACE, "unhealthy"),
     # Also when stopped by hand: a deploy brings the host to what the role says.
@@ -40,8 +43,9 @@ TABLE: dict[Found, tuple[Change, str]] = {
 }
 
 
-def found(container: Container | None, digest: str) -> Found:
-    """The first state that applies; the order is that of what must be told first."""
+def found(container: Container | None, digest: str, *, proven: bool) -> Found:
+    """The first state that applies; the order is that of what must be told first. ``proven``: it has
+    passed its gate."""
     if container is None:
         return Found.ABSENT
     if container.spec_digest != digest:
@@ -54,4 +58,4 @@ def found(container: Container | None, digest: str) -> Found:
         return Found.UNHEALTHY
     if container.health == "starting":
         return Found.STARTING
-    return Found.SAME
+    return Found.SAME if proven else Found.UNPROVEN

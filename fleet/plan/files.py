@@ -26,10 +26,10 @@ class DirChange:
     fingerprints: tuple[tuple[str, str], ...]
 
 
-def seal(content: Text, fingerprints: Mapping[str, str]) -> str:
-    """A fingerprint of text with secrets: changes with the text and with each secret's value."""
+def seal(content: Text, owner: str, mode: str, fingerprints: Mapping[str, str]) -> str:
+    """A fingerprint of a file with secrets: changes with text, owner, mode and each secret's value."""
     parts = [part if isinstance(part, str) else fingerprints[str(part.ref)] for part in parts_of(content)]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((parts, owner, mode)).encode()).hexdigest()[:16]
 
 
 def config_change(config: ConfigDir, facts: HostFacts, fingerprints: Mapping[str, str]) -> DirChange | None:
@@ -40,8 +40,11 @@ def config_change(config: ConfigDir, facts: HostFacts, fingerprints: Mapping[str
     by_name = {file.name: file for file in here.files}
     wanted = {file.name for file in config.files}
     marks = sealed.get(config.directory, {})
+    owner = f"{config.uid}:{config.gid}"
     prints = tuple(
-        (file.name, seal(file.content, fingerprints)) for file in config.files if refs_of(file.content)
+        (file.name, seal(file.content, owner, file.mode, fingerprints))
+        for file in config.files
+        if refs_of(file.content)
     )
     lines: list[str] = []
     for file in config.files:
@@ -49,6 +52,8 @@ def config_change(config: ConfigDir, facts: HostFacts, fingerprints: Mapping[str
     stale = tuple(file.name for file in here.files if file.ours and file.name not in wanted)
     for name in stale:
         lines.append(f"-{config.directory}/{name}")
+    if here.pending:
+        lines.append(f"{config.directory} was written, and its container was not told")
     if not lines:
         return None
     touched = (*wanted, *stale)
@@ -72,6 +77,9 @@ def _file_lines(
     lines: list[str] = []
     if found and found.mode != wanted.mode:
         lines.append(f"mode of {path}: {found.mode} → {wanted.mode}")
+    owner = f"{config.uid}:{config.gid}"
+    if found and found.owner != owner:
+        lines.append(f"owner of {path}: {found.owner} → {owner}")
     if found and not found.ours:
         lines.append(f"{path} was not written by Fleet; a copy stays as {wanted.name}.before-fleet")
     if same:
@@ -94,5 +102,8 @@ def secrets_change(
     if not service.secrets:
         return None
     sealed = {} if isinstance(facts.sealed, Unknown) else facts.sealed
-    wanted = {file.name: seal(file.content, fingerprints) for file in service.secrets}
+    wanted = {
+        file.name: seal(file.content, f"{file.uid}:{file.gid}", file.mode, fingerprints)
+        for file in service.secrets
+    }
     return None if sealed.get(service.secret_dir) == wanted else tuple(wanted.items())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from fleet.facts.images import local_name
 from fleet.model.desired import Desired
 from fleet.model.found import Facts, HostFacts, Image
 from fleet.model.images import ImageRef
+from fleet.model.services import Service
 
 
 def to_resolve(desired: Desired, facts: Facts) -> dict[str, tuple[str, ...]]:
@@ -14,68 +17,88 @@ def to_resolve(desired: Desired, facts: Facts) -> dict[str, tuple[str, ...]]:
     With the pull policy ``missing`` the registry is asked only when the hosts that want the image do
     not all have it already, and the same one: so a run that changes nothing needs no registry.
     """
-    wanted: dict[str, list[str]] = {}
-    always: set[str] = set()
-    for state in desired.hosts:
-        for service in state.services:
-            image = service.container.image
-            if ImageRef.parse(image).digest or service.pull_policy == "never":
-                continue
-            wanted.setdefault(image, []).append(state.host)
-            if service.pull_policy == "always":
-                always.add(image)
+    always = {
+        service.container.image
+        for state in desired.hosts
+        for service in state.services
+        if service.pull_policy == "always"
+    }
     return {
-        image: tuple(dict.fromkeys(hosts))
-        for image, hosts in wanted.items()
-        if image in always or _agreed(image, [facts.hosts[host] for host in hosts]) is None
+        image: hosts
+        for image, hosts in _wanted(desired).items()
+        if image in always or not _agreed(image, (facts.hosts[host] for host in hosts))
     }
 
 
 def known(desired: Desired, facts: Facts) -> dict[str, str]:
     """Digest by image as far as the hosts agree about it without asking."""
     ask = to_resolve(desired, facts)
-    found: dict[str, str] = {}
-    for state in desired.hosts:
-        for service in state.services:
-            image = service.container.image
-            digest = ImageRef.parse(image).digest or (
-                None if image in ask else _agreed(image, [facts.hosts[state.host]])
-            )
-            if digest:
-                found[image] = digest
-    return found
+    found = {
+        image: _agreed(image, (facts.hosts[host] for host in hosts))
+        for image, hosts in _wanted(desired).items()
+        if image not in ask
+    }
+    return {image: digest for image, digest in found.items() if digest}
 
 
-def reference(image: str, facts: Facts, host: HostFacts) -> str | None:
-    """What a container is created from: ``name@digest``, or the local id of an image that no registry
+def reference(service: Service, facts: Facts, host: HostFacts) -> str | None:
+    """What the container is created from: ``name@digest``, or the local id of an image that no registry
     ever gave a digest; None when it cannot be known."""
+    image = service.container.image
     ref = ImageRef.parse(image)
+    local = _images(host).get(local_name(image))
+    if service.pull_policy == "never":
+        if local is None:
+            return None
+        ours = sorted(_digests(ref, local))
+        return ref.pinned(ours[0]) if ours else local.id
     digest = ref.digest or facts.digests.get(image)
     if digest:
         return ref.pinned(digest)
-    local = _local(image, host)
     return local.id if local and not local.digests else None
 
 
 def present(pinned: str, host: HostFacts) -> bool:
     """Is the image with this reference on the host?"""
-    images = host.images if isinstance(host.images, dict) else {}
-    return any(pinned == image.id or pinned in image.digests for image in images.values())
+    return any(pinned == image.id or pinned in image.digests for image in _images(host).values())
 
 
-def _agreed(image: str, hosts: list[HostFacts]) -> str | None:
-    """The one digest (or ``""``: an image without any) that all the hosts have; None: they do not."""
-    name = ImageRef.parse(image).name
-    digests: set[str] = set()
+def _wanted(desired: Desired) -> dict[str, tuple[str, ...]]:
+    """Images whose digest is open, each with its hosts."""
+    wanted: dict[str, dict[str, None]] = {}
+    for state in desired.hosts:
+        for service in state.services:
+            image = service.container.image
+            if not ImageRef.parse(image).digest and service.pull_policy != "never":
+                wanted.setdefault(image, {})[state.host] = None
+    return {image: tuple(hosts) for image, hosts in wanted.items()}
+
+
+def _agreed(image: str, hosts: Iterable[HostFacts]) -> str:
+    """A digest that all the hosts have the image under; empty: there is none.
+
+    One image can have several digests in a repository (pushed again with other metadata). Then the one
+    that containers were made from counts, or the next run would replace them for nothing.
+    """
+    ref = ImageRef.parse(image)
+    common: set[str] | None = None
+    used: set[str] = set()
     for host in hosts:
-        local = _local(image, host)
+        local = _images(host).get(local_name(image))
         if local is None:
-            return None
-        ours = [digest.partition("@")[2] for digest in local.digests if digest.partition("@")[0] == name]
-        digests.add(ours[0] if ours else "")
-    return digests.pop() if len(digests) == 1 else None
+            return ""
+        ours = _digests(ref, local)
+        common = ours if common is None else common & ours
+        containers = host.containers if isinstance(host.containers, tuple) else ()
+        used |= {one.image.partition("@")[2] for one in containers}
+    return min(common & used or common, default="") if common else ""
 
 
-def _local(image: str, host: HostFacts) -> Image | None:
-    images = host.images if isinstance(host.images, dict) else {}
-    return images.get(local_name(image))
+def _digests(ref: ImageRef, image: Image) -> set[str]:
+    """Those under this reference's own repository."""
+    pairs = (digest.partition("@") for digest in image.digests)
+    return {digest for name, _, digest in pairs if name == ref.name}
+
+
+def _images(host: HostFacts) -> Mapping[str, Image]:
+    return host.images if isinstance(host.images, dict) else {}

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from fleet.model.desired import Desired, Role
 from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.slots import in_slot
-from fleet.ops.containers import NEXT, Create, Recipe, Replace
+from fleet.ops.containers import Create, Recipe, Replace, is_leftover
 from fleet.plan import images as image_facts
+from fleet.plan.orphans import clash, orphans
 from fleet.plan.tree import Finding, Phase, Rollout, Step
 
 SCARCE = 1_000_000_000
@@ -45,7 +46,7 @@ def images(desired: Desired, facts: Facts) -> Iterator[Finding]:
         for service in state.services:
             image = service.container.image
             host = facts.hosts[state.host]
-            if image_facts.reference(image, facts, host) is None:
+            if image_facts.reference(service, facts, host) is None:
                 yield Finding(
                     True,
                     f"{service.key}: image {image} is not on the host, and no registry was asked for it",
@@ -65,7 +66,7 @@ def room(facts: Facts, pulls: Sequence[Phase]) -> Iterator[Finding]:
 
 def rollouts(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
     yield from _minimum(desired, stages)
-    yield from _taken(facts, stages)
+    yield from _taken(desired, facts, stages)
     yield from _external(desired, facts)
 
 
@@ -77,7 +78,7 @@ def healthy_hosts(role: Role, facts: Facts) -> Iterator[str]:
         if host is None or isinstance(host.containers, Unknown):
             continue
         ours = [one for one in host.containers if one.role == role.name and one.service in role.services]
-        ours = [one for one in ours if not one.name.endswith(NEXT)]
+        ours = [one for one in ours if not is_leftover(one.name)]
         if ours and all(_up(one.state, one.health) for one in ours):
             yield name
 
@@ -87,14 +88,15 @@ def _up(state: str, health: str) -> bool:
 
 
 def _minimum(desired: Desired, stages: Sequence[Rollout]) -> Iterator[Finding]:
-    """No batch may take so many healthy hosts that fewer than ``min_healthy`` stay."""
+    """No batch may take so many healthy hosts that fewer than ``min_healthy`` stay. A batch that was
+    carried out counts as healthy for the next: if it is not, the run does not get there."""
     roles = {role.name: role for role in desired.roles}
     for stage in stages:
-        if not stage.min_healthy:
-            continue
+        healthy = set(stage.healthy)
         for number, batch in enumerate(stage.batches, 1):
-            taken = {turn.host for turn in batch if turn.disrupts} & stage.healthy
-            stay = len(stage.healthy - taken)
+            taken = {turn.host for turn in batch if turn.disrupts} & healthy
+            stay = len(healthy - taken)
+            healthy |= {turn.host for turn in batch}
             if taken and stay < stage.min_healthy:
                 yield Finding(
                     True,
@@ -105,7 +107,7 @@ def _minimum(desired: Desired, stages: Sequence[Rollout]) -> Iterator[Finding]:
                 )
 
 
-def _taken(facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
+def _taken(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
     """Ports and names that something else holds."""
     for stage in stages:
         for turn in stage.turns:
@@ -113,6 +115,11 @@ def _taken(facts: Facts, stages: Sequence[Rollout]) -> Iterator[Finding]:
             for step in turn.steps:
                 if isinstance(step, Step) and isinstance(step.op, (Create, Replace)):
                     yield from _conflicts(step.op.recipe, host)
+                    yield from _held(desired, step.op.recipe, host)
+                if isinstance(step, Step) and isinstance(step.op, Create) and step.op.left:
+                    places = ", ".join(place for _, place in step.op.left)
+                    what = f"{stage.service}: the anonymous volume at {places} stays with the old container"
+                    yield Finding(False, what, "name it under volumes:, or use order: stop-first", turn.host)
 
 
 def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
@@ -120,6 +127,8 @@ def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
     ours = {one.name for one in host.containers} if isinstance(host.containers, tuple) else set()
     ports = {} if isinstance(host.ports, Unknown) else host.ports
     for port in spec.ports:
+        if port.host_ip:
+            continue  # The same port may be free on this address; starting will tell.
         holder = ports.get(port.published, "") if port.protocol == "tcp" else ""
         if holder and holder.removeprefix("container ") not in ours:
             yield Finding(
@@ -136,6 +145,17 @@ def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
             f"look at it (docker inspect {spec.name}), then rename or remove it",
             host.host,
         )
+
+
+def _held(desired: Desired, recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
+    """The place of an orphan that stays."""
+    state = next(state for state in desired.hosts if state.host == host.host)
+    for one in () if desired.remove_orphans else orphans(desired, state, host):
+        if clash(one, recipe.spec):
+            what = f"{recipe.service.key}: its name or port is held by {one.role}.{one.service}"
+            yield Finding(
+                True, f"{what}, which no role of this host has", "--remove-orphans removes it", host.host
+            )
 
 
 def _external(desired: Desired, facts: Facts) -> Iterator[Finding]:

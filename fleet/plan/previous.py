@@ -1,4 +1,9 @@
-"""What the hosts of a run ran before it, as a wish: going back is one more plan."""
+"""What the hosts of a run ran before it, as a wish: going back is one more plan.
+
+It is made from what the containers' labels say, and a label is the word of the host that it lies on.
+So it may ask for nothing on the controller: no secret that today's roles do not give to that host,
+and no check that runs here unless today's roles have it, too.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +11,104 @@ import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from fleet.health.judge import leaves
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Container, Facts, FoundDir, HostFacts
+from fleet.model.gates import AnyOf, Check, ControllerCheck, GateSpec
 from fleet.model.images import ImageRef
+from fleet.model.refs import all_refs
 from fleet.model.services import ConfigDir, ConfigFile, Service
-from fleet.ops.containers import NEXT
+from fleet.ops.containers import is_leftover
 
 
 def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired:
-    """The state of ``hosts`` as ``before`` saw it, made from the definitions that containers carry.
+    """The state of ``hosts`` as ``before`` saw it.
 
-    Images are named by digest, configuration is what lay on the host. A service that was not there
-    is not in the result, so that the planner removes it again.
+    Images are named by digest, configuration is what lay on the host. A service that was not there is
+    not in the result, so that the planner removes it again; one that was there and cannot be made again
+    (:func:`unknown`) is to be spared.
     """
     states = tuple(
-        HostState(
-            state.host,
-            tuple(_services(state, before.hosts[state.host])),
-            state.networks,
-            state.volumes,
-        )
+        replace(state, services=tuple(_services(desired, state, before.hosts[state.host])))
         for state in desired.hosts
         if state.host in hosts
     )
-    versions = {
-        one.release
-        for state in states
-        for one in _containers(before.hosts[state.host])
-        if one.release and not (desired.selected and one.role not in desired.selected)
-    }
-    return replace(desired, hosts=states, version=" and ".join(sorted(versions)) or "nothing")
+    versions = {service.release for state in states for service in state.services if service.release}
+    return replace(
+        desired, hosts=states, version=" and ".join(sorted(versions)) or "nothing", remove_orphans=True
+    )
 
 
-def _services(state: HostState, facts: HostFacts) -> Iterator[Service]:
+def unknown(desired: Desired, before: Facts, hosts: Collection[str]) -> Iterator[str]:
+    """Containers that were there and cannot be made again, in words."""
+    for state in desired.hosts:
+        if state.host in hosts:
+            for one in _containers(before.hosts[state.host]):
+                if _service(desired, state, before.hosts[state.host], one) is None:
+                    yield f"{state.host}: {one.name}"
+
+
+def _services(desired: Desired, state: HostState, facts: HostFacts) -> Iterator[Service]:
     order = {(one.role, one.name): index for index, one in enumerate(state.services)}
     found: dict[tuple[str, str], Service] = {}
-    for one in sorted(_containers(facts), key=lambda one: one.running):
-        # A stopped one comes back running: of the two ways to be wrong, removing it loses more.
-        if one.definition is not None and not one.name.endswith(NEXT):
-            found[one.role, one.service] = _service(one, one.definition, facts)
+    # A stopped one comes back running: of the two ways to be wrong, removing it loses more. With two of
+    # them, the one that served counts: it had passed its gate.
+    proven = facts.proven if isinstance(facts.proven, tuple) else ()
+    for one in sorted(_containers(facts), key=lambda one: (one.running, one.id in proven)):
+        service = _service(desired, state, facts, one)
+        if service is not None:
+            found[one.role, one.service] = service
     yield from sorted(found.values(), key=lambda one: order.get((one.role, one.name), len(order)))
 
 
-def _service(one: Container, service: Service, facts: HostFacts) -> Service:
+def _service(desired: Desired, state: HostState, facts: HostFacts, one: Container) -> Service | None:
+    service = one.definition
+    if service is None or (service.role, service.name) != (one.role, one.service):
+        return None
+    if not all_refs(service) <= all_refs(state):
+        return None
     ref = ImageRef.parse(service.container.image)
     digest = one.image.partition("@")[2]
     image = str(replace(ref, digest=digest)) if digest else one.image or service.container.image
     dirs = facts.dirs if isinstance(facts.dirs, dict) else {}
-    configs = tuple(_config(config, dirs.get(config.directory)) for config in service.configs)
     return replace(
         service,
         container=replace(service.container, image=image),
-        configs=configs,
+        configs=tuple(_config(config, dirs.get(config.directory)) for config in service.configs),
+        gate=_trusted(service.gate, desired),
         release=one.release,
     )
 
 
+def _trusted(gate: GateSpec, desired: Desired) -> GateSpec:
+    ours = {
+        check
+        for state in desired.hosts
+        for service in state.services
+        for check in leaves(service.gate.checks)
+        if isinstance(check, ControllerCheck)
+    }
+
+    def keep(check: Check) -> bool:
+        inner = check.checks if isinstance(check, AnyOf) else (check,)
+        return all(not isinstance(one, ControllerCheck) or one in ours for one in leaves(inner))
+
+    return replace(gate, checks=tuple(check for check in gate.checks if keep(check)))
+
+
 def _config(config: ConfigDir, found: FoundDir | None) -> ConfigDir:
-    """As it lay on the host; what may not be read there is as the definition says."""
-    here = {file.name: file for file in found.files} if found else {}
+    """As it lay on the host: the label is as old as the container, and a reload may have come since.
+    What may not be read there is as the label says."""
+    labelled = {file.name: file for file in config.files}
+    seen = {file.name: file for file in found.files if file.ours} if found else {}
     files = []
-    for file in config.files:
-        seen = here.get(file.name)
-        whole = seen is not None and seen.content is not None and _sha(seen.content) == seen.sha256
-        if seen and seen.content is not None and whole and isinstance(file.content, str):
-            files.append(ConfigFile(file.name, seen.content, seen.mode))
-        else:
-            files.append(file)
+    for name in seen or labelled:
+        file, old = seen.get(name), labelled.get(name)
+        whole = file is not None and file.content is not None and _sha(file.content) == file.sha256
+        if file and file.content is not None and whole and (old is None or isinstance(old.content, str)):
+            files.append(ConfigFile(name, file.content, file.mode))
+        elif old is not None:
+            files.append(old)
     return replace(config, files=tuple(files))
 
 
@@ -81,4 +117,5 @@ def _sha(content: str) -> str:
 
 
 def _containers(facts: HostFacts) -> tuple[Container, ...]:
-    return facts.containers if isinstance(facts.containers, tuple) else ()
+    found = facts.containers if isinstance(facts.containers, tuple) else ()
+    return tuple(one for one in found if not is_leftover(one.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fleet.model.difference import difference
@@ -41,21 +42,21 @@ def reason(recipe: Recipe, main: Container, state: Found, why: str) -> Reason:
 
 
 def replacement(
-    host: str, recipe: Recipe, main: Container, why: Reason, *, beside: bool
+    gate: Callable[[str], Gate], recipe: Recipe, main: Container, why: Reason, *, beside: bool
 ) -> list[Step | Gate]:
-    """``beside``: the new one starts in the other slot and is healthy before the old one goes."""
-    service = recipe.service
-    old = main.definition or service
+    """``beside``: the new one starts in the other slot and is healthy before the old one goes.
+    ``gate``: makes the gate of a container."""
+    old = main.definition or recipe.service
     grace = old.container.stop_grace_period
     if not beside:
+        passed = gate(recipe.spec.name)
         swap = Replace(recipe, main.name, main.id, grace, why.text, why.changes, main.anonymous)
-        return [Step(host, swap), Gate(host, service, recipe.spec.name)]
+        return [Step(passed.host, swap), passed]
     new = replace(recipe, slot=3 - recipe.slot)
-    return [
-        Step(host, Create(new, True, why.text, why.changes)),
-        Gate(host, service, new.spec.name),
-        Step(host, Remove(main.name, main.id, service.key, grace, "the new one takes its place")),
-    ]
+    passed = gate(new.spec.name)
+    create = Create(new, True, why.text, why.changes, left=main.anonymous)
+    remove = Remove(main.name, main.id, recipe.service.key, grace, "the new one takes its place")
+    return [Step(passed.host, create), passed, Step(passed.host, remove)]
 
 
 def summary(changes: Changes) -> str:

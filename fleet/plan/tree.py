@@ -29,6 +29,7 @@ class Gate:
     host: str
     service: Service
     container: str
+    state_dir: str
     fresh: bool = True
 
     @property
@@ -47,11 +48,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Hosts independently of each other, ``limit`` at once; a failure ends the run after the phase."""
+    """Hosts independently of each other, ``limit`` at once; a failure ends the run after the phase.
+    ``harmless``: nothing that runs is touched, so there is nothing to go back from."""
 
     title: str
     turns: tuple[Turn, ...]
     limit: int = 32
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

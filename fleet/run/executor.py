@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -84,7 +85,10 @@ class Executor:
         return outcome
 
     def _phase(self, phase: Phase, outcome: Outcome) -> None:
+        touched = dict(outcome.touched)
         errors = self._side_by_side(phase.turns, phase.limit, outcome)
+        if phase.harmless:
+            outcome.touched = touched
         if errors:
             outcome.errors.update(errors)
             outcome.ending = _ending(errors, Ending.FAILED)
@@ -133,7 +137,8 @@ class Executor:
         stay = len(healthy - taken)
         if not taken or stay >= rollout.min_healthy:
             return True
-        outcome.ending = Ending.PAUSED
+        back = rollout.policy.failure_action == "rollback" and bool(outcome.errors)
+        outcome.ending = Ending.ROLL_BACK if back else Ending.PAUSED
         outcome.why = (
             f"{rollout.service}: the next batch would leave {stay} healthy, "
             f"{rollout.min_healthy} are the minimum of role {rollout.role}"
@@ -172,7 +177,8 @@ class Executor:
             else:
                 outcome.touched[step.host] = None
                 self._hands.perform(step)
-        except FleetError as error:
+        except Exception as raised:  # noqa: BLE001 — whatever it is, the other hosts and the way back go on
+            error = raised if isinstance(raised, FleetError) else _mistake(raised, step)
             took = self._clock() - began
             bundle = str(getattr(error, "bundle", ""))
             self._emit(
@@ -189,6 +195,18 @@ class Executor:
             outcome.ending = Ending.INTERRUPTED
             outcome.why = "interrupted by the operator"
         return self._interrupt.asked.is_set()
+
+
+def _mistake(raised: Exception, step: Step | Gate) -> FleetError:
+    frames = traceback.extract_tb(raised.__traceback__)[-3:]
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    return FleetError(
+        "a mistake in Fleet, not in your files",
+        why=f"{type(raised).__name__}: {raised}\n{where}",
+        hint="please report it, with the run's journal",
+        host=step.host,
+        step=step.id,
+    )
 
 
 def describe(step: Step | Gate) -> str:

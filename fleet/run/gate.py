@@ -10,15 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fleet.errors import FleetError, Interrupted, RemoteFailed
+from fleet.facts.proven import prove
 from fleet.health.judge import CheckResult, Fail, Pass, Sample, Verdict, Wait, judge, leaves
 from fleet.health.script import read, sampler
 from fleet.model.gates import ControllerCheck
 from fleet.plan.tree import Gate
 from fleet.report import events as ev
+from fleet.run.perform import failure
 from fleet.shell import words
 from fleet.transport.base import Transport
 
 MARGIN = 15
+PROOF_SECONDS = 30
 CONTROLLER_SECONDS = 10
 HEALTH_LOG = (
     "{{if .State.Health}}{{range .State.Health.Log}}"
@@ -79,6 +82,11 @@ def watch(
         raise Interrupted("interrupted at the gate", host=gate.host, step=gate.id)
     verdict = verdicts[0] if verdicts else _last(verdict_now())
     if isinstance(verdict, Pass):
+        proof = transport.run(prove(gate.state_dir, gate.container), timeout=PROOF_SECONDS)
+        if not proof.ok:
+            raise failure(
+                f"{gate.service.key} is healthy, but that cannot be remembered", proof, PROOF_SECONDS
+            )
         return
     if not samples:
         words_of_host = result.err.decode("utf-8", "replace").strip()

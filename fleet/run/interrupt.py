@@ -19,6 +19,11 @@ class Interrupt:
         self.asked = threading.Event()
         self.now = threading.Event()
 
+    def forgive(self) -> None:
+        """The way back after an interrupted, failed batch is finished; a further press counts anew."""
+        if not self.now.is_set():
+            self.asked.clear()
+
     def press(self) -> None:
         (self.now if self.asked.is_set() else self.asked).set()
 

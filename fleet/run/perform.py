@@ -7,11 +7,12 @@ import threading
 
 from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
 from fleet.ops.config import INVALID, RELOAD
+from fleet.ops.containers import Replace
 from fleet.ops.effects import Api, Effect, Shell
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.patience import patiently
-from fleet.transport.base import Result, Transport
+from fleet.transport.base import ConnectionLost, Result, Transport
 
 DRIFT = 75
 
@@ -23,14 +24,29 @@ def perform(
     if cancel.is_set():
         raise Interrupted("interrupted before it began", host=step.host, step=step.id)
     # Once begun, an operation is finished: cut between stop and start, a host would be without its service.
-    for effect in step.op.effects():
-        if show:
-            emit(ev.Command(step.host, shown(effect)))
-        try:
+    try:
+        for effect in step.op.effects():
+            if show:
+                emit(ev.Command(step.host, shown(effect)))
             _one(effect, step, transport, emit, cancel)
-        except FleetError as error:
-            error.host, error.step = step.host, step.id
-            raise
+    except FleetError as error:
+        error.host, error.step = step.host, step.id
+        if isinstance(step.op, Replace) and not isinstance(error, (Drift, ConnectionLost)):
+            _put_back(step, step.op, transport, emit, error)
+        raise
+
+
+def _put_back(step: Step, op: Replace, transport: Transport, emit: ev.Emit, error: FleetError) -> None:
+    """The new container was refused: the old one goes on, and the error says so."""
+    try:
+        for effect in op.undo():
+            _one(effect, step, transport, emit, threading.Event())
+    except FleetError as second:
+        error.why = "\n".join(
+            filter(None, [error.why, f"and the old container cannot be put back: {second.what}"])
+        )
+    else:
+        error.hint = "; ".join(filter(None, ["the container from before runs again", error.hint]))
 
 
 def shown(effect: Effect) -> str:

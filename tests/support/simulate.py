@@ -11,7 +11,11 @@ from fleet.ops.containers import Create, Recipe, Remove, Replace
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.plan.tree import Plan, Step
+from fleet.plan.tree import Gate, Plan, Step
+
+
+def every_step(plan: Plan) -> list[Step | Gate]:
+    return [step for stage in plan.stages for turn in stage.turns for step in turn.steps]
 
 
 class World:
@@ -22,12 +26,17 @@ class World:
         self._made = 0
 
     def run(self, plan: Plan) -> None:
-        for step in plan.steps:
+        for step in every_step(plan):
             self.perform(step)
 
-    def perform(self, step: Step) -> None:
+    def perform(self, step: Step | Gate) -> None:
         host = self.facts.hosts[step.host]
-        after = self._after(step.op, host)
+        if isinstance(step, Gate):
+            ids = tuple(one.id for one in host.containers if one.name == step.container)
+            assert ids, "the gate's container is not there"
+            after = replace(host, proven=(*host.proven, *ids))
+        else:
+            after = self._after(step.op, host)
         self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: after})
 
     def _after(self, op: object, host: HostFacts) -> HostFacts:
@@ -43,10 +52,10 @@ class World:
                 return replace(host, networks=(*host.networks, network.name))
             case MakeVolume(_, _, volume):
                 return replace(host, volumes=(*host.volumes, volume.name))
-            case Create(recipe):
+            case Create(recipe=recipe):
                 assert recipe.spec.name not in {one.name for one in host.containers}, "name taken"
                 return replace(host, containers=(*host.containers, self._made_from(recipe)))
-            case Replace(recipe, _, old_id):
+            case Replace(recipe=recipe, old_id=old_id):
                 assert old_id in {one.id for one in host.containers}, "guard: the old one is not there"
                 kept = tuple(one for one in host.containers if one.id != old_id)
                 return replace(host, containers=(*kept, self._made_from(recipe)))
@@ -65,8 +74,8 @@ class World:
         for name, sha in op.found:
             assert here.get(name, "-") == sha, "guard: the file is another one"
         files = tuple(
-            FoundFile(file.name, file.mode, hashlib.sha256(str(file.content).encode()).hexdigest(), True,
-                      str(file.content))
+            FoundFile(file.name, file.mode, hashlib.sha256(str(file.content).encode()).hexdigest(),
+                      f"{op.config.uid}:{op.config.gid}", True, str(file.content))
             for file in op.config.files
         )  # fmt: skip
         foreign = tuple(

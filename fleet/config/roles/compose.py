@@ -86,7 +86,7 @@ class ServiceModel(Strict):
     privileged: Bool = False
     pull_policy: Literal["missing", "if_not_present", "always", "never"] = "missing"
     read_only: Bool = False
-    restart: Annotated[Str, Field(pattern=r"^(no|always|unless-stopped|on-failure(:\d+)?)$")] = "no"
+    restart: Annotated[Str, AfterValidator(rules.restart)] = "no"
     runtime: Str | None = None
     secrets: list[Annotated[parts.SecretUse, BeforeValidator(short_syntax.alone("source"))]] = []
     security_opt: Annotated[list[SecurityOption], BeforeValidator(as_list)] = []

@@ -40,7 +40,9 @@ REMARKS: Mapping[str, Reasons] = {
         "monitor": "the gate's `healthy_for`",
     },
     "services.*.deploy.rollback_config": {"failure_action": "`pause` or `continue`"},
-    "services.*.depends_on.*": {"condition": "`service_started`, `service_healthy`: both wait for the gate"},
+    "services.*.depends_on.*": {
+        "condition": "`service_started`, `service_healthy`: both wait for the gate; no jobs that run once yet"
+    },
     "networks.*": {"external": "only looked for, never created"},
     "volumes.*": {"external": "only looked for, never created"},
     "secrets.*": {

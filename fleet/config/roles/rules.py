@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from fleet.config.roles.scalars import wrong
+from fleet.config.suggest import suggest
 from fleet.model.images import ImageRef
 
 
@@ -41,6 +42,13 @@ def network_mode(mode: str) -> str:
         what = f"{mode!r} is not one of host, none, bridge, container:<name>"
         raise wrong(what, hint="name networks in 'networks'")
     return mode
+
+
+def restart(policy: str) -> str:
+    if not re.fullmatch(r"no|always|unless-stopped|on-failure(:\d+)?", policy):
+        near = suggest(policy, ("no", "always", "unless-stopped", "on-failure"))
+        raise wrong(f"{policy!r} is not one of no, always, unless-stopped, on-failure or on-failure:5{near}")
+    return policy
 
 
 def namespace(mode: str) -> str:

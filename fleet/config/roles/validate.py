@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile
-from fleet.config.roles.keys import REFUSED
+from fleet.config.roles.keys import REFUSED, REMARKS
 from fleet.config.roles.scalars import name_of
 from fleet.config.roles.strict import LIST, MAP, TEXT
 from fleet.config.suggest import suggest
@@ -71,9 +71,7 @@ def _report(details: ErrorDetails, path: Path, problems: FileProblems) -> None:
     elif kind == "missing":
         problems.add(f"{key!r} is missing", path[:-1], key=True)
     elif kind == "literal_error":
-        _literal(details["input"], path, context.get("expected", ""), problems)
-    elif kind == "string_pattern_mismatch" and path[-1:] == ("restart",):
-        _literal(details["input"], path, "no, always, unless-stopped, on-failure or on-failure:5", problems)
+        _literal(details["input"], path, context["expected"], problems)
     elif kind == "wrong":
         is_key = details["loc"][-1] == KEY
         name = f"{key}: " if isinstance(path[-1], str) and not is_key else ""
@@ -100,19 +98,14 @@ _MESSAGES = {
 
 
 def _literal(value: Any, path: Path, expected: str, problems: FileProblems) -> None:
-    key = path[-1]
-    if key == "replicas":
-        problems.add("replicas: only 1", path, hint="the inventory says how many hosts run a service")
-    elif key == "condition" and value == "service_completed_successfully":
-        hint = "jobs that run once are not carried out yet"
-        problems.add("condition: 'service_completed_successfully' is not carried out", path, hint=hint)
-    elif key in ("restart", "required") and "depends_on" in path:
-        problems.add(f"{key}: only {expected} is carried out", path, hint="leave it out")
+    key, known = path[-1], [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+    name = f"{key}: " if isinstance(key, str) else ""
+    if len(known) == 1:
+        what = f"only {expected} is carried out"
     else:
-        known = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
-        near = suggest(str(value), known)
-        place = f"{key}: " if isinstance(key, str) else ""
-        problems.add(f"{place}{value!r} is not one of {expected}{near}", path)
+        what = f"{value!r} is not one of {expected}{suggest(str(value), known)}"
+    hint = REMARKS.get(_level_of(path[:-1]), {}).get(str(key), "")
+    problems.add(f"{name}{what}", path, hint=hint)
 
 
 def _extra(path: Path, problems: FileProblems) -> None:
@@ -127,9 +120,10 @@ def _extra(path: Path, problems: FileProblems) -> None:
 
 
 def _level_of(path: Path) -> str:
-    """``services.web.ports.0`` → ``services.*.ports.*``."""
+    """``services.web.ports.0`` → ``services.*.ports.*``; ``none`` for what is no mapping with keys."""
     parts = [str(part) for part in path]
-    return next(level for level in LEVELS() if _stands_for(level.split(".") if level else [], parts))
+    matching = (level for level in LEVELS() if _stands_for(level.split(".") if level else [], parts))
+    return next(matching, "none")
 
 
 def _stands_for(level: list[str], parts: list[str]) -> bool:

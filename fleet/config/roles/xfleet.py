@@ -123,7 +123,7 @@ class CheckModel(Strict):
     exec: PlainWords = ()
     controller: PlainWords = ()
     log: Pattern = ""
-    any: list[CheckItem] = []
+    any: Annotated[list[CheckItem], Field(min_length=1)] = []
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from fleet.facts.files import CURRENT, LARGEST, DirsProbe, SealedProbe
+from fleet.facts.files import CURRENT, LARGEST, PENDING, DirsProbe, SealedProbe
 from fleet.facts.probe import Answer, Question
 from fleet.model.desired import HostState
 from fleet.model.found import FoundDir, FoundFile, Unknown
-from fleet.model.services import ConfigDir, SecretFile, Service
+from fleet.model.services import ConfigDir, ConfigFile, SecretFile, Service
 from fleet.ops.fingerprints import remember
 from tests.support.build import service
 from tests.support.shells import SHELLS, Bench
@@ -23,14 +25,18 @@ def question(*services: Service) -> Question:
     return Question("shop", "test", "/var/lib/fleet", HostState("web-1", services))
 
 
-def wanting(*directories: Path) -> Question:
-    configs = tuple(ConfigDir(str(one), "/etc/app", ()) for one in directories)
+def wanting(*directories: Path, names: Iterable[str] = ()) -> Question:
+    files = tuple(ConfigFile(name, "") for name in names)
+    configs = tuple(ConfigDir(str(one), "/etc/app", files) for one in directories)
     return question(service(configs=configs))
 
 
-def look(bench: Bench, *directories: Path, shell: str = "sh") -> dict[str, FoundDir]:
+def look(
+    bench: Bench, *directories: Path, names: Iterable[str] = (), shell: str = "sh"
+) -> dict[str, FoundDir]:
+    """``names``: of the files that are wanted."""
     probe = DirsProbe()
-    done = bench.run(probe.script(wanting(*directories)), shell=shell)
+    done = bench.run(probe.script(wanting(*directories, names=names)), shell=shell)
     found = probe.parse(Answer((done.stdout + done.stderr).decode(errors="replace"), done.returncode))
     assert isinstance(found, dict), done
     return found
@@ -66,19 +72,20 @@ def test_names_and_contents_come_back_byte_by_byte(bench: Bench, tmp_path: Path,
     }
     for name, content in contents.items():
         (place / name).write_text(content)
-    found = look(bench, place, shell=shell)[str(place)]
+    found = look(bench, place, names=contents, shell=shell)[str(place)]
     assert {file.name: file.content for file in found.files} == contents
     assert {file.mode for file in found.files} == {"0644"}
     assert not any(file.ours for file in found.files)
 
 
-def test_a_name_and_a_content_that_are_no_utf_8_are_told_all_the_same(bench: Bench, tmp_path: Path) -> None:
+def test_names_and_contents_that_are_no_utf_8_do_no_harm(bench: Bench, tmp_path: Path) -> None:
     place = tmp_path / "conf"
     place.mkdir()
+    (place / "binary").write_bytes(b"\x00\xff")
     with open(bytes(place) + b"/\xff", "wb") as file:
-        file.write(b"\x00\xff")
-    (seen,) = look(bench, place)[str(place)].files
-    assert seen.name == "\N{REPLACEMENT CHARACTER}"
+        file.write(b"not asked for")
+    (seen,) = look(bench, place, names=["binary"])[str(place)].files
+    assert seen.name == "binary"
     assert seen.content == "\x00\N{REPLACEMENT CHARACTER}"
 
 
@@ -89,10 +96,10 @@ def test_content_that_others_may_not_read_stays_on_the_host(bench: Bench, tmp_pa
         (place / f"{mode:o}").write_text("hunter2-in-clear")
         (place / f"{mode:o}").chmod(mode)
     probe = DirsProbe()
-    done = bench.run(probe.script(wanting(place)))
+    done = bench.run(probe.script(wanting(place, names=["600", "640", "644"])))
     secret = base64.b64encode(b"hunter2-in-clear")
     assert done.stdout.count(secret) == 1
-    files = by_name(look(bench, place)[str(place)])
+    files = by_name(look(bench, place, names=["600", "640", "644"])[str(place)])
     assert [files[name].content is None for name in ("600", "640", "644")] == [True, True, False]
     assert files["600"].sha256 == files["644"].sha256
 
@@ -102,7 +109,7 @@ def test_a_large_file_is_told_by_its_sum_alone(bench: Bench, tmp_path: Path) -> 
     place.mkdir()
     (place / "at-limit").write_bytes(b"x" * LARGEST)
     (place / "large").write_bytes(b"x" * (LARGEST + 1))
-    files = by_name(look(bench, place)[str(place)])
+    files = by_name(look(bench, place, names=["at-limit", "large"])[str(place)])
     assert files["at-limit"].content == "x" * LARGEST
     assert files["large"].content is None
     assert len(files["large"].sha256) == 64
@@ -127,9 +134,27 @@ def test_what_fleet_wrote_is_ours_and_intact(bench: Bench, tmp_path: Path, shell
     place = tmp_path / "conf"
     write(bench, place, {"a b": "one", ".dot": "two"})
     (place / "other").write_text("by hand")
-    found = look(bench, place, shell=shell)[str(place)]
+    (place / "nobody's business").write_text("by hand")
+    found = look(bench, place, names=["a b", "other", "missing"], shell=shell)[str(place)]
     assert found.intact
+    assert not found.pending
     assert {file.name: file.ours for file in found.files} == {".dot": True, "a b": True, "other": False}
+
+
+def test_a_directory_whose_container_was_not_told_yet(bench: Bench, tmp_path: Path) -> None:
+    place = tmp_path / "conf"
+    write(bench, place, {"a": "one"})
+    (place / PENDING).write_text("")
+    found = look(bench, place)[str(place)]
+    assert found.pending
+    assert [file.name for file in found.files] == ["a"]
+
+
+def test_who_owns_a_file(bench: Bench, tmp_path: Path) -> None:
+    place = tmp_path / "conf"
+    write(bench, place, {"a": "one"})
+    (seen,) = look(bench, place)[str(place)].files
+    assert seen.owner == f"{os.geteuid()}:{os.getegid()}"
 
 
 @pytest.mark.parametrize("how", ["edited", "removed", "link replaced", "link removed"])
@@ -155,9 +180,9 @@ def test_what_was_changed_by_hand_is_not_intact(bench: Bench, tmp_path: Path, ho
     [
         Answer("dir intact /srv/x\n", 1),
         Answer("dir intact /srv/x\nsh: 1: cannot fork\n", 0),
-        Answer("dir intact /srv/x\nfile 644 abc fleet %%% -\n", 0),
+        Answer("dir intact /srv/x\nfile 644 0:0 abc fleet %%% -\n", 0),
         Answer("dir intact /srv/x\nfile 644 abc\n", 0),
-        Answer("file 644 abc fleet YQ== -\n", 0),
+        Answer("file 644 0:0 abc fleet YQ== -\n", 0),
     ],
 )
 def test_what_cannot_be_understood_is_never_taken_for_an_empty_directory(answer: Answer) -> None:

@@ -83,22 +83,36 @@ def test_a_definition_holds_references_and_no_secret() -> None:
     assert isinstance(call.body["Env"][0], SealedText)
 
 
-def test_a_replacement_is_made_before_the_old_one_stops() -> None:
-    made = calls(Replace(recipe(), NAME, "old", 7, "image"))
-    assert [type(call).__name__ for call in made] == [
-        "ExpectContainer", "RemoveContainer", "CreateContainer", "StopContainer", "RemoveContainer",
-        "RenameContainer", "StartContainer",
-    ]  # fmt: skip
-    assert made[0] == fx.ExpectContainer(NAME, "old")
-    assert made[1] == fx.RemoveContainer(f"{NAME}.next")
-    assert isinstance(made[2], fx.CreateContainer)
-    assert made[2].name == f"{NAME}.next"
-    assert made[3:] == [
+def test_a_replacement_is_made_before_the_old_one_stops_and_started_before_it_goes() -> None:
+    guard, clean, made, *rest = calls(Replace(recipe(), NAME, "old", 7, "image"))
+    assert guard == fx.ExpectContainer(NAME, "old")
+    assert clean == fx.RemoveContainer(f"{NAME}.next")
+    assert isinstance(made, fx.CreateContainer)
+    assert made.name == f"{NAME}.next"
+    assert rest == [
         fx.StopContainer("old", 7),
-        fx.RemoveContainer("old"),
+        fx.RemoveContainer(f"{NAME}.old"),
+        fx.RenameContainer("old", f"{NAME}.old"),
         fx.RenameContainer(f"{NAME}.next", NAME),
         fx.StartContainer(NAME),
+        fx.RemoveContainer("old"),
     ]
+
+
+@pytest.mark.parametrize("cut", range(3, 8))
+def test_a_replacement_that_fails_on_its_way_puts_the_old_one_back(engine: FakeEngine, cut: int) -> None:
+    carry_out(engine, Create(recipe()))
+    (old,) = engine.containers
+    op = Replace(recipe(release="v3"), NAME, old, 7, "image")
+    for call in calls(op)[:cut]:
+        engine.carry_out(call, Keyring({}))
+    for effect in op.undo():
+        assert isinstance(effect, fx.Api)
+        engine.carry_out(effect.call, Keyring({}))
+    back = engine.container(NAME)
+    assert back
+    assert (back.id, back.state) == (old, "running")
+    assert not engine.container(f"{NAME}.next")
 
 
 def test_a_replacement_ends_with_one_running_container(engine: FakeEngine) -> None:
@@ -108,21 +122,6 @@ def test_a_replacement_ends_with_one_running_container(engine: FakeEngine) -> No
     (new,) = engine.containers.values()
     assert (new.name, new.state, new.body["Labels"]["fleet.release"]) == (NAME, "running", "v3")
     assert new.id != old
-
-
-@pytest.mark.parametrize("cut", range(1, 7))
-def test_a_replacement_cut_off_anywhere_leaves_the_old_one_or_a_free_name(
-    engine: FakeEngine, cut: int
-) -> None:
-    carry_out(engine, Create(recipe()))
-    (old,) = engine.containers
-    for call in calls(Replace(recipe(release="v3"), NAME, old, 7, "image"))[:cut]:
-        engine.carry_out(call, Keyring({}))
-    holder = engine.container(NAME)
-    assert holder is None or holder.id == old or (cut == 6 and holder.state == "created")
-    if holder is None:
-        carry_out(engine, Create(recipe(release="v3")))
-        assert engine.container(NAME)
 
 
 def test_anonymous_volumes_move_on_unless_something_else_is_mounted_there() -> None:

@@ -45,6 +45,7 @@ class Host:
     def __init__(self, bench: Bench, place: Path) -> None:
         self.bench = bench
         self.place = place
+        self.state = bench.root / "state"
         self.keyring = Keyring({REF: Secret("it's a secret %s")})
 
     def config(self, contents: dict[str, str], **fields: object) -> ConfigDir:
@@ -52,8 +53,10 @@ class Host:
         owner = {"uid": os.geteuid(), "gid": os.getegid()}
         return ConfigDir(str(self.place), "/etc/app", files, **{**owner, **fields})  # type: ignore[arg-type]
 
-    def facts(self) -> HostFacts:
-        question = Question("shop", "test", "", HostState("h", (service(configs=(self.config({}),)),)))
+    def facts(self, wanted: ConfigDir | None = None) -> HostFacts:
+        """As a probe for ``wanted`` sees them."""
+        made = service(configs=(wanted or self.config({}),))
+        question = Question("shop", "test", str(self.state), HostState("h", (made,)))
         answers = []
         for probe in (DirsProbe(), SealedProbe()):
             done = self.bench.run(probe.script(question))
@@ -68,9 +71,9 @@ class Host:
 
     def op(self, config: ConfigDir, **fields: object) -> WriteConfig:
         """As the planner makes it from what is on the host."""
-        change = config_change(config, self.facts(), {str(REF): "0123456789abcdef"})
+        change = config_change(config, self.facts(config), {str(REF): "0123456789abcdef"})
         assert change, "nothing to do"
-        made = WriteConfig("web.app", config, IMAGE, "", (), change.found, change.stale,
+        made = WriteConfig("web.app", str(self.state), config, IMAGE, "", (), change.found, change.stale,
                            fingerprints=change.fingerprints)  # fmt: skip
         return replace(made, **fields)  # type: ignore[arg-type]
 
@@ -236,7 +239,7 @@ def test_a_failed_reload_of_a_directory_that_was_not_ours_brings_the_files_back(
     done = host.run(host.op(host.config({"a": "2", "b": "2"}, reload=Reload("SIGHUP")), reload="cid"))
     assert done.returncode == RELOAD
     assert host.shown == {"a": "by somebody"}
-    assert not host.dir.files[0].ours
+    assert not (host.place / "a").is_symlink()
 
 
 def test_a_reload_signals_the_container_after_the_switch(host: Host) -> None:
@@ -285,7 +288,9 @@ def test_a_file_that_was_there_before_fleet_keeps_a_copy(host: Host) -> None:
 def test_only_the_version_before_is_kept(host: Host) -> None:
     for version in "1234":
         host.write({"a": version})
-    names = {WriteConfig("k", host.config({"a": one}), IMAGE, "", (), ()).version for one in "34"}
+    names = {
+        WriteConfig("k", "/var/lib/fleet", host.config({"a": one}), IMAGE, "", (), ()).version for one in "34"
+    }
     assert host.versions == names
 
 
@@ -304,7 +309,7 @@ def test_done_again_after_a_cut_it_gives_the_same(host: Host) -> None:
     config = host.config({"a": "1"})
     host.run(host.op(config)).check_returncode()
     here = host.dir.files[0].sha256
-    again = WriteConfig("web.app", config, IMAGE, "", (), (("a", here),))
+    again = WriteConfig("web.app", "/var/lib/fleet", config, IMAGE, "", (), (("a", here),))
     host.run(again).check_returncode()
     assert host.shown == {"a": "1"}
     assert host.dir.intact
@@ -350,7 +355,7 @@ def test_how_it_is_told() -> None:
     config = ConfigDir(
         "/srv/app", "/etc/app", (ConfigFile("a", "1"), ConfigFile("b", "2")), reload=Reload("HUP")
     )
-    op = WriteConfig("web.app", config, IMAGE, "", (), (), lines=("-x", "+y"))
+    op = WriteConfig("web.app", "/var/lib/fleet", config, IMAGE, "", (), (), lines=("-x", "+y"))
     assert op.target == "config:/srv/app"
     assert op.describe() == "write /srv/app: a b"
     assert replace(op, reload="cid").describe() == "write /srv/app: a b, then reload (HUP)"
@@ -366,6 +371,6 @@ def test_the_version_is_named_after_all_that_can_be_seen_of_the_files() -> None:
         replace(config, files=(ConfigFile("a", "2"),)),
         replace(config, files=(ConfigFile("a", "1", "0600"),)),
     )
-    names = {WriteConfig("k", one, IMAGE, "", (), ()).version for one in others}
+    names = {WriteConfig("k", "/var/lib/fleet", one, IMAGE, "", (), ()).version for one in others}
     assert len(names) == len(others)
     assert all(len(name) == len(".fleet-") + 16 for name in names)

@@ -96,9 +96,9 @@ def configuration() -> tuple[Desired, Facts]:
     one = configured(Reload(signal="SIGUSR2"))
     wish = desired({"lb-1": [one]})
     files = (
-        FoundFile("haproxy.cfg", "0644", "a" * 64, False, "global\n  maxconn 50\n"),
-        FoundFile("old.cfg", "0644", "b" * 64, True, "gone\n"),
-        FoundFile("users", "0600", "c" * 64, True),
+        FoundFile("haproxy.cfg", "0644", "a" * 64, "0:0", False, "global\n  maxconn 50\n"),
+        FoundFile("old.cfg", "0644", "b" * 64, "0:0", True, "gone\n"),
+        FoundFile("users", "0600", "c" * 64),
     )
     found = host_facts(
         "lb-1",
@@ -161,6 +161,29 @@ def a_service_more() -> tuple[Desired, Facts]:
     return wish, facts_for(wish, *found)
 
 
+def orphans_removed() -> tuple[Desired, Facts]:
+    wish, facts = dropped_and_renamed()
+    return replace(wish, remove_orphans=True), facts
+
+
+def gates_not_passed() -> tuple[Desired, Facts]:
+    """Of runs that were cut off: one between start and gate, one with the old and the new side by side."""
+    policy = UpdatePolicy(order="start-first")
+    pair = (PortPair(8000, 8001, 9001),)
+    old, new = service(port_pair=pair, update=policy), service(version="v2", port_pair=pair, update=policy)
+    wish = desired({"web-1": [new], "web-2": [new], "web-3": [new]}, "v2")
+    second = container(new, "second", name="shop-test-web-app-2")
+    images = [old.container.image, new.container.image]
+    found = [
+        host_facts("web-1", [container(new)], images, proven=()),
+        host_facts("web-2", [container(old, "first"), second], images, proven=("first",)),
+        host_facts(
+            "web-3", [container(old, "first"), replace(second, health="unhealthy")], images, proven=("first",)
+        ),
+    ]
+    return wish, facts_for(wish, *found)
+
+
 def nothing_to_do() -> tuple[Desired, Facts]:
     one = service()
     wish = desired({"web-1": [one], "web-2": [one]})
@@ -181,7 +204,7 @@ def moved_tag() -> tuple[Desired, Facts]:
 def refusals() -> tuple[Desired, Facts]:
     old = service()
     new = service(version="v2", update=UpdatePolicy(Batches((2,))))
-    wish = desired({"web-1": [new], "web-2": [new], "web-3": [new]}, "v2", web={"min_healthy": 1})
+    wish = desired({"web-1": [new], "web-2": [new], "web-3": [new]}, "v2", web={"min_healthy": 2})
     found = [
         host_facts("web-1", [container(old, "one")], [old.container.image]),
         host_facts("web-2", [container(old, "two")], [old.container.image]),
@@ -201,7 +224,8 @@ def unreadable() -> tuple[Desired, Facts]:
 
 CASES: tuple[Case, ...] = (
     first_deploy, update, start_first, another_container_name, a_service_more, configuration,
-    hand_made_changes, dropped_and_renamed, nothing_to_do, moved_tag, refusals, unreadable,
+    hand_made_changes, dropped_and_renamed, orphans_removed, gates_not_passed,
+    nothing_to_do, moved_tag, refusals, unreadable,
 )  # fmt: skip
 
 

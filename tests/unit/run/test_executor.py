@@ -51,7 +51,7 @@ class FakeHands:
 
 def turn(host: str, disrupts: bool = True) -> Turn:
     step = Step(host, Remove("old", "id", "web.app", 10, "test"))
-    return Turn(host, (step, Gate(host, SERVICE, "new")), disrupts)
+    return Turn(host, (step, Gate(host, SERVICE, "new", "/var/lib/fleet")), disrupts)
 
 
 def rollout(*batches: tuple[str, ...], **fields: object) -> Rollout:

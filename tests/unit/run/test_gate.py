@@ -10,7 +10,8 @@ from itertools import repeat
 
 import pytest
 
-from fleet.errors import FleetError, Interrupted
+from fleet.errors import FleetError, Interrupted, RemoteFailed
+from fleet.facts.proven import prove
 from fleet.model.gates import AnyOf, ControllerCheck, DockerCheck, GateSpec, HttpCheck, RunningCheck
 from fleet.plan.tree import Gate
 from fleet.report import events as ev
@@ -62,7 +63,7 @@ def run(
         seen.kept[name] = text
         return f".fleet/runs/r/failures/{name}.txt"
 
-    gate = Gate("web-1", replace(service(), gate=spec), "shop-test-web-app-1", fresh)
+    gate = Gate("web-1", replace(service(), gate=spec), "shop-test-web-app-1", "/var/lib/fleet", fresh=fresh)
     watch(gate, seen.transport, seen.events.append, cancel or threading.Event(), keep, lambda: clock.now)
     return seen
 
@@ -83,8 +84,14 @@ def test_it_passes_after_the_healthy_time_and_stops_sampling() -> None:
         "healthy for 1 of 2 s",
     ]
     assert {event.step for event in seen.events if isinstance(event, ev.Waiting)} == {"web-1/gate:web.app"}
-    assert len(seen.transport.scripts) == 1, "no evidence is asked for"
-    assert seen.transport.timeouts == [SPEC.deadline + MARGIN]
+    assert seen.transport.timeouts[0] == SPEC.deadline + MARGIN
+
+
+def test_that_it_passed_is_remembered_on_the_host() -> None:
+    seen = run([GOOD, GOOD, GOOD])
+    assert seen.transport.scripts[1:] == [prove("/var/lib/fleet", "shop-test-web-app-1")]
+    with pytest.raises(RemoteFailed, match="is healthy, but that cannot be remembered"):
+        run([GOOD, GOOD, GOOD], evidence=ended(1, err="Read-only file system"))
 
 
 def test_the_deadline_fails_it_with_the_last_reason() -> None:

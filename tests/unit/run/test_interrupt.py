@@ -54,3 +54,15 @@ def test_a_signal_while_a_report_is_being_written_waits_for_its_end() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         assert said == []
     assert len(said) == 1
+
+
+def test_what_is_forgiven_is_counted_anew_but_no_second_press() -> None:
+    interrupt = Interrupt()
+    interrupt.press()
+    interrupt.forgive()
+    assert not interrupt.asked.is_set()
+    interrupt.press()
+    assert (interrupt.asked.is_set(), interrupt.now.is_set()) == (True, False)
+    interrupt.press()
+    interrupt.forgive()
+    assert (interrupt.asked.is_set(), interrupt.now.is_set()) == (True, True)

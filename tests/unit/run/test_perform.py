@@ -10,12 +10,14 @@ import pytest
 from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
 from fleet.ops import effects as fx
 from fleet.ops.config import INVALID, RELOAD
+from fleet.ops.containers import Recipe, Replace
 from fleet.ops.effects import Effect
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.perform import failure, perform, shown
 from fleet.secret import Hole, SealedText, SecretRef
 from fleet.transport.base import ApiFailed, ConnectionLost, Result
+from tests.support.build import service
 from tests.support.stub import StubTransport, ended
 
 SECRET = SealedText(("printf ", Hole(SecretRef("env", "PASSWORD")), "\n"))
@@ -167,3 +169,47 @@ def test_commands_are_shown_with_references_for_secrets() -> None:
 
 def test_nothing_is_shown_unless_asked() -> None:
     assert carry_out(step(fx.Shell("true\n")), StubTransport([((), ended())])) == []
+
+
+def replacing(transport: StubTransport) -> FleetError:
+    recipe = Recipe("shop", "test", "v2", service(), "registry.example:5000/app@sha256:" + "a" * 64, "d1")
+    made = Step("web-1", Replace(recipe, "shop-test-web-app-1", "old", 10, "image"))
+    with pytest.raises(FleetError) as caught:
+        carry_out(made, transport)
+    return caught.value
+
+
+def refusing(kind: type, error: FleetError, *also: type) -> StubTransport:
+    """Refuses calls of ``kind`` with ``error``, and those of ``also`` without a reason."""
+
+    def answer(call: object) -> None:
+        if isinstance(call, kind):
+            raise error
+        if isinstance(call, also):
+            raise ApiFailed("the engine is tired")
+
+    return StubTransport(answer=answer)
+
+
+def test_a_new_container_that_is_refused_gives_its_place_back() -> None:
+    transport = refusing(fx.StartContainer, ApiFailed("the port is taken", hint="free it"))
+    error = replacing(transport)
+    assert (error.what, error.hint) == ("the port is taken", "the container from before runs again; free it")
+    assert transport.asked[-2:] == [
+        fx.ReinstateContainer("old", "shop-test-web-app-1"),
+        fx.RemoveContainer("shop-test-web-app-1.next"),
+    ]
+
+
+def test_an_old_container_that_cannot_come_back_is_told_too() -> None:
+    error = replacing(refusing(fx.StartContainer, ApiFailed("the port is taken"), fx.ReinstateContainer))
+    assert error.what == "the port is taken"
+    assert error.why == "and the old container cannot be put back: the engine is tired"
+    assert "runs again" not in error.hint
+
+
+@pytest.mark.parametrize("error", [Drift("another container"), ConnectionLost("gone")])
+def test_where_nothing_was_begun_or_nobody_listens_nothing_is_put_back(error: FleetError) -> None:
+    transport = refusing(fx.ExpectContainer, error)
+    assert replacing(transport) is error
+    assert [type(call) for call in transport.asked] == [fx.ExpectContainer]

@@ -1,0 +1,58 @@
+"""Which containers have passed their gate: remembered on the host, and forgotten with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleet.facts.probe import Answer, Question
+from fleet.facts.proven import ProvenProbe, disprove, prove
+from fleet.model.desired import HostState
+from fleet.model.found import Unknown
+from tests.support.shells import SHELLS, Bench
+
+ONE, TWO = "1" * 64, "2" * 64
+
+
+def look(bench: Bench, state: Path, shell: str = "sh") -> object:
+    probe = ProvenProbe()
+    done = bench.run(probe.script(Question("shop", "test", str(state), HostState("h"))), shell=shell)
+    return probe.parse(Answer(done.stdout.decode(), done.returncode))
+
+
+def engine(bench: Bench, *ids: str, found: str = ONE) -> None:
+    listed = " ".join(ids)
+    bench.stand_in("docker", f"case $1 in inspect) echo {found} ;; ps) printf '%s\\n' {listed} ;; esac")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_passed_is_remembered_until_it_is_gone(bench: Bench, tmp_path: Path, shell: str) -> None:
+    state = tmp_path / "sta te"
+    assert look(bench, state, shell) == ()
+    engine(bench, ONE, TWO)
+    bench.run(prove(str(state), "web"), shell=shell).check_returncode()
+    assert look(bench, state, shell) == (ONE,)
+    engine(bench, TWO, found=TWO)
+    bench.run(prove(str(state), "web"), shell=shell).check_returncode()
+    assert look(bench, state, shell) == (TWO,)
+    bench.run(disprove(str(state), TWO), shell=shell).check_returncode()
+    assert look(bench, state, shell) == ()
+
+
+def test_a_container_that_is_not_there_is_not_proven(bench: Bench, tmp_path: Path) -> None:
+    bench.stand_in("docker", "exit 1")
+    assert bench.run(prove(str(tmp_path / "state"), "web")).returncode != 0
+    assert look(bench, tmp_path / "state") == ()
+
+
+def test_an_engine_that_cannot_list_forgets_nothing(bench: Bench, tmp_path: Path) -> None:
+    engine(bench, ONE, TWO)
+    bench.run(prove(str(tmp_path), "web")).check_returncode()
+    bench.stand_in("docker", f"[ $1 = inspect ] && echo {TWO}")
+    assert bench.run(prove(str(tmp_path), "web")).returncode != 0
+    assert ONE in str(look(bench, tmp_path))
+
+
+def test_a_list_that_failed_is_unknown() -> None:
+    assert isinstance(ProvenProbe().parse(Answer("", 1)), Unknown)
