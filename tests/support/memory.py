@@ -34,6 +34,7 @@ class MemoryHost:
     sick: set[str] = field(default_factory=set)
     sections: dict[str, str] = field(default_factory=dict)
     lost: bool = False
+    proven: set[str] = field(default_factory=set)
     log: list[str] = field(default_factory=list)
     calls: int = 0
 
@@ -50,6 +51,10 @@ class MemoryHost:
             return ended(0, "".join(f"{self._section(probe.name)}\n{mark} 0\n" for probe in PROBES))
         if "printf 'sample" in text and on_line:
             return self._sample(text, on_line, timeout)
+        if proven := re.search(r"--type container -f '\{\{\.Id\}\}' (\S+)\)", text):
+            one = self.engine.container(proven[1])
+            self.proven |= {one.id} if one else set()
+            return ended(0 if one else 1)
         self.log.append("script")
         for line in self.sections.get("script", "").splitlines():
             if on_line:
@@ -110,6 +115,8 @@ class MemoryHost:
                 return "\n".join(f"name {one}" for one in ("bridge", *self.engine.networks))
             case "volumes":
                 return "\n".join(f"name {one}" for one in self.engine.volumes)
+            case "proven":
+                return "\n".join(self.proven)
             case "key":
                 return KEY
         return ""

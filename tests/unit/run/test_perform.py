@@ -82,7 +82,7 @@ def carry_out(
             RemoteFailed,
             "write x: the disk is full",
             "printf: write error: No space left on device",
-            "make room on the host, then run again",
+            "make room on the host (df -h), then run again",
         ),
     ],
 )
