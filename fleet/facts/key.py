@@ -17,6 +17,7 @@ SCRIPT = """\
 umask 077
 mkdir -p "$dir" || exit
 if [ ! -s "$dir/key" ]; then
+  rm -f "$dir/key" # an empty one, of a disk that was full
   head -c 32 /dev/urandom | base64 >"$dir/key.$$" && ln "$dir/key.$$" "$dir/key" 2>/dev/null
   rm -f "$dir/key.$$"
 fi

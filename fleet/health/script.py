@@ -24,7 +24,7 @@ from fleet.model.gates import (
 from fleet.shell import words
 
 HEAD = r"""export LC_ALL=C
-say() { printf '\t%s' "$(printf %s "$1" | tr '\n\t\r' '   ' | cut -c1-200)"; }
+say() { printf '\t%s' "$(printf %s "$1" | tr '\n\t\r' '   ' | cut -c1-1000)"; }
 verdict() { if [ "$1" -eq 0 ]; then say ok; else say "no:$2"; fi; }
 field() { printf %s "$facts" | cut -d' ' -f"$1"; }
 fetch() {

@@ -14,6 +14,7 @@ from fleet.secret import Keyring
 from fleet.transport.base import Transport
 from fleet.transport.docker_api import API_VERSION
 from fleet.transport.endpoint import Endpoint
+from fleet.transport.known_hosts import KnownHosts
 from fleet.transport.local import LocalTransport
 from fleet.transport.route import Resolver, Route
 
@@ -42,6 +43,7 @@ class Connector:
     ) -> None:
         self._keyring = keyring
         self._resolver = Resolver(known_hosts, ssh_config)
+        self._known = KnownHosts()
         self._timeout = timeout
         self._api_version = api_version
         self._lock = threading.Lock()
@@ -57,103 +59,94 @@ class Connector:
 
     def connect(self, endpoint: Endpoint) -> Transport:
         """Raises Unreachable, ConfigError."""
-        if endpoint.connection == "local":
-            return LocalTransport(endpoint, self._keyring, api_version=self._api_version)
-        return self._enter(endpoint, self._route(endpoint))
+        result = self.connect_all([endpoint])[endpoint.name]
+        if isinstance(result, Unreachable):
+            raise result
+        return result
 
     def connect_all(
         self, endpoints: Iterable[Endpoint], parallel: int = 32
     ) -> dict[str, Transport | Unreachable]:
         """By host name, in the given order. Raises ConfigError, before the first connection."""
-        wanted = list(endpoints)
         # Fabric's configuration is read once and is not made for several threads.
-        routes = [self._route(endpoint) for endpoint in wanted if endpoint.connection == "ssh"]
-        by_name = dict(zip((e.name for e in wanted if e.connection == "ssh"), routes, strict=True))
+        with self._lock:
+            ways = [
+                (endpoint, self._resolver.route(endpoint) if endpoint.connection == "ssh" else ())
+                for endpoint in endpoints
+            ]
+            for gateway in self._gateways.values():
+                gateway.failure = None
 
-        def one(endpoint: Endpoint) -> Transport | Unreachable:
+        def one(way: tuple[Endpoint, Route]) -> Transport | Unreachable:
             try:
-                if endpoint.connection == "local":
-                    return self.connect(endpoint)
-                return self._enter(endpoint, by_name[endpoint.name])
+                return self._enter(*way)
             except Unreachable as error:
                 return error
 
-        with ThreadPoolExecutor(max(1, min(parallel, len(wanted))), "connect") as pool:
-            return dict(zip((e.name for e in wanted), pool.map(one, wanted), strict=True))
+        with ThreadPoolExecutor(max(1, min(parallel, len(ways))), "connect") as pool:
+            return dict(zip((endpoint.name for endpoint, _ in ways), pool.map(one, ways), strict=True))
 
     def close(self) -> None:
         with self._lock:
-            gateways, self._gateways = list(self._gateways.values()), {}
-        # The innermost first: it runs through the others.
-        for gateway in reversed(gateways):
+            gateways, self._gateways = self._gateways, {}
+        for gateway in gateways.values():
             gateway.close()
 
-    def _route(self, endpoint: Endpoint) -> Route:
-        with self._lock:
-            return self._resolver.route(endpoint)
-
     def _enter(self, endpoint: Endpoint, route: Route) -> Transport:
-        from fleet.transport.link import open_link  # noqa: PLC0415 - paramiko costs 100 ms
-        from fleet.transport.ssh import SshTransport  # noqa: PLC0415
+        if not route:
+            return LocalTransport(endpoint, self._keyring, self._api_version)
+        from fleet.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko costs 100 ms
+
+        return SshTransport(endpoint, self.open(endpoint.name, route), self._keyring, self._api_version)
+
+    def open(self, host: str, route: Route) -> Link:
+        """A connection to the end of ``route``. Raises Unreachable in the name of ``host``."""
+        from fleet.transport.link import open_link  # noqa: PLC0415
 
         *jumps, last = route
         if not jumps:
-            link = open_link(endpoint.name, last, through=None, timeout=self._timeout)
-        else:
-            gateway = self._gateway(tuple(jumps))
-            with gateway.starts:
-                through = gateway.link(endpoint.name)
-                link = open_link(endpoint.name, last, through=through, timeout=self._timeout)
-        return SshTransport(endpoint, link, self._keyring, api_version=self._api_version)
-
-    def _gateway(self, route: Route) -> _Gateway:
+            return open_link(host, last, self._known, through=None, timeout=self._timeout)
         with self._lock:
-            if route not in self._gateways:
-                # A way to a jump host that itself lies behind others shares those.
-                self._gateways[route] = _Gateway(self, route)
-            return self._gateways[route]
-
-    def open_gateway(self, host: str, route: Route) -> Link:
-        from fleet.transport.link import open_link  # noqa: PLC0415
-
-        *before, last = route
-        through = self._gateway(tuple(before)).link(host) if before else None
-        return open_link(host, last, through=through, timeout=self._timeout)
+            # A way to a jump host that itself lies behind others shares those.
+            gateway = self._gateways.setdefault(tuple(jumps), _Gateway(self, tuple(jumps)))
+        with gateway.starts:
+            through = gateway.link(host)
+            return open_link(host, last, self._known, through=through, timeout=self._timeout)
 
 
 class _Gateway:
-    """One jump host, opened once by the first host that needs it; if it fails, all are told."""
+    """A connection to a jump host, shared by the hosts behind it and opened again when it is lost.
+
+    ``failure`` is told to all who ask, and nobody tries again, until it is set to None.
+    """
 
     def __init__(self, connector: Connector, route: Route) -> None:
         self._connector = connector
         self._route = route
         self._opening = threading.Lock()
         self._link: Link | None = None
-        self._failure: Unreachable | None = None
+        self.failure: Unreachable | None = None
         self.starts = threading.BoundedSemaphore(STARTS_PER_JUMP_HOST)
 
     def link(self, host: str) -> Link:
         with self._opening:
-            if self._link is None and self._failure is None:
-                try:
-                    self._link = self._connector.open_gateway(host, self._route)
-                except Unreachable as error:
-                    self._failure = error
-            if self._link is not None:
+            if self._link is not None and self._link.is_active():
                 return self._link
-            failure = self._failure
-        if failure is None:
-            raise AssertionError("a gateway is open or has failed")
-        jump = self._route[-1]
+            if self.failure is None:
+                try:
+                    self._link = self._connector.open(host, self._route)
+                except Unreachable as error:
+                    self.failure = error
+                else:
+                    return self._link
         raise Unreachable(
-            f"the jump host {jump} cannot be entered",
-            why="\n".join(filter(None, [failure.what, failure.why])),
-            hint=failure.hint,
+            f"the jump host {self._route[-1]} cannot be entered",
+            why="\n".join(filter(None, [self.failure.what, self.failure.why])),
+            hint=self.failure.hint,
             host=host,
-        ) from failure
+        ) from self.failure
 
     def close(self) -> None:
         with self._opening:
             if self._link is not None:
                 self._link.close()
-                self._link = None

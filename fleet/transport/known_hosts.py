@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import fnmatch
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,45 +37,71 @@ def name_of(address: str, port: int) -> str:
     return address if port == 22 else f"[{address}]:{port}"
 
 
-def known_keys(files: Iterable[Path], name: str) -> tuple[KnownKey, ...]:
-    """The keys of the first file that knows ``name``, and the revoked keys of every file.
+class KnownHosts:
+    """Reads every file once, for all hosts. Safe to use from several threads."""
 
-    The environment's own file comes first and so cannot be weakened by the operator's. Files that do not
-    exist know nobody.
-    """
-    valid: tuple[KnownKey, ...] = ()
-    revoked: list[KnownKey] = []
-    for file in files:
-        found = list(_matching(file, name))
-        revoked += (key for key in found if key.revoked)
-        valid = valid or tuple(key for key in found if not key.revoked)
-    return (*valid, *revoked)
+    def __init__(self) -> None:
+        self._files: dict[Path, _File] = {}
+        self._reading = threading.Lock()
+
+    def keys(self, files: Iterable[Path], name: str) -> tuple[KnownKey, ...]:
+        """The keys of the first file that knows ``name``, and the revoked keys of every file.
+
+        The environment's own file comes first and so cannot be weakened by the operator's. Files that do not
+        exist know nobody.
+        """
+        valid: list[KnownKey] = []
+        revoked: list[KnownKey] = []
+        for file in files:
+            found = self._file(file).keys(name)
+            revoked += (key for key in found if key.revoked)
+            valid = valid or [key for key in found if not key.revoked]
+        return (*valid, *revoked)
+
+    def _file(self, path: Path) -> _File:
+        with self._reading:
+            if path not in self._files:
+                self._files[path] = _File(path)
+            return self._files[path]
 
 
-def _matching(file: Path, name: str) -> Iterator[KnownKey]:
-    try:
-        text = file.read_text(errors="replace")
-    except OSError:
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        marker = words.pop(0) if words and words[0].startswith("@") else ""
-        # Host certificates are not something paramiko can check.
-        if len(words) < 3 or words[0].startswith("#") or marker not in {"", "@revoked"}:
-            continue
-        patterns, kind, encoded = words[:3]
-        if not _names(patterns, name):
-            continue
+class _File:
+    def __init__(self, path: Path) -> None:
+        self._by_name: dict[str, list[KnownKey]] = {}
+        self._others: list[tuple[Callable[[str], bool], KnownKey]] = []
         try:
-            blob = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            continue
-        yield KnownKey(kind, blob, str(file), number, revoked=marker == "@revoked")
+            text = path.read_text(errors="replace")
+        except OSError:
+            return
+        for number, line in enumerate(text.splitlines(), 1):
+            words = line.split()
+            marker = words.pop(0) if words and words[0].startswith("@") else ""
+            # Host certificates are not something paramiko can check.
+            if len(words) < 3 or words[0].startswith("#") or marker not in {"", "@revoked"}:
+                continue
+            try:
+                blob = base64.b64decode(words[2], validate=True)
+                self._add(words[0], KnownKey(words[1], blob, str(path), number, marker == "@revoked"))
+            except ValueError:
+                continue
+
+    def keys(self, name: str) -> list[KnownKey]:
+        found = [key for matches, key in self._others if matches(name)]
+        return sorted([*found, *self._by_name.get(name.lower(), ())], key=lambda key: key.line)
+
+    def _add(self, patterns: str, key: KnownKey) -> None:
+        """Raises ValueError for a hashed name that cannot be read."""
+        if patterns.startswith("|1|"):
+            salt, digest = (base64.b64decode(part) for part in patterns.split("|")[2:4])
+            self._others.append((lambda name: hmac.digest(salt, name.encode(), "sha1") == digest, key))
+        elif set(patterns) & set("*?!"):
+            self._others.append((lambda name: _match(patterns, name), key))
+        else:
+            for name in dict.fromkeys(patterns.lower().split(",")):
+                self._by_name.setdefault(name, []).append(key)
 
 
-def _names(patterns: str, name: str) -> bool:
-    if patterns.startswith("|1|"):
-        return _hashed(patterns, name)
+def _match(patterns: str, name: str) -> bool:
     hit = False
     for pattern in patterns.split(","):
         # Brackets stand for themselves here ("[host]:2222"), not for a set of characters.
@@ -85,11 +111,3 @@ def _names(patterns: str, name: str) -> bool:
                 return False
             hit = True
     return hit
-
-
-def _hashed(pattern: str, name: str) -> bool:
-    try:
-        salt, digest = (base64.b64decode(part) for part in pattern.split("|")[2:4])
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)

@@ -13,7 +13,7 @@ from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.ssh_exception import IncompatiblePeer
 
 from fleet.errors import Unreachable
-from fleet.transport.known_hosts import KnownKey, fingerprint, known_keys, name_of
+from fleet.transport.known_hosts import KnownHosts, KnownKey, fingerprint, name_of
 from fleet.transport.login import log_in
 from fleet.transport.route import Hop
 
@@ -84,35 +84,34 @@ class Link(paramiko.Transport):
     }
 
 
-def open_link(host: str, hop: Hop, *, through: Link | None, timeout: float) -> Link:
+def open_link(host: str, hop: Hop, known: KnownHosts, *, through: Link | None, timeout: float) -> Link:
     """Connect, check the host key, log in. ``timeout`` in seconds, for each of the three.
 
     ``host`` is the inventory's name, for the messages. Raises Unreachable.
     """
-    sock: Any
-    if hop.proxy_command:
-        sock = paramiko.ProxyCommand(hop.proxy_command)
-    elif through is not None:
-        sock = _forwarded(host, hop, through, timeout)
-    else:
-        sock = _dial(host, hop, timeout)
     try:
-        link = Link(sock)
-    except (OSError, paramiko.SSHException) as error:
-        sock.close()
-        raise Unreachable(f"{hop} closed the connection", why=str(error), host=host) from error
-    try:
-        _shake_hands(host, hop, link, timeout)
-        link.auth_timeout = timeout
-        log_in(host, hop, link)
-    except BaseException:
-        link.close()
-        raise
+        link = Link(_socket(host, hop, through, timeout))
+        try:
+            _shake_hands(host, hop, link, known, timeout)
+            link.auth_timeout = timeout
+            log_in(host, hop, link)
+        except BaseException:
+            link.close()
+            raise
+    except OSError as error:
+        raise _no_connection(host, hop, error, timeout) from error
     link.watch()
     return link
 
 
+def _socket(host: str, hop: Hop, through: Link | None, timeout: float) -> Any:
+    if hop.proxy_command:
+        return paramiko.ProxyCommand(hop.proxy_command)
+    return _forwarded(host, hop, through, timeout) if through is not None else _dial(host, hop, timeout)
+
+
 def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
+    """Raises OSError of the last address that was tried, Unreachable."""
     try:
         addresses = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -122,43 +121,40 @@ def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
             hint=f"correct ansible_host of {host!r}, or the name service of this machine",
             host=host,
         ) from error
-    failure: OSError | None = None
+    failure = OSError("the name has no address")
     for family, kind, protocol, _, address in addresses:
-        sock = socket.socket(family, kind, protocol)
+        sock = None
         try:
+            sock = socket.socket(family, kind, protocol)
             sock.settimeout(timeout)
             sock.connect(address)
+            # paramiko leaves Nagle's algorithm on: 46 ms instead of 3 ms for a command on loopback.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Keep-alives cannot be sent into a full buffer; then the kernel has to give up.
+            if user_timeout := getattr(socket, "TCP_USER_TIMEOUT", None):
+                sock.setsockopt(socket.IPPROTO_TCP, user_timeout, LOST_AFTER_MS)
         except OSError as error:
-            sock.close()
             failure = error
-            continue
-        # paramiko leaves Nagle's algorithm on: 46 ms instead of 3 ms for a command on loopback.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Keep-alives cannot be sent into a full buffer; then the kernel has to give up.
-        if user_timeout := getattr(socket, "TCP_USER_TIMEOUT", None):
-            sock.setsockopt(socket.IPPROTO_TCP, user_timeout, LOST_AFTER_MS)
-        return sock
-    raise _no_connection(host, hop, failure, timeout) from failure
+            if sock is not None:
+                sock.close()
+        else:
+            return sock
+    raise failure
 
 
-def _no_connection(host: str, hop: Hop, failure: OSError | None, timeout: float) -> Unreachable:
-    if isinstance(failure, TimeoutError):
-        return Unreachable(
-            f"{hop} does not answer",
-            why=f"no connection within {timeout:g} s",
-            hint="is the host up, its address right, and no firewall between?",
-            host=host,
-        )
-    if isinstance(failure, ConnectionRefusedError):
-        return Unreachable(
-            f"{hop} refuses the connection",
-            why=str(failure),
-            hint="is sshd running there, on this port?",
-            host=host,
-        )
-    return Unreachable(
-        f"{hop} cannot be reached", why=str(failure), hint="is there a route to its network?", host=host
-    )
+def _no_connection(host: str, hop: Hop, failure: OSError, timeout: float) -> Unreachable:
+    what, why, hint = f"{hop} cannot be reached", str(failure), "is there a route to its network?"
+    if failure.errno in {errno.EMFILE, errno.ENFILE}:
+        what = "this machine may open no more connections"
+        hint = "raise its limit of open files (ulimit -n), or choose fewer hosts at once (--limit)"
+    elif isinstance(failure, TimeoutError):
+        what, why = f"{hop} does not answer", f"no connection within {timeout:g} s"
+        hint = "is the host up, its address right, and no firewall between?"
+    elif isinstance(failure, ConnectionRefusedError):
+        what, hint = f"{hop} refuses the connection", "is sshd running there, on this port?"
+    elif hop.proxy_command:
+        hint = f"does its ProxyCommand run on this machine? ({hop.proxy_command})"
+    return Unreachable(what, why=why, hint=hint, host=host)
 
 
 def _forwarded(host: str, hop: Hop, through: Link, timeout: float) -> paramiko.Channel:
@@ -185,9 +181,9 @@ def _forwarded(host: str, hop: Hop, through: Link, timeout: float) -> paramiko.C
         ) from error
 
 
-def _shake_hands(host: str, hop: Hop, link: Link, timeout: float) -> None:
+def _shake_hands(host: str, hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) -> None:
     name = name_of(hop.key_name or hop.address, hop.port)
-    known = known_keys(hop.known_hosts, name)
+    known = known_hosts.keys(hop.known_hosts, name)
     _prefer(link, (key.kind for key in known if not key.revoked))
     link.banner_timeout = timeout
     try:

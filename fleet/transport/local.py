@@ -26,7 +26,7 @@ from fleet.transport.refusals import not_begun
 class LocalTransport:
     """See :class:`fleet.transport.base.Transport`."""
 
-    def __init__(self, endpoint: Endpoint, keyring: Keyring, *, api_version: str = API_VERSION) -> None:
+    def __init__(self, endpoint: Endpoint, keyring: Keyring, api_version: str = API_VERSION) -> None:
         self.host = endpoint.name
         self._endpoint = endpoint
         self._keyring = keyring

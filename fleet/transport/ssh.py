@@ -32,7 +32,7 @@ OPEN_TIMEOUT = 20.0
 class SshTransport:
     """See :class:`fleet.transport.base.Transport`."""
 
-    def __init__(self, endpoint: Endpoint, link: Link, keyring: Keyring, *, api_version: str) -> None:
+    def __init__(self, endpoint: Endpoint, link: Link, keyring: Keyring, api_version: str) -> None:
         self.host = endpoint.name
         self._endpoint = endpoint
         self._link = link
