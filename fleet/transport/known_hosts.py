@@ -53,7 +53,7 @@ class KnownHosts:
         valid: list[KnownKey] = []
         revoked: list[KnownKey] = []
         for file in files:
-            found = self._file(file).keys(name)
+            found = self._file(file).keys(name, revoked=bool(valid))
             revoked += (key for key in found if key.revoked)
             valid = valid or [key for key in found if not key.revoked]
         return (*valid, *revoked)
@@ -85,8 +85,9 @@ class _File:
             except ValueError:
                 continue
 
-    def keys(self, name: str) -> list[KnownKey]:
-        found = [key for matches, key in self._others if matches(name)]
+    def keys(self, name: str, *, revoked: bool) -> list[KnownKey]:
+        """Only the ``revoked`` ones, if that is asked: a hashed name costs 4 µs, and a file may hold many."""
+        found = [key for matches, key in self._others if (key.revoked or not revoked) and matches(name)]
         return sorted([*found, *self._by_name.get(name.lower(), ())], key=lambda key: key.line)
 
     def _add(self, patterns: str, key: KnownKey) -> None:

@@ -14,7 +14,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from fleet.errors import Unreachable
 from fleet.transport.known_hosts import KnownHosts, KnownKey, fingerprint, name_of
-from fleet.transport.login import log_in
+from fleet.transport.login import OUT_OF_FILES, log_in
 from fleet.transport.route import Hop
 
 PING_EVERY = 3.5
@@ -144,7 +144,7 @@ def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
 
 def _no_connection(host: str, hop: Hop, failure: OSError, timeout: float) -> Unreachable:
     what, why, hint = f"{hop} cannot be reached", str(failure), "is there a route to its network?"
-    if failure.errno in {errno.EMFILE, errno.ENFILE}:
+    if failure.errno in OUT_OF_FILES:
         what = "this machine may open no more connections"
         hint = "raise its limit of open files (ulimit -n), or choose fewer hosts at once (--limit)"
     elif isinstance(failure, TimeoutError):

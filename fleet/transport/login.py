@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from paramiko.pkey import UnknownKeyType
 
 from fleet.errors import Unreachable
 from fleet.transport.route import Hop
+
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class _Tries:
@@ -82,5 +85,7 @@ def _load(path: str, explicit: bool, tries: _Tries) -> paramiko.PKey | None:
         # What the cryptography library raises for an encrypted key without a passphrase.
         tries.note(path, "needs a passphrase")
     except (OSError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
+        if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
+            raise
         tries.note(path, f"cannot be read: {error}")
     return None

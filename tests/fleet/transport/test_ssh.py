@@ -1,6 +1,7 @@
 """Ways in which a host cannot be entered or is lost, each with an error of its own."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -304,6 +305,55 @@ def test_a_jump_host_that_cannot_be_entered_is_tried_once_and_named(sshd: Sshd) 
         assert error.host == name
         assert error.what == f"the jump host 127.0.0.1 port {port} cannot be entered"
         assert "does not speak SSH" in error.why
+
+
+def test_a_jump_host_that_was_lost_is_entered_again(sshd: Sshd, another_sshd: AnotherSshd) -> None:
+    jump = another_sshd()
+    config = jump.directory / "config"
+    config.write_text(f"Host *\n IdentityFile {jump.client_key}\n")
+    behind = sshd.endpoint(proxy_jump=f"root@127.0.0.1:{jump.port}")
+    with fresh(sshd.known_hosts, jump.known_hosts, ssh_config=config) as connector:
+        before = connector.connect(behind)
+        signal_all(jump.sessions(), signal.SIGKILL)
+        with pytest.raises(ConnectionLost):
+            before.run("sleep 60", timeout=60)
+        before.close()
+        transport = connector.connect(behind)
+        assert transport.run("echo up", timeout=30).out == b"up\n"
+        transport.close()
+
+
+def test_a_jump_host_that_failed_is_tried_again_the_next_time(sshd: Sshd, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    config = tmp_path / "config"
+    # The key file is missing at first.
+    config.write_text(f"Host *\n IdentityFile {tmp_path}/key\n IdentitiesOnly yes\n")
+    behind = sshd.endpoint(proxy_jump=f"root@127.0.0.1:{sshd.port}", address="localhost")
+    known.write_text(sshd.known_hosts.read_text() + f"[localhost]:{sshd.port} {sshd.host_key}")
+    with fresh(known, ssh_config=config) as connector:
+        assert "cannot be entered" in refused(connector, behind).what
+        (tmp_path / "key").symlink_to(sshd.client_key)
+        connector.connect(behind).close()
+
+
+def test_too_many_open_files_are_told(sshd: Sshd, connector: Connector) -> None:
+    connector.connect(sshd.endpoint()).close()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        found = connector.connect_all([sshd.endpoint(name=f"web-{n}") for n in range(3)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for error in found.values():
+        assert isinstance(error, Unreachable)
+        assert "ulimit -n" in error.hint
+
+
+def test_a_proxy_command_that_cannot_be_run(sshd: Sshd, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("Host *\n ProxyCommand /no/such/program %h %p\n")
+    error = refused(fresh(sshd.known_hosts, ssh_config=config), sshd.endpoint())
+    assert "/no/such/program" in error.hint
 
 
 def test_a_jump_host_that_cannot_reach_the_host(another_sshd: AnotherSshd) -> None:

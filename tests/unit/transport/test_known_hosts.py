@@ -1,6 +1,8 @@
+import base64
+import hmac
 from pathlib import Path
 
-from fleet.transport.known_hosts import KnownKey, known_keys, name_of
+from fleet.transport.known_hosts import KnownHosts, name_of
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIJ0="
 OTHER = "AAAAC3NzaC1lZDI1NTE5AAAAIJ8="
@@ -12,7 +14,7 @@ def write(path: Path, *lines: str) -> Path:
 
 
 def found(path: Path, name: str) -> list[int]:
-    return [key.line for key in known_keys([path], name)]
+    return [key.line for key in KnownHosts().keys([path], name)]
 
 
 def test_names_lists_patterns_ports_and_negations(tmp_path: Path) -> None:
@@ -41,12 +43,29 @@ def test_the_first_file_that_knows_the_host_decides_and_every_revocation_counts(
     second = write(
         tmp_path / "second", f"web-1,web-2 ssh-ed25519 {OTHER}", f"@revoked web-1 ssh-ed25519 {KEY}"
     )
-    keys = known_keys([tmp_path / "missing", first, second], "web-1")
+    keys = KnownHosts().keys([tmp_path / "missing", first, second], "web-1")
     assert [(key.place, key.revoked) for key in keys] == [(f"{first}:1", False), (f"{second}:2", True)]
-    assert [key.place for key in known_keys([first, second], "web-2")] == [f"{second}:1"]
-    assert isinstance(keys[0], KnownKey)
+    assert [key.place for key in KnownHosts().keys([first, second], "web-2")] == [f"{second}:1"]
 
 
 def test_the_port_is_part_of_the_name_unless_it_is_22() -> None:
     assert name_of("web-1", 22) == "web-1"
     assert name_of("web-1", 2222) == "[web-1]:2222"
+
+
+def test_a_file_is_read_once(tmp_path: Path) -> None:
+    file = write(tmp_path / "k", f"web-1 ssh-ed25519 {KEY}")
+    known = KnownHosts()
+    assert known.keys([file], "web-1")
+    file.unlink()
+    assert known.keys([file], "web-1")
+
+
+def test_hashed_names(tmp_path: Path) -> None:
+    salt, name = b"0123456789", b"web-1"
+    hashed = "|1|" + "|".join(
+        base64.b64encode(part).decode() for part in (salt, hmac.digest(salt, name, "sha1"))
+    )
+    file = write(tmp_path / "k", f"{hashed} ssh-ed25519 {KEY}", f"|1|{KEY} ssh-ed25519 {KEY}")
+    assert found(file, "web-1") == [1]
+    assert found(file, "web-2") == []
