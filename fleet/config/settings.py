@@ -10,7 +10,7 @@ from fleet.config.suggest import suggest
 from fleet.errors import ConfigError, ConfigErrors
 from fleet.model.hosts import Host
 from fleet.ops.effects import RegistryAuth
-from fleet.secret import SealedText, Text
+from fleet.secret import Hole, SealedText, SecretRef, Text
 
 STATE_DIR = "/var/lib/fleet"
 PARALLEL = 32
@@ -80,11 +80,13 @@ def _registry_problem(registry: Any, entry: Any) -> str:
     for key in entry:
         if key not in keys:
             return f"unknown key {key!r} of {registry!r}{suggest(str(key), keys)}"
-    missing = [key for key in keys if not isinstance(entry.get(key), (str, int, SealedText))]
+    missing = [key for key in keys if not isinstance(entry.get(key), (str, int, SecretRef, SealedText))]
     return f"{registry!r} needs a {' and a '.join(missing)}" if missing else ""
 
 
-def _text(value: str | int | SealedText) -> Text:
+def _text(value: str | int | SecretRef | SealedText) -> Text:
+    if isinstance(value, SecretRef):
+        return SealedText((Hole(value),))
     return str(value) if isinstance(value, int) else value
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from fleet.config.roles.source import RoleSource
 from fleet.errors import Position
-from fleet.model.hosts import Host, Inventory
+from fleet.model.hosts import Host, Inventory, is_template
 from fleet.render import Lazy, Renderer, Variables
 
 
@@ -54,9 +55,17 @@ class HostVariables:
         read = {
             name: self._renderer.lookup(name, variables)
             for name in host.vars
-            if name.startswith(("ansible_", "fleet_"))
+            if name.startswith(("ansible_", "fleet_")) and _has_template(host.vars[name])
         }
         return replace(host, vars={**host.vars, **read}) if read else host
 
     def _special(self, host: Host) -> dict[str, Any]:
         return {**self._shared, "inventory_hostname": host.name, "group_names": list(host.groups)}
+
+
+def _has_template(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_template(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_has_template(item) for item in value)
+    return is_template(value)
