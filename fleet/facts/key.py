@@ -17,7 +17,8 @@ SCRIPT = """\
 umask 077
 mkdir -p "$dir" || exit
 if [ ! -s "$dir/key" ]; then
-  rm -f "$dir/key" # an empty one, of a disk that was full
+  # An empty one, of a disk that was full; looked at again, lest it is one that somebody has just made.
+  find "$dir/key" -size 0 -delete 2>/dev/null
   head -c 32 /dev/urandom | base64 >"$dir/key.$$" && ln "$dir/key.$$" "$dir/key" 2>/dev/null
   rm -f "$dir/key.$$"
 fi

@@ -55,8 +55,7 @@ class TextReport:
         text = whole.lstrip(" ")
         indent = len(whole) - len(text)
         hang = indent + line.hang
-        # Colours of a remote program are shown; nothing else of it may steer the operator's terminal.
-        body = Text.from_ansi(text.replace("\r", " "), style=STYLES[line.style])
+        body = Text(text, STYLES[line.style])
         room = max(20, self.out.width - hang)
         first, *rest = body.wrap(self.out, room) or [body]
         self.out.print(Padding(first, (0, 0, 0, indent)))

@@ -102,6 +102,30 @@ def test_probes_at_the_same_time_agree_on_one_key(bench: Bench, tmp_path: Path) 
     assert [path.name for path in (tmp_path / "fleet").iterdir()] == ["key"]
 
 
+def test_an_empty_key_is_made_anew(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("")
+    key = KeyProbe().parse(run(bench, KeyProbe().script(question(tmp_path))))
+    assert isinstance(key, bytes)
+    assert KeyProbe().parse(run(bench, KeyProbe().script(question(tmp_path)))) == key
+
+
+def test_a_key_that_is_made_meanwhile_is_kept(bench: Bench, tmp_path: Path) -> None:
+    place = tmp_path / "fleet"
+    script = KeyProbe().script(question(place))
+    (tmp_path / "script").write_text(script)
+    for program in ("rm", "find"):
+        # Another probe goes through from beginning to end just before this one would clean up.
+        bench.replace(
+            program,
+            f"""PATH=${{PATH#*:}}
+            [ -e "$HERE/once" ] || {{ : >"$HERE/once"; sh -s <"$HERE/script" >"$HERE/other"; }}
+            exec {program} "$@" """,
+        )
+    mine = KeyProbe().parse(run(bench, script))
+    assert isinstance(mine, bytes)
+    assert KeyProbe().parse(Answer((tmp_path / "other").read_text(), 0)) == mine
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -87,12 +87,25 @@ def test_a_new_value_takes_the_place_of_the_old_one_at_once(bench: Bench, memory
         assert os.fstat(reader.fileno()).st_ino != (memory / "a").stat().st_ino
 
 
+def test_a_secret_that_is_wanted_no_more_goes(bench: Bench, memory: Path) -> None:
+    run(bench, op(memory, "a", "old one")).check_returncode()
+    run(bench, op(memory, "a")).check_returncode()
+    assert [path.name for path in memory.iterdir() if not path.name.startswith(".")] == ["a"]
+    assert look(bench, memory) == {str(memory): {"a": PRINT}}
+
+
+def test_other_users_of_the_host_do_not_come_near(bench: Bench, memory: Path) -> None:
+    run(bench, op(memory / "web", "a", mode="0444")).check_returncode()
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o700
+    assert stat.S_IMODE((memory / "web").stat().st_mode) == 0o755
+
+
 def test_a_directory_on_a_disk_is_refused(bench: Bench) -> None:
     bench.stand_in("stat", "echo ext2/ext3")
-    done = run(bench, op(bench.root / "secrets", "a"))
+    done = run(bench, op(bench.root / "run" / "secrets", "a"))
     assert done.returncode == 1
     assert b"is not on a tmpfs: secrets would be written to a disk" in done.stderr
-    assert list((bench.root / "secrets").iterdir()) == []
+    assert list((bench.root / "run" / "secrets").iterdir()) == []
 
 
 def test_no_argument_of_any_program_holds_a_value(bench: Bench, memory: Path) -> None:
