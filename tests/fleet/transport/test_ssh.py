@@ -338,12 +338,14 @@ def test_a_jump_host_that_failed_is_tried_again_the_next_time(sshd: Sshd, tmp_pa
 
 def test_too_many_open_files_are_told(sshd: Sshd, connector: Connector) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 4, limits[1]))
+    filled = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(filled) + 4, limits[1]))
     try:
         found = connector.connect_all([sshd.endpoint(name=f"web-{n}") for n in range(20)], parallel=2)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for number in filled:
+            os.close(number)
     refused = [error for error in found.values() if isinstance(error, Unreachable)]
     assert refused
     for error in refused:
