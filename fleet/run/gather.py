@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from fleet.errors import FleetError
 from fleet.facts.probe import Question
@@ -15,6 +17,8 @@ from fleet.model.found import Engine, Facts, HostFacts
 from fleet.model.images import ImageRef
 from fleet.ops.effects import RegistryAuth, ResolveDigest
 from fleet.plan import images
+from fleet.report import events as ev
+from fleet.run.patience import patiently, telling
 from fleet.run.perform import failure
 from fleet.secret import Keyring
 from fleet.transport.base import Transport
@@ -30,11 +34,12 @@ def gather(
     registries: Mapping[str, RegistryAuth] | None,
     parallel: int,
     digests: Mapping[str, str] | None = None,
+    emit: ev.Emit = lambda _: None,
 ) -> tuple[Facts, dict[str, FleetError]]:
     """Facts of every host that has a transport, and the errors of those that failed meanwhile.
 
     ``registries``: credentials for asking which digest a tag stands for; None: nobody is asked.
-    ``digests``: images whose digest is settled already.
+    ``digests``: images whose digest is settled already. ``emit`` is told when a registry makes us wait.
     """
     wanted = {state.host: state for state in desired.hosts}
     hosts: dict[str, HostFacts] = {}
@@ -62,7 +67,9 @@ def gather(
     facts = Facts({name: hosts[name] for name in in_order if name in hosts}, {}, prints)
     reached = replace(desired, hosts=tuple(state for state in desired.hosts if state.host in hosts))
     facts = replace(facts, digests=digests or {})
-    return (facts if registries is None else _resolved(reached, facts, transports, registries)), errors
+    if registries is not None:
+        facts = _resolved(reached, facts, transports, registries, emit)
+    return facts, errors
 
 
 def ask(question: Question, transport: Transport) -> HostFacts:
@@ -80,6 +87,7 @@ def _resolved(
     facts: Facts,
     transports: Mapping[str, Transport],
     registries: Mapping[str, RegistryAuth],
+    emit: ev.Emit,
 ) -> Facts:
     """Ask each image's registry once, through the first host that wants the image and has an engine.
 
@@ -95,5 +103,6 @@ def _resolved(
             continue  # the planner refuses hosts without an engine, all of them at once
         auth = registries.get(ImageRef.parse(image).registry)
         call = ResolveDigest(image, auth)
-        digests[image] = transports[able[0]].docker(call, timeout=REGISTRY_SECONDS)
+        ask_registry = partial(transports[able[0]].docker, call, timeout=REGISTRY_SECONDS)
+        digests[image] = patiently(ask_registry, telling(able[0], emit), threading.Event())
     return replace(facts, digests=digests)

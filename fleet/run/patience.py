@@ -7,12 +7,23 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from fleet.errors import Interrupted
+from fleet.report import events as ev
 from fleet.transport.base import ApiFailed
 
 T = TypeVar("T")
 TOO_MANY = 429
 LONGEST = 600
 """Seconds in all; a registry that asks for more is an error to be shown."""
+
+
+def telling(host: str, emit: ev.Emit) -> Callable[[float], None]:
+    """Tells of each wait: how long, and for what."""
+
+    def tell(seconds: float) -> None:
+        text = f"{host}: the registry has had too many requests; trying again in {seconds:g} s as it asks"
+        emit(ev.Note(text, "warning"))
+
+    return tell
 
 
 def patiently(call: Callable[[], T], tell: Callable[[float], None], cancel: threading.Event) -> T:

@@ -11,7 +11,7 @@ from fleet.ops.containers import Replace
 from fleet.ops.effects import Api, Effect, Shell
 from fleet.plan.tree import Step
 from fleet.report import events as ev
-from fleet.run.patience import patiently
+from fleet.run.patience import patiently, telling
 from fleet.transport.base import ConnectionLost, Result, Transport
 
 DRIFT = 75
@@ -62,16 +62,12 @@ def _one(effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel
     def progress(done: int, total: int) -> None:
         emit(ev.Progress(step.host, step.id, done, total))
 
-    def asked_to_wait(seconds: float) -> None:
-        text = (
-            f"{step.host}: the registry has had too many requests; trying again in {seconds:g} s as it asks"
-        )
-        emit(ev.Note(text, "warning"))
-
     if isinstance(effect, Api):
         call = effect.call
         patiently(
-            lambda: transport.docker(call, timeout=timeout, on_progress=progress), asked_to_wait, cancel
+            lambda: transport.docker(call, timeout=timeout, on_progress=progress),
+            telling(step.host, emit),
+            cancel,
         )
         return
     result = transport.run(effect.script, timeout=timeout, cancel=cancel)
