@@ -28,6 +28,7 @@ class Registry:
         self.login: tuple[str, str] | None = None
         self.forbidden = False
         self.busy: list[int] = []
+        self.busy_words = "slow down"
         self.damaged = False
         self.requests = 0
         registry = self
@@ -89,7 +90,8 @@ class Registry:
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests += 1
         if self.busy and "/manifests/" in request.path:
-            body = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'
+            error = {"code": "TOOMANYREQUESTS", "message": self.busy_words}
+            body = json.dumps({"errors": [error]}).encode()
             _reply(request, 429, body, {"Retry-After": str(self.busy.pop(0))})
         elif self.login and request.headers.get("Authorization") != _basic(*self.login):
             body = b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}'

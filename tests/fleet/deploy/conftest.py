@@ -47,6 +47,7 @@ def registry(shared_registry: AppRegistry) -> Iterator[AppRegistry]:
     yield shared_registry
     shared_registry.login = None
     shared_registry.busy.clear()
+    shared_registry.busy_words = "slow down"
 
 
 @pytest.fixture

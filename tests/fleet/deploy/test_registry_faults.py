@@ -71,10 +71,14 @@ def test_a_deploy_that_changes_nothing_needs_no_registry(project: Project, regis
 
 def test_a_registry_that_asks_for_a_pause_gets_it(project: Project, registry: AppRegistry) -> None:
     registry.app("popular")
-    registry.busy[:] = [1]
+    # The engine asks twice before it gives up, and hands on the words, not the header.
+    registry.busy[:] = [2, 2]
+    registry.busy_words = "retry-after: 2 s, allowed: 44000/minute"
     project.inventory({"web": ["web-1"]})
-    project.deploy("popular").ended(0)
+    done = project.deploy("popular").ended(0)
+    done.says("web-1: the registry has had too many requests; trying again in 2 s as it asks")
     assert registry.busy == []
+    assert done.seconds > 2
 
 
 def test_a_registry_that_goes_on_asking_for_a_pause_is_named(serving: Project, registry: AppRegistry) -> None:

@@ -76,7 +76,9 @@ def test_every_kind_of_check_passes_for_a_healthy_service(project: Project) -> N
 def test_pause_leaves_the_failed_batch_for_inspection(project: Project, web: Web) -> None:
     project.role(update={"parallelism": 1, "failure_action": "pause"}, gate={"deadline": "1s"})
     project.deploy("v1").ended(0)
-    project.deploy("sick").ended(1).says("failed: web.app failed on web-1", "web.app  sick      web-1", "web.app  v1        web-2 web-3")
+    project.deploy("sick").ended(1).says(
+        "failed: web.app failed on web-1", "web.app  sick      web-1", "web.app  v1        web-2 web-3"
+    )
     assert [only_version(web(number)) for number in ALL] == ["sick", "v1", "v1"]
 
 
