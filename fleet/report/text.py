@@ -28,9 +28,6 @@ STYLES = {
 
 TONES = {"healthy": "green", "running": "green", "unhealthy": "bold red", "absent": "red", "none": "dim"}
 
-# What a remote command prints must not move the operator's cursor or recolour the terminal.
-CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127) if chr(code) not in "\t\n"}
-
 
 class TextReport:
     """``out`` takes the report, ``err`` the errors. Safe to call from several threads."""
@@ -48,14 +45,14 @@ class TextReport:
 
     def line(self, line: Line) -> None:
         """On a terminal a long line goes on under its own beginning; elsewhere it is never cut."""
-        whole = line.text.translate(CONTROLS)
         if not self.out.is_terminal:
-            self.out.print(Text(whole), soft_wrap=True)
+            self.out.print(Text(line.text), soft_wrap=True)
             return
-        text = whole.lstrip(" ")
-        indent = len(whole) - len(text)
+        text = line.text.lstrip(" ")
+        indent = len(line.text) - len(text)
         hang = indent + line.hang
-        body = Text(text, STYLES[line.style])
+        # Colours of a remote program are shown; nothing else of it may steer the operator's terminal.
+        body = Text.from_ansi(text.replace("\r", " "), style=STYLES[line.style])
         room = max(20, self.out.width - hang)
         first, *rest = body.wrap(self.out, room) or [body]
         self.out.print(Padding(first, (0, 0, 0, indent)))
@@ -123,7 +120,7 @@ class TextReport:
 
     def error(self, text: str) -> None:
         self.err.print(
-            Text(f"error: {text}".translate(CONTROLS), "bold red" if self.err.is_terminal else ""),
+            Text.from_ansi(f"error: {text}", style="bold red" if self.err.is_terminal else ""),
             soft_wrap=True,
         )
 
