@@ -28,6 +28,9 @@ STYLES = {
 
 TONES = {"healthy": "green", "running": "green", "unhealthy": "bold red", "absent": "red", "none": "dim"}
 
+# What a remote command prints must not move the operator's cursor or recolour the terminal.
+CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127) if chr(code) not in "\t\n"}
+
 
 class TextReport:
     """``out`` takes the report, ``err`` the errors. Safe to call from several threads."""
@@ -45,11 +48,12 @@ class TextReport:
 
     def line(self, line: Line) -> None:
         """On a terminal a long line goes on under its own beginning; elsewhere it is never cut."""
+        whole = line.text.translate(CONTROLS)
         if not self.out.is_terminal:
-            self.out.print(Text(line.text), soft_wrap=True)
+            self.out.print(Text(whole), soft_wrap=True)
             return
-        text = line.text.lstrip(" ")
-        indent = len(line.text) - len(text)
+        text = whole.lstrip(" ")
+        indent = len(whole) - len(text)
         hang = indent + line.hang
         # Colours of a remote program are shown; nothing else of it may steer the operator's terminal.
         body = Text.from_ansi(text.replace("\r", " "), style=STYLES[line.style])
@@ -120,7 +124,7 @@ class TextReport:
 
     def error(self, text: str) -> None:
         self.err.print(
-            Text.from_ansi(f"error: {text}", style="bold red" if self.err.is_terminal else ""),
+            Text(f"error: {text}".translate(CONTROLS), "bold red" if self.err.is_terminal else ""),
             soft_wrap=True,
         )
 
