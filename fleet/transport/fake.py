@@ -60,7 +60,7 @@ class FakeTransport:
         number = self._begin(script)
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._root)}
         process = LocalProcess(scripts.command((), timeout), cwd=self._root, env=environment)
-        payload = scripts.framed(self._keyring.reveal(script))
+        payload = scripts.payload(self._keyring.reveal(script))
         result = carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
         self._end(number)
         return result

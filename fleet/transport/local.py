@@ -7,74 +7,24 @@ import os
 import selectors
 import signal as signals
 import subprocess
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from fleet.ops.effects import ApiCall
-from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
-from fleet.transport.base import OnLine, OnProgress, Result
-from fleet.transport.docker_api import API_VERSION, DockerApi
 from fleet.transport.docker_errors import engine_gone
-from fleet.transport.endpoint import Endpoint
-from fleet.transport.pump import Ending, NeverBegan, carry_out
-from fleet.transport.refusals import not_begun
+from fleet.transport.host import HostTransport
+from fleet.transport.pump import Ending
 
 
-class LocalTransport:
+class LocalTransport(HostTransport):
     """See :class:`fleet.transport.base.Transport`."""
 
-    def __init__(self, endpoint: Endpoint, keyring: Keyring, api_version: str = API_VERSION) -> None:
-        self.host = endpoint.name
-        self._endpoint = endpoint
-        self._keyring = keyring
-        self._commands = 0
-        self._count = threading.Lock()
-        words = (*endpoint.sudo(), *endpoint.docker, "system", "dial-stdio")
-        self._docker = DockerApi(
-            self.host,
-            lambda: _LocalStream(words, self.host),
-            keyring,
-            api_version=api_version,
-        )
+    def _start(self, command: str, prefix: Sequence[str]) -> LocalProcess:
+        return LocalProcess(command, prefix)
 
-    @property
-    def calls(self) -> int:
-        return self._commands + self._docker.requests
-
-    def run(
-        self,
-        script: Text,
-        *,
-        timeout: float,
-        become: bool = True,
-        on_line: OnLine | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Result:
-        with self._count:
-            self._commands += 1
-        prefix = self._endpoint.sudo(become)
-        payload = scripts.framed(self._keyring.reveal(script))
-        process = LocalProcess(scripts.command(prefix, timeout), prefix)
-        try:
-            return carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
-        except NeverBegan as failure:
-            raise not_begun(failure.said, self.host, sudo=bool(prefix)) from failure
-
-    def docker(
-        self,
-        call: ApiCall,
-        *,
-        timeout: float,
-        on_progress: OnProgress | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Any:
-        return self._docker.carry_out(call, timeout=timeout, on_progress=on_progress, cancel=cancel)
-
-    def close(self) -> None:
-        self._docker.close()
+    def _dial(self, words: Sequence[str]) -> _LocalStream:
+        return _LocalStream(words, self.host)
 
 
 class LocalProcess:

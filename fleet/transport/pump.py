@@ -174,6 +174,10 @@ class _Run:
 
     def _put_down(self) -> None:
         """End the process group: SIGTERM, then SIGKILL. Closing the channel alone would leave it running."""
+        if self._payload:
+            # The shell has not read the function's end, so it runs nothing and ends with its input.
+            self._payload = self._payload[:0]
+            self._process.end_input()
         for signal, patience in (("TERM", KILL_AFTER), ("KILL", 2.0)):
             until = time.monotonic() + patience
             told = False

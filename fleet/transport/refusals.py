@@ -9,6 +9,10 @@ from fleet.errors import RemoteFailed
 
 def not_begun(said: str, host: str, *, sudo: bool) -> RemoteFailed:
     """For a script whose shell never started."""
+    if re.search(r"\btimeout: (?:command )?not found", said):
+        return RemoteFailed(
+            "the host has no timeout command", why=said, hint="install GNU coreutils on it", host=host
+        )
     if sudo:
         return sudo_failure(said, host)
     return RemoteFailed(

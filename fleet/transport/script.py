@@ -2,16 +2,17 @@
 
 The command that the SSH server runs is constant but for the time limit::
 
-    exec [sudo …] sh -c 'echo "@fleet $$"; exec timeout -k 5 60 sh -s'
+    exec [sudo …] timeout -k 5 60 sh -s
 
 - The script travels on standard input, never in ``argv``, where every user of the host could read it.
-- ``timeout`` leads a process group of its own; ``exec`` keeps the number that ``echo $$`` has just told, so
-  the group can be killed from a second session. What an rc file prints comes before the mark and is dropped.
+- ``timeout`` leads a process group of its own. The shell tells its number before it does anything else, so
+  the group can be killed from a second session. What an rc file prints comes before that and is dropped.
 - ``timeout`` ends by the same signal as the script's shell, so the server's exit-signal tells of the script.
 
 The script itself is the body of a function that the last line calls. ``sh`` reads the whole function before
-it runs anything: an inner ``cat`` cannot eat the rest (its input is ``/dev/null``), a script cut off in the
-middle by a lost connection never starts, and nothing is written back while we still write.
+it runs anything: an inner ``cat`` cannot eat the rest (its input is ``/dev/null``), a script cut off anywhere
+by a lost connection never starts (a cut last line is an open quote), and nothing is written back while we
+still write.
 """
 
 from __future__ import annotations
@@ -29,22 +30,29 @@ TAIL = 64 * 1024
 LONGEST_LINE = 64 * 1024
 
 
+# Read from /proc because no builtin tells it, and another process would cost a millisecond.
+_TELL_GROUP = b'read -r _ _ _ _ fleet_group _ </proc/$$/stat; echo "@fleet $fleet_group"\n'
+
+
 def command(prefix: Sequence[str], timeout: float) -> str:
     """The command line for the login shell, whichever it is; ``prefix`` are the words of ``sudo``."""
     limit = f"{timeout:.3f}".rstrip("0").rstrip(".")
-    inner = f'echo "@fleet $$"; exec timeout -k {KILL_AFTER:g} {limit} sh -s'
-    return f"exec {shlex.join([*prefix, 'sh', '-c', inner])}"
+    return "exec " + shlex.join([*prefix, "timeout", "-k", f"{KILL_AFTER:g}", limit, "sh", "-s"])
 
 
 def kill_command(prefix: Sequence[str], group: int, signal: str) -> str:
-    inner = f"kill -s {signal} -- -{group} || kill -s {signal} {group}"
-    return f"exec {shlex.join([*prefix, 'sh', '-c', inner])}"
+    return "exec " + shlex.join([*prefix, "sh", "-c", f"kill -s {signal} -- -{group}"])
+
+
+def payload(script: str) -> bytes:
+    """The bytes for standard input."""
+    return _TELL_GROUP + framed(script)
 
 
 def framed(script: str) -> bytes:
-    """The bytes for standard input. ``:`` because a function body may not be empty."""
+    """As the body of a function; ``:`` because a function body may not be empty."""
     body = script if script.endswith("\n") else script + "\n"
-    return f"fleet_main() {{ :\n{body}}}\nfleet_main </dev/null\n".encode()
+    return f"fleet_main() {{ :\n{body}}}\neval 'fleet_main </dev/null'\n".encode()
 
 
 class Collector:

@@ -3,55 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import paramiko
 
 from fleet.errors import FleetError, RemoteFailed
-from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
-from fleet.transport.base import ConnectionLost, OnLine, OnProgress, Result
-from fleet.transport.docker_api import DockerApi
+from fleet.transport.base import ConnectionLost, OnLine, Result
 from fleet.transport.endpoint import Endpoint
+from fleet.transport.host import HostTransport
 from fleet.transport.link import Link
-from fleet.transport.pump import TICK, Ending, NeverBegan, carry_out
-from fleet.transport.refusals import not_begun
+from fleet.transport.pump import TICK, Ending
 
 RUN_SESSIONS = 5
-API_SESSIONS = 3
-"""Together 8; with one more to kill a command they stay below sshd's default MaxSessions of 10."""
+"""With the 3 of Docker calls 8; with one more to kill a command below sshd's default MaxSessions of 10."""
 
 OPEN_TIMEOUT = 20.0
 
 
-class SshTransport:
+class SshTransport(HostTransport):
     """See :class:`fleet.transport.base.Transport`."""
 
     def __init__(self, endpoint: Endpoint, link: Link, keyring: Keyring, api_version: str) -> None:
-        self.host = endpoint.name
-        self._endpoint = endpoint
+        super().__init__(endpoint, keyring, api_version)
         self._link = link
-        self._keyring = keyring
-        self._commands = 0
-        self._count = threading.Lock()
         self._sessions = threading.BoundedSemaphore(RUN_SESSIONS)
-        words = (*endpoint.sudo(), *endpoint.docker)
-        self._docker = DockerApi(
-            self.host,
-            lambda: _SshStream(self, self._session("exec " + shlex.join((*words, "system", "dial-stdio")))),
-            keyring,
-            api_version=api_version,
-            streams=API_SESSIONS,
-        )
-
-    @property
-    def calls(self) -> int:
-        return self._commands + self._docker.requests
 
     def run(
         self,
@@ -62,33 +41,24 @@ class SshTransport:
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
     ) -> Result:
-        prefix = self._endpoint.sudo(become)
-        payload = scripts.framed(self._keyring.reveal(script))
-        if not self._slot(cancel):
-            return Result(None, b"", b"", 0.0, stopped=True)
+        while not self._sessions.acquire(timeout=TICK if cancel else None):
+            if cancel and cancel.is_set():
+                return Result(None, b"", b"", 0.0, stopped=True)
         try:
-            with self._count:
-                self._commands += 1
-            process = _SshProcess(self, self._session(scripts.command(prefix, timeout)), prefix)
-            return carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
-        except NeverBegan as failure:
-            raise not_begun(failure.said, self.host, sudo=bool(prefix)) from failure
+            return super().run(script, timeout=timeout, become=become, on_line=on_line, cancel=cancel)
         finally:
             self._sessions.release()
 
-    def docker(
-        self,
-        call: ApiCall,
-        *,
-        timeout: float,
-        on_progress: OnProgress | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Any:
-        return self._docker.carry_out(call, timeout=timeout, on_progress=on_progress, cancel=cancel)
-
     def close(self) -> None:
-        self._docker.close()
+        # First, so that nothing is written to a host that may be silent.
         self._link.close()
+        super().close()
+
+    def _start(self, command: str, prefix: Sequence[str]) -> _SshProcess:
+        return _SshProcess(self, self._session(command), prefix)
+
+    def _dial(self, words: Sequence[str]) -> _SshStream:
+        return _SshStream(self, self._session("exec " + shlex.join(words)))
 
     @property
     def connected(self) -> bool:
@@ -106,12 +76,6 @@ class SshTransport:
             host=self.host,
         )
 
-    def _slot(self, cancel: threading.Event | None) -> bool:
-        while not self._sessions.acquire(timeout=TICK if cancel else None):
-            if cancel and cancel.is_set():
-                return False
-        return True
-
     def _session(self, command: str) -> paramiko.Channel:
         """A channel that runs ``command``. Raises ConnectionLost, RemoteFailed."""
         try:
@@ -128,7 +92,7 @@ class SshTransport:
         try:
             channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            if not self._link.is_active():
+            if not self.connected:
                 raise self.lost(error) from error
             raise RemoteFailed(
                 "the host refuses to run a command",
@@ -145,6 +109,16 @@ class SshTransport:
             channel.close()
 
 
+class _News(threading.Event):
+    """Set by paramiko with data or the end of either stream; only we clear it, before we read both."""
+
+    def clear(self) -> None:
+        """paramiko clears it when one of the streams is empty, whatever the other one holds."""
+
+    def seen(self) -> None:
+        super().clear()
+
+
 class _SshProcess:
     """See :class:`fleet.transport.pump.Process`."""
 
@@ -153,9 +127,9 @@ class _SshProcess:
         self._channel = channel
         self._prefix = prefix
         self._id = channel.get_id()
-        self._poll = select.poll()
-        # paramiko's pipe that becomes readable with data on either stream, and at the end.
-        self._poll.register(channel.fileno(), select.POLLIN)
+        self._news = _News()
+        channel.in_buffer.set_event(self._news)
+        channel.in_stderr_buffer.set_event(self._news)
 
     def write(self, data: memoryview) -> int:
         if self._channel.exit_status_ready():
@@ -174,6 +148,7 @@ class _SshProcess:
             self._channel.shutdown_write()
 
     def read(self) -> tuple[bytes, bytes]:
+        self._news.seen()
         return (
             b"".join(_ready(self._channel.recv_ready, self._channel.recv)),
             b"".join(_ready(self._channel.recv_stderr_ready, self._channel.recv_stderr)),
@@ -181,11 +156,11 @@ class _SshProcess:
 
     def wait(self, seconds: float, *, writing: bool) -> None:
         if self._channel.eof_received:
-            # The pipe stays readable from now on; only the end of the command is to come.
+            # Only the end of the command is to come.
             self._channel.status_event.wait(seconds)
-            return
-        # Room to write does not wake the pipe.
-        self._poll.poll(1000 * (min(seconds, 0.005) if writing else seconds))
+        else:
+            # Room to write is no news.
+            self._news.wait(min(seconds, 0.005) if writing else seconds)
 
     def drained(self) -> bool:
         unread = self._channel.recv_ready() or self._channel.recv_stderr_ready()

@@ -1,5 +1,6 @@
 """Docker on a real host that is not as it should be: no right, no engine, no room, sudo that asks."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import FleetError, RemoteFailed
+from fleet.errors import FleetError, Interrupted, RemoteFailed
 from fleet.ops import effects as fx
 from fleet.rehearsal import HostFleet, host_fleet
 from fleet.rehearsal.engine import engine
@@ -200,6 +201,30 @@ def test_a_call_that_takes_too_long(enter: Enter, registry: Registry) -> None:
     finally:
         transport.run("kill -CONT $(pgrep -x dockerd)", timeout=30)
     transport.docker(PING, timeout=30)
+
+
+def test_a_pull_from_a_registry_that_never_answers_can_be_stopped(machine: HostFleet, enter: Enter) -> None:
+    transport = enter(become=True)
+    cancel = threading.Event()
+    with socket.create_server((str(next(machine.subnet.hosts())), 0)) as silent:
+        image = "{}:{}/shop:v1".format(*silent.getsockname())
+
+        def stop_when_asked() -> None:
+            with silent.accept()[0]:
+                cancel.set()
+                stopped.wait(60)
+
+        stopped = threading.Event()
+        thread = threading.Thread(target=stop_when_asked, daemon=True)
+        thread.start()
+        with pytest.raises(Interrupted) as caught:
+            transport.docker(fx.PullImage(image), timeout=600, cancel=cancel)
+        assert caught.value.host == "engine-1"
+        assert not stopped.is_set()
+        stopped.set()
+        thread.join(10)
+    transport.docker(PING, timeout=30)
+    assert transport.run("echo still here", timeout=30).ok
 
 
 def test_a_pull_that_downloads_something_else_is_no_success(enter: Enter, registry: Registry) -> None:
