@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from fleet.errors import Position
 
 MASK = "‹secret›"
+PROVIDERS = ("env", "file", "command")
+"""What may stand before the colon of a reference; ``fleet.secrets`` has one file for each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ FOREIGN = {
 ALLOWED = {
     "model": set(),
     "config": {"model", "render", "ops"},
-    "render": {"model", "config"},
+    "render": {"model"},
     "facts": {"model"},
     "ops": {"model", "facts"},
     "health": {"model"},
@@ -36,7 +36,7 @@ ALLOWED = {
     "tasks": {"app", "config", "report", "rehearsal"},
     "cli": {"tasks"},
 }  # fmt: skip
-COMMON = {"errors", "secret", "shell"}
+COMMON = {"errors", "secret", "shell", "suggest"}
 
 
 def modules() -> list[Path]:

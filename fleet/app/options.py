@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.config.project import environments
-from fleet.config.suggest import suggest
 from fleet.errors import UsageError
+from fleet.suggest import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from fleet.config.roles.source import RoleSource, is_role, load_role
 from fleet.config.roles.validate import read
 from fleet.config.roles.variables import HostVariables
 from fleet.config.roles.xfleet import RoleExtension
-from fleet.config.suggest import suggest
 from fleet.errors import ConfigError, FleetError, UsageError
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.hosts import Host, Inventory
+from fleet.suggest import suggest
 
 __all__ = ["Project", "environments", "load_desired", "open_project", "rendered_hosts"]
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fleet.config.suggest import suggest
 from fleet.errors import ConfigError, ConfigErrors
 from fleet.model.hosts import Host
 from fleet.ops.effects import RegistryAuth
 from fleet.secret import Hole, SealedText, SecretRef, Text
+from fleet.suggest import suggest
 
 STATE_DIR = "/var/lib/fleet"
 PARALLEL = 32

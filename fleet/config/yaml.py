@@ -16,10 +16,10 @@ import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from fleet.config.yaml_errors import not_utf8, syntax_error
-from fleet.config.yaml_values import Builder, Scalars, Unsafe, position_of
+from fleet.config.yaml_values import Builder, Scalars, position_of
 from fleet.errors import ConfigError, ConfigErrors, Position
 
-__all__ = ["Document", "Path", "Scalars", "Unsafe", "load", "parse"]
+__all__ = ["Document", "Path", "Scalars", "load", "parse"]
 
 Path = tuple[str | int, ...]
 

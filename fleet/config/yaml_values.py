@@ -10,12 +10,11 @@ from yaml.constructor import ConstructorError, SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
-from fleet.config.suggest import suggest
 from fleet.config.yaml_errors import excerpt
 from fleet.errors import ConfigError, Position
-from fleet.secret import SecretRef
-
-SECRET_PROVIDERS = ("env", "file", "command")
+from fleet.model.unsafe import Unsafe
+from fleet.secret import PROVIDERS, SecretRef
+from fleet.suggest import suggest
 
 _STANDARD = "tag:yaml.org,2002:"
 _KINDS: dict[type, set[str]] = {
@@ -25,12 +24,6 @@ _KINDS: dict[type, set[str]] = {
     ScalarNode: {"null", "bool", "int", "float", "timestamp", "str", "merge", "value"},
 }
 _RESOLVER: Any = Resolver()
-
-
-class Unsafe(str):
-    """Text marked ``!unsafe``: never a template, whatever braces it holds."""
-
-    __slots__ = ()
 
 
 class Scalars(enum.Enum):
@@ -106,9 +99,9 @@ class Builder:
             return self._error(
                 node, f"!secret {node.value!r} is not of the form provider:name", "such as env:NAME"
             )
-        if provider not in SECRET_PROVIDERS:
-            known = ", ".join(SECRET_PROVIDERS)
-            what = f"unknown secret provider {provider!r}{suggest(provider, SECRET_PROVIDERS)}"
+        if provider not in PROVIDERS:
+            known = ", ".join(PROVIDERS)
+            what = f"unknown secret provider {provider!r}{suggest(provider, PROVIDERS)}"
             return self._error(node, what, f"known: {known}")
         return SecretRef(provider, name.strip(), at=position_of(self._file, node))
 

@@ -62,7 +62,7 @@ class NetworkAttachment:
 class Healthcheck:
     """Durations in seconds; 0 keeps the engine's default. ``test`` as the Docker API takes it."""
 
-    test: tuple[Text, ...]
+    test: tuple[str, ...]
     interval: float = 0
     timeout: float = 0
     retries: int = 0
@@ -100,8 +100,8 @@ class ContainerSpec:
     image: str
     hostname: str | None = None
     domainname: str | None = None
-    command: tuple[Text, ...] | None = None
-    entrypoint: tuple[Text, ...] | None = None
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
     environment: tuple[tuple[str, Text], ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     user: str | None = None

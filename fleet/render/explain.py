@@ -9,10 +9,10 @@ from typing import Any
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 
-from fleet.config.suggest import suggest
 from fleet.errors import ConfigError, Position
 from fleet.render.guarded import SecretMangled, UndefinedName
 from fleet.render.variables import Lazy
+from fleet.suggest import suggest
 
 _KINDS: dict[type[Exception], str] = {
     TemplateSyntaxError: "template syntax: {error}",

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from jinja2 import Template
 
-from fleet.config.yaml import Unsafe
 from fleet.errors import ConfigError
 from fleet.model.hosts import is_template
+from fleet.model.unsafe import Unsafe
 from fleet.render.explain import explain
 from fleet.render.guarded import Guarded, Marks, require, sealed
 from fleet.render.interpolation import interpolate

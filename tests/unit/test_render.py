@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fleet.config.yaml import Unsafe
 from fleet.errors import ConfigError, Position
+from fleet.model.unsafe import Unsafe
 from fleet.render import Lazy, Renderer
 from fleet.secret import Hole, SealedText, SecretRef
 

@@ -8,8 +8,8 @@ from fleet.config.inventory.host_names import expand
 from fleet.config.inventory.tree import BUILT_IN, Placed, Tree
 from fleet.config.inventory.var_names import check_name
 from fleet.config.problems import Problems
-from fleet.config.suggest import suggest
 from fleet.config.yaml import Document, Path
+from fleet.suggest import suggest
 
 SECTIONS = ("children", "hosts", "vars")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fleet.config.yaml import Unsafe
 from fleet.model.hosts import Inventory
+from fleet.model.unsafe import Unsafe
 from fleet.secret import SecretRef
 
 

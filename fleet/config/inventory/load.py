@@ -11,10 +11,10 @@ from fleet.config.inventory.merge import freeze_groups, merge_hosts
 from fleet.config.inventory.tree import Tree
 from fleet.config.inventory.vars_files import VarsDirectory
 from fleet.config.problems import Problems
-from fleet.config.suggest import suggest
 from fleet.config.yaml import load, shown_path
 from fleet.errors import ConfigError, FleetError, Position, UsageError
 from fleet.model.hosts import Inventory
+from fleet.suggest import suggest
 
 
 def load_inventory(root: pathlib.Path, env: str) -> Inventory:

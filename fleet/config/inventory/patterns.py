@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fleet.config.inventory.host_names import split_port
-from fleet.config.suggest import suggest
 from fleet.errors import UsageError
 from fleet.model.hosts import Host, Inventory
+from fleet.suggest import suggest
 
 _PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 _SUBSCRIPT = re.compile(r"(?P<expr>.+)\[(?:(?P<index>-?[0-9]+)|(?P<start>[0-9]+)[:-](?P<end>[0-9]*))\]")

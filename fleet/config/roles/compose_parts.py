@@ -24,7 +24,6 @@ from fleet.config.roles.scalars import (
     Natural,
     Number,
     OctalMode,
-    Sealable,
     Size,
     Str,
     StrList,
@@ -101,7 +100,7 @@ class Attachment(Strict):
 
 
 class Healthcheck(Strict):
-    test: Annotated[list[Sealable], BeforeValidator(rules.health_test)] = []
+    test: Annotated[list[Str], BeforeValidator(rules.health_test)] = []
     interval: Duration = 0
     timeout: Duration = 0
     retries: Natural = 0

@@ -9,9 +9,9 @@ from fleet.config.roles import env_file
 from fleet.config.roles.compose_parts import EnvFile
 from fleet.config.roles.scalars import env_value
 from fleet.config.roles.scope import ServiceScope
-from fleet.config.suggest import suggest
 from fleet.errors import ConfigError
 from fleet.secret import Text
+from fleet.suggest import suggest
 
 
 def environment(service: ServiceScope) -> tuple[tuple[str, Text], ...]:

@@ -8,15 +8,15 @@ from fleet.config.roles.compose import SecretModel
 from fleet.config.roles.mounts import SECRETS_TARGET
 from fleet.config.roles.scope import Part, RoleScope, ServiceScope
 from fleet.config.roles.xfleet import ConfigItem
-from fleet.config.suggest import suggest
 from fleet.errors import ConfigError
 from fleet.model.services import ConfigDir, ConfigFile, Mount, Reload, SecretFile
 from fleet.secret import Hole, SealedText, SecretRef, Text
+from fleet.suggest import suggest
 
 
 def config_dirs(service: ServiceScope, mounts: tuple[Mount, ...]) -> tuple[ConfigDir, ...]:
     found = []
-    bound = {mount.source: mount.target for mount in mounts if mount.type == "bind"}
+    bound = {mount.source: mount for mount in mounts if mount.type == "bind"}
     for index, model in enumerate(service.model.x_fleet.config):
         place = ("x-fleet", "config", index)
         directory = model.directory.rstrip("/")
@@ -26,6 +26,10 @@ def config_dirs(service: ServiceScope, mounts: tuple[Mount, ...]) -> tuple[Confi
             hint = f'mount it: volumes: ["{directory}:/path/in/container:ro"]'
             service.wrong(what, *place, "directory", hint=hint)
             continue
+        if not bound[directory].read_only:
+            # Fleet writes there as root; whoever can put a link into the directory would choose where.
+            what = f"{directory!r} must be mounted read-only: its content is Fleet's"
+            service.wrong(what, *place, "directory", hint="end the volume with :ro")
         files = []
         for name, item in sorted(model.files.items()):
             try:
@@ -35,7 +39,7 @@ def config_dirs(service: ServiceScope, mounts: tuple[Mount, ...]) -> tuple[Confi
         reload = Reload(model.reload.signal, tuple(model.reload.command)) if model.reload else None
         command = tuple(model.validate_)
         found.append(
-            ConfigDir(directory, bound[directory], tuple(files), model.uid, model.gid, command, reload)
+            ConfigDir(directory, bound[directory].target, tuple(files), model.uid, model.gid, command, reload)
         )
     return tuple(found)
 
@@ -63,9 +67,9 @@ def secret_files(service: ServiceScope) -> tuple[SecretFile, ...]:
             service.undeclared("secrets", use.source, *place)
             continue
         name = (use.target or use.source).removeprefix(f"{SECRETS_TARGET}/")
-        if "/" in name or name in (".", ".."):
+        if "/" in name or name.startswith(".") or not name.isprintable():
             what = f"target {use.target!r}: a secret is a file right below {SECRETS_TARGET}"
-            service.wrong(what, *place, hint="name it without a directory")
+            service.wrong(what, *place, hint="no directory, no dot at its beginning")
         if name in found:
             service.wrong(f"a second secret at {SECRETS_TARGET}/{name}", *place)
         content = _content(service.role, use.source, model)

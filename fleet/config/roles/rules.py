@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from fleet.config.roles.scalars import wrong
-from fleet.config.suggest import suggest
 from fleet.model.images import ImageRef
+from fleet.suggest import suggest
 
 
 def image(written: str) -> str:
@@ -75,6 +75,10 @@ def sorted_once(names: list[str]) -> list[str]:
 
 
 def regular_expression(pattern: str) -> str:
+    """Extended, as the host's ``grep -E`` reads it; what only Python would understand is refused."""
+    if foreign := re.search(r"\\[dDAZ]|\(\?", pattern):
+        what = f"{pattern!r}: {foreign.group()} is not known to extended regular expressions"
+        raise wrong(what, hint="such as [0-9] for a digit")
     try:
         re.compile(pattern)
     except re.error as error:
@@ -91,4 +95,6 @@ def signal(name: str) -> str:
 def file_name(name: str) -> str:
     if "/" in name or name in (".", "..", ""):
         raise wrong(f"{name!r} is not the name of a file in the directory")
+    if name.startswith(".") or not name.isprintable():
+        raise wrong(f"{name!r}: no dot at the beginning (those are Fleet's own), no control characters")
     return name

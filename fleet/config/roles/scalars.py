@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from fleet.render.guarded import Marks, joined
-from fleet.secret import Hole, SealedText, Text
+from fleet.render.guarded import joined
+from fleet.secret import SealedText, Text
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
 _SECONDS = {
@@ -39,7 +39,8 @@ def text(value: Any) -> str:
     """Text without secrets; a number counts as its digits, since an expression may give one."""
     if isinstance(value, SealedText):
         raise wrong(
-            "a secret cannot stand here: only in environment, command, entrypoint, healthcheck and files"
+            "a secret cannot stand here: only in environment and in files",
+            hint="others could read it here; the program can read it from its environment or /run/secrets",
         )
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise wrong(f"must be text, not {name_of(value)}")
@@ -149,27 +150,26 @@ def octal_mode(value: Any) -> str:
     return file_mode(value)
 
 
-def words(value: Any) -> tuple[Text, ...] | None:
-    """A command: a list as it is, text split like a shell would, a secret never split."""
+def words(value: Any) -> tuple[str, ...] | None:
+    """A command: a list as it is, text split like a shell would. Never a secret: it would stand in the
+    host's process table."""
     if value is None:
         return None
     if isinstance(value, list):
-        return tuple(sealable(item) for item in value)
-    marks = Marks()
-    parts = value.parts if isinstance(value, SealedText) else (text(value),)
-    flat = "".join(marks.stand_in(SealedText((p,))) if isinstance(p, Hole) else p for p in parts)
+        return tuple(text(item) for item in value)
+    line = text(value)
     try:
-        return tuple(marks.filled(word) for word in shlex.split(flat))
+        return tuple(shlex.split(line))
     except ValueError as error:
         raise wrong(f"cannot be split into words: {str(error).lower()}") from error
 
 
-def plain_words(value: Any) -> tuple[str, ...]:
-    """A command that holds no secret."""
-    found = words(value) or ()
+def needed_words(value: Any) -> tuple[str, ...]:
+    """A command that may not be empty."""
+    found = words(value)
     if not found:
         raise wrong("must be a command")
-    return tuple(text(word) for word in found)
+    return found
 
 
 def as_list(value: Any) -> Any:
@@ -213,7 +213,7 @@ Microseconds = Annotated[int, BeforeValidator(microseconds, json_schema_input_ty
 FileMode = Annotated[str, BeforeValidator(file_mode)]
 OctalMode = Annotated[str, BeforeValidator(octal_mode, json_schema_input_type=int | str)]
 Words = Annotated[Any, PlainValidator(words, json_schema_input_type=str | list[str] | None)]
-PlainWords = Annotated[Any, PlainValidator(plain_words, json_schema_input_type=str | list[str])]
+NeededWords = Annotated[Any, PlainValidator(needed_words, json_schema_input_type=str | list[str])]
 StrList = Annotated[list[Str], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
 _EnvValue = Annotated[Any, PlainValidator(env_value, json_schema_input_type=str | int | float | bool | None)]
 _LabelValue = Annotated[

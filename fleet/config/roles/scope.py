@@ -9,10 +9,10 @@ from typing import Literal
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, NetworkModel, ServiceModel, VolumeModel
 from fleet.config.roles.source import RoleSource
-from fleet.config.suggest import suggest
 from fleet.errors import ConfigError
 from fleet.model.services import Pairs
 from fleet.render import Variables
+from fleet.suggest import suggest
 
 Part = str | int
 

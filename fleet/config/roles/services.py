@@ -15,10 +15,10 @@ from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import RoleScope, ServiceScope
 from fleet.config.roles.source import RoleSource
 from fleet.config.roles.validate import read
-from fleet.config.suggest import suggest
 from fleet.model.desired import HostState
 from fleet.model.services import Service
 from fleet.render import Variables
+from fleet.suggest import suggest
 
 _PULL = {"if_not_present": "missing"}
 

@@ -15,10 +15,10 @@ from fleet.config.roles.compose import ComposeFile
 from fleet.config.roles.keys import REFUSED, REMARKS
 from fleet.config.roles.scalars import name_of
 from fleet.config.roles.strict import LIST, MAP, TEXT
-from fleet.config.suggest import suggest
 from fleet.config.yaml import Path
 from fleet.errors import ConfigError
 from fleet.secret import Hole, SealedText, SecretRef
+from fleet.suggest import suggest
 
 M = typing.TypeVar("M", bound=BaseModel)
 

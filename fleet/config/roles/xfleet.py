@@ -23,7 +23,7 @@ from fleet.config.roles.scalars import (
     FileMode,
     Int,
     Natural,
-    PlainWords,
+    NeededWords,
     Sealable,
     Str,
     StrList,
@@ -85,7 +85,7 @@ ConfigItem = Annotated[
 
 class ReloadModel(Strict):
     signal: Annotated[Str, AfterValidator(rules.signal)] = ""
-    command: PlainWords = ()
+    command: NeededWords = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -99,7 +99,7 @@ class ConfigModel(Strict):
     files: Annotated[dict[Annotated[str, AfterValidator(rules.file_name)], ConfigItem], Field(min_length=1)]
     uid: Natural = 0
     gid: Natural = 0
-    validate_: PlainWords = Field(default=(), alias="validate")
+    validate_: NeededWords = Field(default=(), alias="validate")
     reload: ReloadModel | None = None
 
 
@@ -120,8 +120,8 @@ class TcpModel(Strict):
 class CheckModel(Strict):
     http: HttpModel | None = None
     tcp: TcpModel | None = None
-    exec: PlainWords = ()
-    controller: PlainWords = ()
+    exec: NeededWords = ()
+    controller: NeededWords = ()
     log: Pattern = ""
     any: Annotated[list[CheckItem], Field(min_length=1)] = []
 

@@ -7,10 +7,11 @@ import math
 
 import pytest
 
-from fleet.config.suggest import suggest
-from fleet.config.yaml import Scalars, Unsafe, load, parse
+from fleet.config.yaml import Scalars, load, parse
 from fleet.errors import ConfigError, ConfigErrors, Position
+from fleet.model.unsafe import Unsafe
 from fleet.secret import SecretRef
+from fleet.suggest import suggest
 
 TEXT = """\
 services:

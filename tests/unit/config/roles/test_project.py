@@ -166,7 +166,7 @@ def test_two_hundred_hosts_are_quick(files: Files) -> None:
     service = (
         "    image: 'shop:{{ version }}'\n"
         "    environment: {A: '{{ env }}', B: '${role}', C: '{{ inventory_hostname }}'}\n"
-        "    volumes: ['/srv/%d:/etc/x']\n"
+        "    volumes: ['/srv/%d:/etc/x:ro']\n"
         "    healthcheck: {test: 'true'}\n"
         "    x-fleet: {config: [{directory: /srv/%d, files: {a: a.j2}}]}\n"
     )

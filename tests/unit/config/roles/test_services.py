@@ -180,8 +180,6 @@ def test_secrets_where_they_may_be(files: Files) -> None:
 environment:
   - URL=postgresql://shop:{{ pw }}@db/shop
   - TOKEN=${pw}
-command: "run --password {{ pw }}"
-healthcheck: {test: [CMD, check, !secret env:DB_PASSWORD]}
 secrets: [token, {source: cert, target: tls.key, mode: 0400, uid: '5'}, path]
 """
     rest = """\
@@ -196,8 +194,6 @@ secrets:
         ("TOKEN", SealedText((HOLE,))),
         ("URL", SealedText(("postgresql://shop:", HOLE, "@db/shop"))),
     )
-    assert service.container.command == ("run", "--password", SealedText((HOLE,)))
-    assert service.container.healthcheck == Healthcheck(("CMD", "check", SealedText((HOLE,))))
     assert service.secret_dir == "/run/fleet/shop/test/web/app"
     assert service.secrets == (
         SecretFile("path", SealedText((Hole(SecretRef("file", "roles/web/secret/token")),)), mode="0444"),
