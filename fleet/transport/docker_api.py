@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 API_VERSION = "1.41"
 """Docker 20.10. An engine that has dropped it, or is older, names its own limit and gets that."""
 
+STREAMS = 3
+"""Open at once per host; a further request waits for one of them."""
+
 CUTTABLE = (fx.PullImage, fx.ResolveDigest)
 """They wait for a registry, as long as it likes, and may be cut anywhere."""
 
@@ -36,7 +39,7 @@ _VERSION_LIMIT = re.compile(r"(?:Minimum|Maximum) supported API version is (\d+\
 class DockerApi:
     """The engine of one host. Safe to use from several threads.
 
-    ``dial`` opens a stream to the engine; at most ``streams`` are open at once.
+    ``dial`` opens a stream to the engine.
     """
 
     def __init__(
@@ -44,15 +47,12 @@ class DockerApi:
         host: str,
         dial: Callable[[], Stream],
         keyring: Keyring,
-        *,
         api_version: str = API_VERSION,
-        streams: int = 3,
     ) -> None:
-        self._host = host
+        self.host = host
         self._dial = dial
-        self._keyring = keyring
-        self._version = api_version
-        self._streams = streams
+        self.keyring = keyring
+        self.version = api_version
         self._opening = threading.Lock()
         self._client: docker.APIClient | None = None
         self._adapter: EngineAdapter | None = None
@@ -73,7 +73,7 @@ class DockerApi:
         """See :meth:`fleet.transport.base.Transport.docker`."""
         from fleet.transport.docker_http import ended_by  # noqa: PLC0415 - lazy with the SDK
 
-        with ended_by(cancel if isinstance(call, CUTTABLE) else None, self._host):
+        with ended_by(cancel if isinstance(call, CUTTABLE) else None, self.host):
             return CALLS[type(call)](_Call(self, call, timeout, on_progress), call)
 
     def close(self) -> None:
@@ -81,47 +81,7 @@ class DockerApi:
             if self._client is not None:
                 self._client.close()
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        timeout: float,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        auth: fx.RegistryAuth | None = None,
-        registry: str = "",
-        stream: bool = False,
-    ) -> Any:
-        """One request; answers the response of the ``requests`` library. Raises Refusal, ApiFailed."""
-        client = self._open()
-        from requests import RequestException  # noqa: PLC0415 - lazy with the SDK
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
-
-        headers = {"X-Registry-Auth": self._auth_header(auth, registry)} if auth else {}
-        data = None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            data = json.dumps(self._revealed(body)).encode()
-        for attempt in (1, 2):
-            url = f"{client.base_url}/v{self._version}{path}"
-            try:
-                response = client.request(
-                    method, url, params=params, data=data, headers=headers, timeout=timeout, stream=stream
-                )
-            except (RequestException, HTTPError) as error:
-                raise unanswered(error, self._host, timeout) from error
-            if response.status_code < 400:
-                return response
-            refusal = Refusal.of(response.status_code, response.text, response.headers, time.time())
-            limit = _VERSION_LIMIT.search(refusal.message)
-            if attempt == 1 and refusal.status == 400 and limit:
-                self._version = limit[1]
-                continue
-            raise refusal
-        raise AssertionError("unreachable")
-
-    def _open(self) -> docker.APIClient:
+    def client(self) -> docker.APIClient:
         with self._opening:
             if self._client is None:
                 # Costs 150 ms; an inventory listing or a configuration error never gets here.
@@ -131,30 +91,13 @@ class DockerApi:
 
                 # A version spares a round trip. The address is never dialled: the adapter has streams.
                 client = docker.APIClient(base_url="unix:///unused", version=API_VERSION)
-                self._adapter = EngineAdapter(self._dial, self._streams)
+                self._adapter = EngineAdapter(self._dial, STREAMS)
                 client.base_url = URL
                 client.mount("http+docker://", self._adapter)
                 # No proxy, no .netrc of this machine for a request to another machine's engine.
                 client.trust_env = False
                 self._client = client
             return self._client
-
-    def _auth_header(self, auth: fx.RegistryAuth, registry: str) -> str:
-        words = {
-            "username": self._keyring.reveal(auth.username),
-            "password": self._keyring.reveal(auth.password),
-            "serveraddress": registry,
-        }
-        return base64.urlsafe_b64encode(json.dumps(words).encode()).decode()
-
-    def _revealed(self, value: Any) -> Any:
-        if isinstance(value, SealedText):
-            return self._keyring.reveal(value)
-        if isinstance(value, Mapping):
-            return {key: self._revealed(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._revealed(item) for item in value]
-        return value
 
 
 class _Call:
@@ -167,7 +110,7 @@ class _Call:
         self._call = call
         self._deadline = time.monotonic() + timeout
         self.on_progress = on_progress
-        self.host = api._host
+        self.host = api.host
 
     def left(self) -> float:
         return max(0.1, self._deadline - time.monotonic())
@@ -175,17 +118,57 @@ class _Call:
     def extend(self, seconds: float) -> None:
         self._deadline = max(self._deadline, time.monotonic() + seconds)
 
-    def request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
-        """The response, or None for a 404 that is fine. Raises ApiFailed, Drift, ConnectionLost."""
-        try:
-            return self._api.request(method, path, timeout=self.left(), **options)
-        except Refusal as refusal:
-            if refusal.status == 404 and missing_ok:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        auth: fx.RegistryAuth | None = None,
+        registry: str = "",
+        stream: bool = False,
+        missing_ok: bool = False,
+    ) -> Any:
+        """The response as the library ``requests`` gives it, or None for a 404 that is fine.
+
+        Raises ApiFailed, Drift, ConnectionLost.
+        """
+        client = self._api.client()
+        from requests import RequestException  # noqa: PLC0415 - lazy with the SDK
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if auth:
+            words = {"username": auth.username, "password": auth.password, "serveraddress": registry}
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(self._json(words)).decode()
+        data = self._json(body) if body is not None else None
+        corrected = False
+        while True:
+            timeout, version = self.left(), self._api.version
+            url = f"{client.base_url}/v{version}{path}"
+            try:
+                response = client.request(
+                    method, url, params=params, data=data, headers=headers, timeout=timeout, stream=stream
+                )
+            except (RequestException, HTTPError) as error:
+                raise unanswered(error, self.host, timeout) from error
+            if response.status_code < 400:
+                return response
+            refusal = Refusal.of(response.status_code, response.text, response.headers, time.time())
+            limit = _VERSION_LIMIT.search(refusal.message) if refusal.status == 400 else None
+            if limit and not corrected:
+                corrected, self._api.version = True, limit[1]
+            elif refusal.status == 404 and missing_ok:
                 return None
-            raise explain(refusal, self._call, self.host) from refusal
+            else:
+                raise explain(refusal, self._call, self.host)
+
+    def _json(self, value: Any) -> bytes:
+        return json.dumps(revealed(value, self._api.keyring)).encode()
 
     def failed(self, message: str, status: int = 0) -> ApiFailed | Drift:
-        return explain(Refusal(status, message, None), self._call, self.host)
+        return explain(Refusal(status, message), self._call, self.host)
 
     def inspect(self, container: str) -> dict[str, Any] | None:
         response = self.request("GET", f"/containers/{quote(container)}/json", missing_ok=True)
@@ -244,7 +227,7 @@ def _follow(do: _Call, response: Any, progress: PullProgress) -> str:
             progress.take(event)
             if do.left() <= 0.1:
                 return "the pull took too long"
-    except (RequestException, HTTPError, OSError) as error:
+    except (RequestException, HTTPError, OSError, ValueError) as error:
         return str(error)
     finally:
         response.close()
@@ -363,3 +346,14 @@ def split_tag(image: str) -> tuple[str, str]:
     """``name[:tag]`` → the name and the tag (``latest`` when there is none)."""
     name, colon, tag = image.rpartition(":")
     return (name, tag) if colon and "/" not in tag else (image, "latest")
+
+
+def revealed(value: Any, keyring: Keyring) -> Any:
+    """A deep copy with every hole filled."""
+    if isinstance(value, SealedText):
+        return keyring.reveal(value)
+    if isinstance(value, Mapping):
+        return {key: revealed(item, keyring) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [revealed(item, keyring) for item in value]
+    return value

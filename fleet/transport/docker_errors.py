@@ -20,7 +20,7 @@ from fleet.transport.refusals import sudo_failure
 class Refusal(Exception):
     """An HTTP answer that is not a success. ``retry_after`` in seconds."""
 
-    def __init__(self, status: int, message: str, retry_after: float | None) -> None:
+    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
@@ -38,42 +38,28 @@ class Refusal(Exception):
 
 def explain(refusal: Refusal, call: fx.ApiCall, host: str) -> ApiFailed | Drift:
     """The one error for this refusal of this call."""
-    text = refusal.message
-    if isinstance(call, (fx.ResolveDigest, fx.PullImage)):
-        return _registry_refusal(refusal, call.image, host)
-    if match := re.search(r"Bind for \S*:(\d+) failed|listen (?:tcp|udp)\d? \S*:(\d+): bind", text):
+    text, status, wait = refusal.message, refusal.status, None
+    if "no space left on device" in text:
+        what = "the host's disk is full"
+        hint = "make room (docker system df; df -h) and run the same command again"
+    elif isinstance(call, (fx.ResolveDigest, fx.PullImage)):
+        status, what, hint = _registry_refusal(refusal, call.image)
+        wait = (refusal.retry_after or _wait_in(text)) if status == 429 else None
+    elif match := re.search(r"Bind for \S*:(\d+) failed|listen (?:tcp|udp)\d? \S*:(\d+): bind", text):
         port = match[1] or match[2]
-        return ApiFailed(
-            f"port {port} of the host is taken",
-            status=refusal.status,
-            why=text,
-            hint=f"find who listens there (ss -lptn 'sport = :{port}'; docker ps --filter publish={port})",
-            host=host,
-        )
-    if disk := _disk_full(refusal, host):
-        return disk
-    if refusal.status == 409 and re.search(r"already in use|already exists", text):
-        return Drift(
-            f"{_name(call)} is taken",
-            why=text,
-            hint="something else was created under this name since the plan was made: plan again",
-            host=host,
-        )
-    if refusal.status == 404:
-        return ApiFailed(
-            _missing(call, text),
-            status=404,
-            why=text,
-            hint="it was there when the plan was made: plan again",
-            host=host,
-        )
-    return ApiFailed(
-        f"the engine refused: {_what(call)}",
-        status=refusal.status,
-        why=text,
-        hint="see the engine's log on the host (journalctl -u docker)",
-        host=host,
-    )
+        what = f"port {port} of the host is taken"
+        hint = f"find who listens there (ss -lptn 'sport = :{port}'; docker ps --filter publish={port})"
+    elif status == 409 and re.search(r"already in use|already exists", text):
+        what = f"{_name(call)} is taken"
+        hint = "something else was created under this name since the plan was made: plan again"
+        return Drift(what, why=text, hint=hint, host=host)
+    elif status == 404:
+        what, hint = _missing(call, text), "it was there when the plan was made: plan again"
+    else:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(call).__name__).lower()
+        what = f"the engine refused: {words} {_subject(call)}"
+        hint = "see the engine's log on the host (journalctl -u docker)"
+    return ApiFailed(what, status=status, retry_after=wait, why=text, hint=hint, host=host)
 
 
 def unanswered(error: BaseException, host: str, timeout: float) -> FleetError:
@@ -99,15 +85,8 @@ def engine_gone(said: str, host: str) -> FleetError:
     # "sudo: docker: command not found" speaks of Docker.
     if re.search(r"\bsudo: (?!\S+: command not found)", said):
         return sudo_failure(said, host)
-    for pattern, what, hint in _CLIENT_WORDS:
-        if re.search(pattern, said):
-            return ApiFailed(what, why=said, hint=hint, host=host)
-    return ApiFailed(
-        "the Docker client on the host failed",
-        why=said,
-        hint="try it on the host: docker system dial-stdio",
-        host=host,
-    )
+    what, hint = next(row[1:] for row in _CLIENT_WORDS if re.search(row[0], said))
+    return ApiFailed(what, why=said, hint=hint, host=host)
 
 
 _CLOSED = (
@@ -132,6 +111,7 @@ _CLIENT_WORDS = (
         "the Docker Engine is not running",
         "start it (systemctl start docker) and see journalctl -u docker",
     ),
+    (r"", "the Docker client on the host failed", "try it on the host: docker system dial-stdio"),
 )
 
 
@@ -143,21 +123,13 @@ def registry_of(image: str) -> str:
     return "docker.io"
 
 
-def _registry_refusal(refusal: Refusal, image: str, host: str) -> ApiFailed:
-    if disk := _disk_full(refusal, host):
-        return disk
-    text, registry = refusal.message, registry_of(image)
-    by_text = (row for row in _REGISTRY_WORDS if re.search(row[1], text, re.IGNORECASE))
+def _registry_refusal(refusal: Refusal, image: str) -> tuple[int, str, str]:
+    """The status that the registry meant, what, hint."""
+    by_text = (row for row in _REGISTRY_WORDS if re.search(row[1], refusal.message, re.IGNORECASE))
     by_status = (row for row in _REGISTRY_WORDS if row[0] == refusal.status)
-    status, _, what, hint = next(by_text, None) or next(by_status, _NOT_PULLED)
-    return ApiFailed(
-        what.format(registry=registry, image=image),
-        status=refusal.status if status is None else status,
-        retry_after=(refusal.retry_after or _wait_in(text)) if status == 429 else None,
-        why=text,
-        hint=hint.format(registry=registry, image=image),
-        host=host,
-    )
+    status, _, *texts = next(by_text, None) or next(by_status, _NOT_PULLED)
+    what, hint = (text.format(registry=registry_of(image), image=image) for text in texts)
+    return refusal.status if status is None else status, what, hint
 
 
 _REGISTRY_WORDS: tuple[tuple[int | None, str, str, str], ...] = (
@@ -208,18 +180,6 @@ _NOT_PULLED = (
 )
 
 
-def _disk_full(refusal: Refusal, host: str) -> ApiFailed | None:
-    if "no space left on device" not in refusal.message:
-        return None
-    return ApiFailed(
-        "the host's disk is full",
-        status=refusal.status,
-        why=refusal.message,
-        hint="make room (docker system df; df -h) and run the same command again",
-        host=host,
-    )
-
-
 def _missing(call: fx.ApiCall, text: str) -> str:
     if match := re.search(r"No such image: (\S+)|network (\S+) not found", text):
         return f"there is no image {match[1]}" if match[1] else f"there is no network {match[2]}"
@@ -229,20 +189,16 @@ def _missing(call: fx.ApiCall, text: str) -> str:
 
 
 def _name(call: fx.ApiCall) -> str:
-    if isinstance(call, (fx.CreateNetwork, fx.CreateVolume)):
-        kind = "network" if isinstance(call, fx.CreateNetwork) else "volume"
-        return f"the {kind} name {call.body.get('Name', '')!r}"
-    if isinstance(call, (fx.CreateContainer, fx.RenameContainer, fx.ReinstateContainer, fx.ExpectContainer)):
-        return f"the container name {call.name!r}"
-    return f"the container {getattr(call, 'container', '')!r}"
+    kind = {fx.CreateNetwork: "network name", fx.CreateVolume: "volume name"}.get(
+        type(call), "container name" if hasattr(call, "name") else "container"
+    )
+    return f"the {kind} {_subject(call)!r}"
 
 
-def _what(call: fx.ApiCall) -> str:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(call).__name__).lower()
-    subject = getattr(call, "name", "") or getattr(call, "container", "")
+def _subject(call: fx.ApiCall) -> str:
     if isinstance(call, (fx.CreateNetwork, fx.CreateVolume)):
-        subject = str(call.body.get("Name", ""))
-    return f"{words} {subject}".strip()
+        return str(call.body.get("Name", ""))
+    return getattr(call, "name", "") or getattr(call, "container", "")
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float | None:

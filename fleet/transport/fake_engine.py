@@ -15,9 +15,9 @@ from typing import Any
 
 from fleet.errors import Drift
 from fleet.ops import effects as fx
-from fleet.secret import Keyring, SealedText
+from fleet.secret import Keyring
 from fleet.transport.base import OnProgress
-from fleet.transport.docker_api import split_digest, split_tag
+from fleet.transport.docker_api import revealed, split_digest, split_tag
 from fleet.transport.docker_errors import Refusal, registry_of
 
 BODY_KEYS = frozenset(
@@ -72,17 +72,17 @@ class FakeRegistry:
         address = registry_of(image)
         self.requests += 1
         if self.down:
-            raise Refusal(500, f'Get "http://{address}/v2/": dial tcp: connect: connection refused', None)
+            raise Refusal(500, f'Get "http://{address}/v2/": dial tcp: connect: connection refused')
         if self.busy:
             raise Refusal(429, "toomanyrequests: You have reached your pull rate limit", self.busy.pop(0))
         if address in self.logins and login != self.logins[address]:
-            raise Refusal(401, f"Get http://{address}/v2/: unauthorized: authentication required", None)
+            raise Refusal(401, f"Get http://{address}/v2/: unauthorized: authentication required")
         name, digest = split_digest(image)
         found = self.digests.get(image if not digest else "")
         if digest and any(digest == d and split_tag(ref)[0] == name for ref, d in self.digests.items()):
             found = digest
         if found is None:
-            raise Refusal(404, f"manifest for {image} not found: manifest unknown", None)
+            raise Refusal(404, f"manifest for {image} not found: manifest unknown")
         return found
 
 
@@ -148,14 +148,14 @@ class FakeEngine:
         check_body(body)
         if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", call.name):
             raise Refusal(
-                400, f"Invalid container name ({call.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", None
+                400, f"Invalid container name ({call.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
             )
         if body["Image"] not in self.images and body["Image"] not in self.images.values():
-            raise Refusal(404, f"No such image: {body['Image']}", None)
+            raise Refusal(404, f"No such image: {body['Image']}")
         self._check_name(call.name)
         for network in call.networks:
             if network in {"host", "none"}:
-                raise Refusal(403, f"container cannot be connected to the {network} network", None)
+                raise Refusal(403, f"container cannot be connected to the {network} network")
         self._made += 1
         made = hashlib.sha256(f"{id(self)} {self._made}".encode()).hexdigest()
         self.containers[made] = FakeContainer(made, call.name, body, revealed(call.networks, keyring))
@@ -164,19 +164,17 @@ class FakeEngine:
     def _check_name(self, name: str) -> None:
         if (other := self.container(name)) and other.name == name:
             raise Refusal(
-                409,
-                f'Conflict. The container name "/{name}" is already in use by container "{other.id}".',
-                None,
+                409, f'Conflict. The container name "/{name}" is already in use by container "{other.id}".'
             )
 
     def _check_network(self, name: str) -> None:
         if name not in BUILT_IN | set(self.networks) and not name.startswith("container:"):
-            raise Refusal(404, f"network {name} not found", None)
+            raise Refusal(404, f"network {name} not found")
 
     def _known(self, name: str) -> FakeContainer:
         if container := self.container(name):
             return container
-        raise Refusal(404, f"No such container: {name}", None)
+        raise Refusal(404, f"No such container: {name}")
 
     def _start(self, call: fx.StartContainer, keyring: Keyring, _: Any) -> None:
         container = self._known(call.container)
@@ -192,7 +190,6 @@ class FakeEngine:
                     500,
                     f"driver failed programming external connectivity on endpoint {container.name}: "
                     f"Bind for 0.0.0.0:{port} failed: port is already allocated",
-                    None,
                 )
         container.state = "running"
         self.on_start(container)
@@ -230,7 +227,7 @@ class FakeEngine:
         body = revealed(call.body, keyring)
         _only(body, NETWORK_KEYS, "network")
         if body["Name"] in self.networks:
-            raise Refusal(409, f"network with name {body['Name']} already exists", None)
+            raise Refusal(409, f"network with name {body['Name']} already exists")
         self.networks[body["Name"]] = body
 
     def _volume(self, call: fx.CreateVolume, keyring: Keyring, _: Any) -> None:
@@ -259,31 +256,20 @@ def check_body(body: Mapping[str, Any]) -> None:
     _only(body, BODY_KEYS, "container")
     _only(body.get("HostConfig") or {}, HOST_KEYS, "HostConfig")
     if not isinstance(body.get("Image"), str) or not body["Image"]:
-        raise Refusal(400, "no image specified", None)
+        raise Refusal(400, "no image specified")
     for key in ("Env", "Cmd", "Entrypoint", "Shell"):
         if not isinstance(body.get(key), (list, type(None))) or not all(
             isinstance(word, str) for word in body.get(key) or ()
         ):
-            raise Refusal(400, f"json: cannot unmarshal into field .{key} of type []string", None)
+            raise Refusal(400, f"json: cannot unmarshal into field .{key} of type []string")
     for key, value in (body.get("Labels") or {}).items():
         if not isinstance(value, str):
-            raise Refusal(400, f"json: cannot unmarshal into field .Labels[{key}] of type string", None)
+            raise Refusal(400, f"json: cannot unmarshal into field .Labels[{key}] of type string")
 
 
 def _only(body: Mapping[str, Any], known: frozenset[str], what: str) -> None:
     if unknown := sorted(set(body) - known):
-        raise Refusal(400, f"unknown keys in the body of a {what}: {', '.join(unknown)}", None)
-
-
-def revealed(value: Any, keyring: Keyring) -> Any:
-    """A deep copy with every hole filled."""
-    if isinstance(value, SealedText):
-        return keyring.reveal(value)
-    if isinstance(value, Mapping):
-        return {key: revealed(item, keyring) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [revealed(item, keyring) for item in value]
-    return value
+        raise Refusal(400, f"unknown keys in the body of a {what}: {', '.join(unknown)}")
 
 
 def _login(auth: fx.RegistryAuth | None, keyring: Keyring) -> tuple[str, str] | None:

@@ -30,7 +30,7 @@ class HostTransport(ABC):
         self._commands = 0
         self._count = threading.Lock()
         words = (*endpoint.sudo(), *endpoint.docker, "system", "dial-stdio")
-        self._docker = DockerApi(self.host, lambda: self._dial(words), keyring, api_version=api_version)
+        self._docker = DockerApi(self.host, lambda: self._dial(words), keyring, api_version)
 
     @abstractmethod
     def _start(self, command: str, prefix: Sequence[str]) -> Process:
