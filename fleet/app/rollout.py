@@ -94,8 +94,11 @@ class Run:
             plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True, spared=were)
         except FleetError as error:
             return Outcome(Ending.FAILED, why=str(error))
-        for line in plan_lines(plan):
-            session.show(line)
+        if plan.empty:
+            session.emit(ev.Note("nothing has to be put back: what ran before still does"))
+        else:
+            for line in plan_lines(plan):
+                session.show(line)
         if plan.errors:
             return Outcome(Ending.FAILED, why=plan.errors[0].what)
         outcome = self._execute(plan)

@@ -33,10 +33,19 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
         for state in desired.hosts
         if state.host in hosts
     )
-    versions = {service.release for state in states for service in state.services if service.release}
-    return replace(
-        desired, hosts=states, version=" and ".join(sorted(versions)) or "nothing", remove_orphans=True
-    )
+    return replace(desired, hosts=states, version=_name(desired, states), remove_orphans=True)
+
+
+def _name(desired: Desired, states: tuple[HostState, ...]) -> str:
+    """What to call it: the release of the services whose image is another one now."""
+    now = {(state.host, one.key): one.container.image for state in desired.hosts for one in state.services}
+    releases = {
+        one.release
+        for state in states
+        for one in state.services
+        if one.release and one.container.image.partition("@")[0] != now.get((state.host, one.key))
+    }
+    return " and ".join(sorted(releases)) or "what ran before"
 
 
 def unknown(desired: Desired, before: Facts, hosts: Collection[str]) -> Iterator[str]:

@@ -75,9 +75,13 @@ def _one(effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel
         raise failure(step.op.describe(), result, timeout)
 
 
-HINTS = {
-    INVALID: "correct the template; nothing on the host was changed by this step",
-    RELOAD: "look at the container's log; the files from before are in place again",
+# What our own scripts mean by their exit status, and what to do about it.
+REFUSED = {
+    INVALID: (
+        "its own check refuses the new files",
+        "correct the template; the files on the host are untouched",
+    ),
+    RELOAD: ("the reload failed", "look at the container's log; the files from before are in place again"),
 }
 
 
@@ -93,4 +97,5 @@ def failure(what: str, result: Result, timeout: float) -> FleetError:
     if re.search(r"No space left on device|printf: I/O error", output):
         hint = "make room on the host (df -h), then run again"
         return RemoteFailed(f"{what}: the disk is full", why=tail, hint=hint)
-    return RemoteFailed(f"{what}: {result.ending(timeout)}", why=tail, hint=HINTS.get(result.rc or 0, ""))
+    ended, hint = REFUSED.get(result.rc or 0, (result.ending(timeout), ""))
+    return RemoteFailed(f"{what}: {ended}", why=tail, hint=hint)

@@ -68,7 +68,7 @@ def carry_out(
             RemoteFailed,
             f"write x: exit status {INVALID}",
             "line 3: bad",
-            "correct the template; nothing on the host was changed by this step",
+            "correct the template; the files on the host are untouched",
         ),
         (
             ended(RELOAD, err="bad\n"),
