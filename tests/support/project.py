@@ -99,6 +99,7 @@ class Project:
     name: str
     registry: str
     environ: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def write(self, path: str, content: str | Mapping[str, Any]) -> Path:
         target = self.root / path
@@ -167,7 +168,16 @@ class Project:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
         return Running(process, words)
+
+    def close(self) -> None:
+        """End what a failed test has left running."""
+        for process in self.started:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
 
     @property
     def runs(self) -> list[Path]:

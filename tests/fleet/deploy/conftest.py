@@ -62,5 +62,6 @@ def project(tmp_path: Path, hosts: HostFleet, registry: AppRegistry) -> Iterator
     made.inventory({"web": WEB})
     made.role()
     yield made
+    made.close()
     with ThreadPoolExecutor(len(WEB)) as pool:
         list(pool.map(lambda name: hosts.host(name).run(SWEEP + "true"), WEB))

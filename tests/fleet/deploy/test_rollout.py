@@ -175,12 +175,14 @@ def test_a_container_that_ignores_term_is_killed_after_its_grace(project: Projec
     assert only_version(web(1)) == "v1"
 
 
-def test_a_service_dropped_from_a_role_is_removed(project: Project, web: Web) -> None:
+def test_a_service_dropped_from_a_role_is_removed_on_demand(project: Project, web: Web) -> None:
     project.inventory({"web": ["web-1"]})
     project.compose("web", {"app": service(), "extra": service(ports=["8002:8000"])})
     project.deploy("v1").ended(0)
     project.role()
-    project.deploy("v1").ended(0).says("no role of this host has it")
+    project.deploy("v1").ended(0).says("web.extra runs here, and no role of this host has it")
+    assert f"{project.name}-test-web-extra-1" in versions(web(1))
+    project.deploy("v1", "--remove-orphans").ended(0).says("remove web.extra")
     assert versions(web(1)) == {f"{project.name}-test-web-app-1": "v1"}
 
 
@@ -188,7 +190,9 @@ def test_a_renamed_service_takes_the_port_of_the_old_one(project: Project, web: 
     project.inventory({"web": ["web-1"]})
     project.deploy("v1").ended(0)
     project.compose("web", {"front": service()})
-    project.deploy("v1").ended(0)
+    project.deploy("v1").ended(1).says("held by web.app", "--remove-orphans")
+    assert answer(web(1)) == "ok v1"
+    project.deploy("v1", "--remove-orphans").ended(0)
     assert versions(web(1)) == {f"{project.name}-test-web-front-1": "v1"}
     assert answer(web(1)) == "ok v1"
 
@@ -197,7 +201,7 @@ def test_what_fleet_did_not_make_is_never_removed(project: Project, web: Web) ->
     project.deploy("v1", "--limit", "web-1").ended(0)
     web(1).run(f"docker run -d --name neighbour {project.registry}/app:v1")
     project.compose("web", {"front": service()})
-    project.deploy("v2", "--limit", "web-1").ended(0)
+    project.deploy("v2", "--limit", "web-1", "--remove-orphans").ended(0)
     assert versions(web(1)) == {"neighbour": "v1", f"{project.name}-test-web-front-1": "v2"}
 
 
