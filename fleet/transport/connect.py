@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from fleet.errors import Unreachable
 from fleet.secret import Keyring
 from fleet.transport.base import Transport
-from fleet.transport.docker_api import API_VERSION
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.known_hosts import KnownHosts
 from fleet.transport.local import LocalTransport
@@ -39,13 +38,11 @@ class Connector:
         known_hosts: Sequence[Path] = (),
         ssh_config: Path | None = None,
         timeout: float = 10.0,
-        api_version: str = API_VERSION,
     ) -> None:
         self._keyring = keyring
         self._resolver = Resolver(known_hosts, ssh_config)
         self._known = KnownHosts()
         self._timeout = timeout
-        self._api_version = api_version
         self._lock = threading.Lock()
         self._gateways: dict[Route, _Gateway] = {}
 
@@ -94,10 +91,10 @@ class Connector:
 
     def _enter(self, endpoint: Endpoint, route: Route) -> Transport:
         if not route:
-            return LocalTransport(endpoint, self._keyring, self._api_version)
+            return LocalTransport(endpoint, self._keyring)
         from fleet.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko costs 100 ms
 
-        return SshTransport(endpoint, self.open(endpoint.name, route), self._keyring, self._api_version)
+        return SshTransport(endpoint, self.open(endpoint.name, route), self._keyring)
 
     def open(self, host: str, route: Route) -> Link:
         """A connection to the end of ``route``. Raises Unreachable in the name of ``host``."""

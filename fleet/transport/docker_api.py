@@ -42,17 +42,11 @@ class DockerApi:
     ``dial`` opens a stream to the engine.
     """
 
-    def __init__(
-        self,
-        host: str,
-        dial: Callable[[], Stream],
-        keyring: Keyring,
-        api_version: str = API_VERSION,
-    ) -> None:
+    def __init__(self, host: str, dial: Callable[[], Stream], keyring: Keyring) -> None:
         self.host = host
         self._dial = dial
         self.keyring = keyring
-        self.version = api_version
+        self.version = API_VERSION
         self._opening = threading.Lock()
         self._client: docker.APIClient | None = None
         self._adapter: EngineAdapter | None = None

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 class HostTransport(ABC):
     """See :class:`fleet.transport.base.Transport`."""
 
-    def __init__(self, endpoint: Endpoint, keyring: Keyring, api_version: str) -> None:
+    def __init__(self, endpoint: Endpoint, keyring: Keyring) -> None:
         self.host = endpoint.name
         self._endpoint = endpoint
         self._keyring = keyring
         self._commands = 0
         self._count = threading.Lock()
         words = (*endpoint.sudo(), *endpoint.docker, "system", "dial-stdio")
-        self._docker = DockerApi(self.host, lambda: self._dial(words), keyring, api_version)
+        self._docker = DockerApi(self.host, lambda: self._dial(words), keyring)
 
     @abstractmethod
     def _start(self, command: str, prefix: Sequence[str]) -> Process:

@@ -90,27 +90,32 @@ def open_link(host: str, hop: Hop, known: KnownHosts, *, through: Link | None, t
     ``host`` is the inventory's name, for the messages. Raises Unreachable.
     """
     try:
-        link = Link(_socket(host, hop, through, timeout))
+        link = Link(_socket(hop, through, timeout))
         try:
-            _shake_hands(host, hop, link, known, timeout)
+            _shake_hands(hop, link, known, timeout)
             link.auth_timeout = timeout
-            log_in(host, hop, link)
+            log_in(hop, link)
         except BaseException:
             link.close()
             raise
+        link.watch()
     except OSError as error:
-        raise _no_connection(host, hop, error, timeout) from error
-    link.watch()
+        failure = _no_connection(hop, error, timeout)
+        failure.host = host
+        raise failure from error
+    except Unreachable as error:
+        error.host = host
+        raise
     return link
 
 
-def _socket(host: str, hop: Hop, through: Link | None, timeout: float) -> Any:
+def _socket(hop: Hop, through: Link | None, timeout: float) -> Any:
     if hop.proxy_command:
         return paramiko.ProxyCommand(hop.proxy_command)
-    return _forwarded(host, hop, through, timeout) if through is not None else _dial(host, hop, timeout)
+    return _forwarded(hop, through, timeout) if through is not None else _dial(hop, timeout)
 
 
-def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
+def _dial(hop: Hop, timeout: float) -> socket.socket:
     """Raises OSError of the last address that was tried, Unreachable."""
     try:
         addresses = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
@@ -118,8 +123,7 @@ def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
         raise Unreachable(
             f"the name {hop.address!r} is not known",
             why=str(error),
-            hint=f"correct ansible_host of {host!r}, or the name service of this machine",
-            host=host,
+            hint="correct ansible_host, or the name service of this machine",
         ) from error
     failure = OSError("the name has no address")
     for family, kind, protocol, _, address in addresses:
@@ -142,7 +146,7 @@ def _dial(host: str, hop: Hop, timeout: float) -> socket.socket:
     raise failure
 
 
-def _no_connection(host: str, hop: Hop, failure: OSError, timeout: float) -> Unreachable:
+def _no_connection(hop: Hop, failure: OSError, timeout: float) -> Unreachable:
     what, why, hint = f"{hop} cannot be reached", str(failure), "is there a route to its network?"
     if failure.errno in OUT_OF_FILES:
         what = "this machine may open no more connections"
@@ -154,34 +158,26 @@ def _no_connection(host: str, hop: Hop, failure: OSError, timeout: float) -> Unr
         what, hint = f"{hop} refuses the connection", "is sshd running there, on this port?"
     elif hop.proxy_command:
         hint = f"does its ProxyCommand run on this machine? ({hop.proxy_command})"
-    return Unreachable(what, why=why, hint=hint, host=host)
+    return Unreachable(what, why=why, hint=hint)
 
 
-def _forwarded(host: str, hop: Hop, through: Link, timeout: float) -> paramiko.Channel:
+def _forwarded(hop: Hop, through: Link, timeout: float) -> paramiko.Channel:
+    target = (hop.address, hop.port)
     try:
-        return through.open_channel(
-            "direct-tcpip", (hop.address, hop.port), ("127.0.0.1", 0), timeout=timeout
-        )
+        return through.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=timeout)
     except paramiko.ChannelException as error:
-        hints = {
+        why = str(error.text)
+        hint = {
             1: "allow it with AllowTcpForwarding in the jump host's sshd_config",
             2: f"is {hop} up, and can the jump host reach it?",
-        }
-        raise Unreachable(
-            f"the jump host did not connect to {hop}",
-            why=str(error.text),
-            hint=hints.get(error.code, ""),
-            host=host,
-        ) from error
+        }.get(error.code, "")
+        cause: Exception = error
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise Unreachable(
-            f"the jump host did not connect to {hop}",
-            why=str(error) or "the connection to the jump host was lost",
-            host=host,
-        ) from error
+        why, hint, cause = str(error) or "the connection to the jump host was lost", "", error
+    raise Unreachable(f"the jump host did not connect to {hop}", why=why, hint=hint) from cause
 
 
-def _shake_hands(host: str, hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) -> None:
+def _shake_hands(hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) -> None:
     name = name_of(hop.key_name or hop.address, hop.port)
     known = known_hosts.keys(hop.known_hosts, name)
     _prefer(link, (key.kind for key in known if not key.revoked))
@@ -190,20 +186,16 @@ def _shake_hands(host: str, hop: Hop, link: Link, known_hosts: KnownHosts, timeo
         link.start_client(timeout=timeout)
     except IncompatiblePeer as error:
         raise Unreachable(
-            f"{hop} and Fleet have no common SSH algorithm",
-            why=str(error),
-            hint="update the host's OpenSSH",
-            host=host,
+            f"{hop} and Fleet have no common SSH algorithm", why=str(error), hint="update the host's OpenSSH"
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise Unreachable(
             f"{hop} does not speak SSH",
             why=str(error) or type(error).__name__,
             hint="is this port sshd's? An overloaded sshd (MaxStartups) also ends connections here",
-            host=host,
         ) from error
-    blob = link.get_remote_server_key().asbytes()
-    _check_key(host, hop, name, blob, link.get_remote_server_key().get_name(), known)
+    shown = link.get_remote_server_key()
+    _check_key(hop, name, shown.asbytes(), shown.get_name(), known)
 
 
 def _prefer(link: Link, kinds: Iterable[str]) -> None:
@@ -216,14 +208,13 @@ def _prefer(link: Link, kinds: Iterable[str]) -> None:
     options.key_types = tuple(dict.fromkeys([kind for kind in wanted if kind in offered] + offered))
 
 
-def _check_key(host: str, hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKey, ...]) -> None:
+def _check_key(hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKey, ...]) -> None:
     got = fingerprint(blob)
     if revoked := next((key for key in known if key.revoked and key.blob == blob), None):
         raise Unreachable(
             f"the host key of {hop} is revoked",
             why=f"{kind} {got}\nrevoked in {revoked.place}",
             hint="do not connect; give the host a new key",
-            host=host,
         )
     valid = [key for key in known if not key.revoked]
     if any(key.blob == blob for key in valid):
@@ -236,7 +227,6 @@ def _check_key(host: str, hop: Hop, name: str, blob: bytes, kind: str, known: tu
             why=f"{kind} {got}",
             hint=f"compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub), then add "
             f"it as {name!r} to {first} ({scan})",
-            host=host,
         )
     same = [key for key in valid if key.kind == kind] or valid
     raise Unreachable(
@@ -247,5 +237,4 @@ def _check_key(host: str, hop: Hop, name: str, blob: bytes, kind: str, known: tu
         ),
         hint="someone may be in between. If the host was installed anew: remove "
         f"{', '.join(key.place for key in same)} and add the new key",
-        host=host,
     )

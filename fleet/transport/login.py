@@ -15,7 +15,7 @@ from fleet.transport.route import Hop
 OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
-def log_in(host: str, hop: Hop, transport: paramiko.Transport) -> None:
+def log_in(hop: Hop, transport: paramiko.Transport) -> None:
     """Try the key files, then the agent's keys. Raises Unreachable with every key and its fate."""
     tries: list[str] = []
     agent = paramiko.Agent() if hop.agent else None
@@ -44,7 +44,6 @@ def log_in(host: str, hop: Hop, transport: paramiko.Transport) -> None:
         f"{hop} refuses the login of user {hop.user!r}",
         why="\n".join(tries) or "no key to try: no key file, and no agent with keys",
         hint=_hint(hop, tries, transport),
-        host=host,
     )
 
 

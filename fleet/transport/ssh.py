@@ -27,8 +27,8 @@ OPEN_TIMEOUT = 20.0
 class SshTransport(HostTransport):
     """See :class:`fleet.transport.base.Transport`."""
 
-    def __init__(self, endpoint: Endpoint, link: Link, keyring: Keyring, api_version: str) -> None:
-        super().__init__(endpoint, keyring, api_version)
+    def __init__(self, endpoint: Endpoint, link: Link, keyring: Keyring) -> None:
+        super().__init__(endpoint, keyring)
         self._link = link
         self._sessions = threading.BoundedSemaphore(RUN_SESSIONS)
 

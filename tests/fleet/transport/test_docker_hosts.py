@@ -84,19 +84,13 @@ def test_calls_and_scripts_together_stay_within_the_sessions_of_sshd(enter: Ente
 
 @pytest.mark.parametrize("version", ["1.20", "1.99"])
 def test_an_api_version_that_the_engine_does_not_speak_is_corrected(
-    machine: HostFleet, machine_known_hosts: Path, version: str
+    enter: Enter, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    host = machine.host("engine-1")
-    with Connector(
-        KEYRING, known_hosts=[machine_known_hosts], ssh_config=NO_CONFIG, api_version=version
-    ) as connector:
-        transport = connector.connect(
-            Endpoint("engine-1", host.address, user="deploy", key_file=str(machine.keys.private_key))
-        )
-        transport.docker(PING, timeout=30)
-        transport.docker(PING, timeout=30)
-        assert transport.calls <= 3
-        transport.close()
+    transport = enter()
+    monkeypatch.setattr(transport._docker, "version", version)
+    transport.docker(PING, timeout=30)
+    transport.docker(PING, timeout=30)
+    assert transport.calls <= 3
 
 
 def test_become_runs_as_root_and_as_another_user(enter: Enter) -> None:
