@@ -66,14 +66,14 @@ def carry_out(
         (
             ended(INVALID, err="line 3: bad\n"),
             RemoteFailed,
-            f"write x: exit status {INVALID}",
+            "write x: its own check refuses the new files",
             "line 3: bad",
             "correct the template; the files on the host are untouched",
         ),
         (
             ended(RELOAD, err="bad\n"),
             RemoteFailed,
-            f"write x: exit status {RELOAD}",
+            "write x: the reload failed",
             "bad",
             "look at the container's log; the files from before are in place again",
         ),
