@@ -11,7 +11,7 @@ from fleet.errors import Interrupted
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
-from fleet.transport.base import ConnectionLost, OnLine, OnProgress, Result
+from fleet.transport.base import OnLine, OnProgress, Result
 from fleet.transport.docker_api import CUTTABLE
 from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.fake_engine import FakeEngine
@@ -28,25 +28,12 @@ class FakeTransport:
         self.host = host
         self.engine = engine if engine is not None else FakeEngine()
         self.seen: list[Text | ApiCall] = []
-        self.closed = False
         self._root = root
         self._keyring = keyring if keyring is not None else Keyring({})
-        self._lost = False
-        self._failures: dict[int, Exception] = {}
-        self._losses: dict[int, bool] = {}
-        self._lock = threading.Lock()
 
     @property
     def calls(self) -> int:
         return len(self.seen)
-
-    def fail(self, number: int, error: Exception) -> None:
-        """The call with this number (1 is the first) raises ``error`` and does nothing."""
-        self._failures[number] = error
-
-    def lose(self, number: int, *, after: bool = False) -> None:
-        """The connection is lost at this call, before or ``after`` it took effect, and stays lost."""
-        self._losses[number] = after
 
     def run(
         self,
@@ -57,13 +44,11 @@ class FakeTransport:
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
     ) -> Result:
-        number = self._begin(script)
+        self.seen.append(script)
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._root)}
         process = LocalProcess(scripts.command((), timeout), cwd=self._root, env=environment)
         payload = scripts.payload(self._keyring.reveal(script))
-        result = carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
-        self._end(number)
-        return result
+        return carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
 
     def docker(
         self,
@@ -79,34 +64,12 @@ class FakeTransport:
             if cancel is not None and cancel.is_set() and isinstance(call, CUTTABLE):
                 raise Interrupted("stopped", host=self.host)
 
-        number = self._begin(call)
+        self.seen.append(call)
         stop_here()
         try:
-            answer = self.engine.carry_out(call, self._keyring, stop_here)
+            return self.engine.carry_out(call, self._keyring, stop_here)
         except Refusal as refusal:
             raise explain(refusal, call, self.host) from refusal
-        self._end(number)
-        return answer
 
     def close(self) -> None:
-        self.closed = True
-
-    def _begin(self, what: Text | ApiCall) -> int:
-        with self._lock:
-            if self._lost or self.closed:
-                raise self._loss()
-            self.seen.append(what)
-            number = len(self.seen)
-        if error := self._failures.get(number):
-            raise error
-        if self._losses.get(number) is False:
-            raise self._loss()
-        return number
-
-    def _end(self, number: int) -> None:
-        if self._losses.get(number):
-            raise self._loss()
-
-    def _loss(self) -> ConnectionLost:
-        self._lost = True
-        return ConnectionLost("the connection was lost", why="the fake host is gone", host=self.host)
+        """There is nothing to close."""

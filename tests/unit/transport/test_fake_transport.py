@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fleet.ops import effects as fx
-from fleet.transport.base import ApiFailed, ConnectionLost
+from fleet.transport.base import ApiFailed
 from fleet.transport.fake import FakeTransport
 from fleet.transport.fake_engine import FakeContainer, FakeEngine, FakeRegistry
 
@@ -13,29 +13,6 @@ def host(tmp_path: Path) -> FakeTransport:
     made = FakeTransport("web-1", tmp_path)
     made.engine.images["shop:v1"] = made.engine.registry.push("shop:v1")
     return made
-
-
-def test_a_call_can_fail(host: FakeTransport) -> None:
-    host.fail(2, ApiFailed("the disk is full", host="web-1"))
-    host.run("true", timeout=9)
-    with pytest.raises(ApiFailed, match="disk is full"):
-        host.docker(fx.CreateContainer("app", {"Image": "shop:v1"}), timeout=9)
-    assert host.engine.containers == {}
-    host.docker(fx.CreateContainer("app", {"Image": "shop:v1"}), timeout=9)
-
-
-@pytest.mark.parametrize(("after", "made"), [(False, 0), (True, 1)])
-def test_a_connection_can_be_lost_before_or_after_the_effect(
-    host: FakeTransport, after: bool, made: int
-) -> None:
-    host.lose(1, after=after)
-    for _ in range(2):
-        with pytest.raises(ConnectionLost):
-            host.docker(fx.CreateContainer("app", {"Image": "shop:v1"}), timeout=9)
-    with pytest.raises(ConnectionLost):
-        host.run("true", timeout=9)
-    assert len(host.engine.containers) == made
-    assert host.calls == 1
 
 
 @pytest.mark.parametrize(
