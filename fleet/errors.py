@@ -17,7 +17,6 @@ class Exit(enum.IntEnum):
     USAGE = 64
     CONFIG = 65
     UNREACHABLE = 69
-    LOCKED = 73
     DRIFT = 75
     INTERRUPTED = 130
 
