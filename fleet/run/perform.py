@@ -65,7 +65,7 @@ def _one(effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel
     if isinstance(effect, Api):
         call = effect.call
         patiently(
-            lambda: transport.docker(call, timeout=timeout, on_progress=progress),
+            lambda: transport.docker(call, timeout=timeout, on_progress=progress, cancel=cancel),
             telling(step.host, emit),
             cancel,
         )

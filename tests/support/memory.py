@@ -61,7 +61,14 @@ class MemoryHost:
                 on_line("out", line)
         return ended(0)
 
-    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
+    def docker(
+        self,
+        call: ApiCall,
+        *,
+        timeout: float,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         self.log.append(type(call).__name__)
         try:
             return self.engine.carry_out(call, self.keyring, on_progress)

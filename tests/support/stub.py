@@ -55,7 +55,14 @@ class StubTransport:
             raise ending
         return ending
 
-    def docker(self, call: ApiCall, *, timeout: float, on_progress: OnProgress | None = None) -> Any:
+    def docker(
+        self,
+        call: ApiCall,
+        *,
+        timeout: float,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         self.asked.append(call)
         self.timeouts.append(timeout)
         if on_progress:
