@@ -53,6 +53,7 @@ def test_exit_codes(kind: type[FleetError], code: int) -> None:
 
 
 def test_the_other_exit_codes() -> None:
+    assert (Exit.OK, Exit.CHANGES, Exit.ROLLED_BACK) == (0, 2, 3)
 
 
 def test_all_configuration_errors_in_the_order_of_their_places() -> None:
