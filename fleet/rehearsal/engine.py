@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +95,17 @@ def stop(say: Say, *, purge: bool = False) -> None:
             group.rmdir()
     if purge:
         shutil.rmtree(STATE, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What the engine refuses, as one message."""
+    try:
+        yield
+    except DockerException as error:
+        why = str(getattr(error, "explanation", "") or error)
+        hint = f"see {LOG}; inv rehearse --down --purge begins anew"
+        raise FleetError("the engine of the rehearsal refuses", why=why, hint=hint) from error
 
 
 def running() -> Engine | None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.images import Image
 
 from fleet.errors import FleetError
@@ -58,9 +58,16 @@ class Images:
 
     def remove(self) -> None:
         """Remove every image that was built here, and the base if it was made here."""
-        for image in self._client.images.list(all=True, filters={"label": CONTENT}):
-            with suppress(ImageNotFound):
-                self._client.images.remove(str(image.id), force=True)
+        left = self._client.images.list(all=True, filters={"label": CONTENT})
+        while left:
+            # One that others are built on goes in a later round.
+            before = len(left)
+            for image in left:
+                with suppress(ImageNotFound, APIError):
+                    self._client.images.remove(str(image.id), force=True)
+            left = self._client.images.list(all=True, filters={"label": CONTENT})
+            if len(left) == before:
+                raise FleetError(f"{before} images of the rehearsal are in use by others")
 
     def _existing(self, reference: str, content: str) -> Image | None:
         try:

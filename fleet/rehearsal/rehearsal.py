@@ -37,6 +37,10 @@ class Rehearsal:
 
     def up(self) -> None:
         """Bring up what is missing: engine, images, hosts, registry and what it serves. Raises FleetError."""
+        with engines.told():
+            self._up()
+
+    def _up(self) -> None:
         self._say(f"{len(self._specs)} hosts: {', '.join(spec.name for spec in self._specs)}")
         images = Images(self._engine, self._say)
         served = {
@@ -59,7 +63,12 @@ class Rehearsal:
         """Remove hosts, volumes and network, and stop the engine if it is ours.
 
         The images stay as a cache for the next time, and this says where; ``purge`` removes them too.
+        Raises FleetError.
         """
+        with engines.told():
+            self._down(purge=purge)
+
+    def _down(self, *, purge: bool) -> None:
         self._known_hosts.unlink(missing_ok=True)
         found = engines.running()
         if found:
@@ -67,7 +76,7 @@ class Rehearsal:
             if found.client.containers.list(all=True, filters={"label": LABEL}):
                 self._say("another rehearsal is up on this engine: it and the images stay")
                 return
-            if purge:
+            if purge and not found.ours:
                 Images(found, self._say).remove()
         if found is None or found.ours:
             engines.stop(self._say, purge=purge)
