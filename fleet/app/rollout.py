@@ -13,7 +13,7 @@ from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
-from fleet.plan.previous import previous, unknown
+from fleet.plan.previous import lost, previous
 from fleet.plan.tree import Plan
 from fleet.report import events as ev
 from fleet.report.names import fold
@@ -81,11 +81,6 @@ class Run:
         """The hosts of this run to what they ran before it, through the same planner and executor."""
         session = self._session
         session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
-        lasting = tuple(unknown(desired, before, failed.touched))
-        for name in lasting:
-            session.emit(
-                ev.Note(f"{name} cannot be made again from what its labels say; it is left", "warning")
-            )
         try:
             self._connections.again(failed.touched)
             facts = self._settled(back)
@@ -102,10 +97,13 @@ class Run:
         if plan.errors:
             return Outcome(Ending.FAILED, why=plan.errors[0].what)
         outcome = self._execute(plan)
-        if outcome.ending is Ending.DONE and lasting:
-            outcome.ending, outcome.why = Ending.FAILED, f"cannot be made again: {', '.join(lasting)}"
-        if outcome.ending is Ending.DONE and (lost := set(failed.touched) - set(facts.hosts)):
-            outcome.ending, outcome.why = Ending.FAILED, f"no answer from {fold(sorted(lost))}"
+        gone = ", ".join(lost(desired, before, facts))
+        silent = fold(name for name in failed.touched if name not in facts.hosts)
+        if outcome.ending is Ending.DONE and gone:
+            why = f"cannot be made again from what its labels said: {gone}"
+            outcome.ending, outcome.why = Ending.FAILED, why
+        elif outcome.ending is Ending.DONE and silent:
+            outcome.ending, outcome.why = Ending.FAILED, f"no answer from {silent}"
         return outcome
 
     def _settled(self, back: Desired) -> Facts:
@@ -134,16 +132,16 @@ class Run:
         except FleetError as error:
             said = f"the state could not be read: {error.what}"
             return ((), (said,)) if done else ((said,), ())
-        lost = [state.host for state in states if state.host not in facts.hosts]
+        missed = [state.host for state in states if state.host not in facts.hosts]
         if not done:
-            return state_lines(facts, states, lost), ()
+            return state_lines(facts, states, missed), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
         remaining = build(replace(desired, hosts=seen), facts)
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]
-        missing += [f"not known to be done: {host} gives no answer" for host in lost]
-        return state_lines(facts, states, lost), tuple(missing)
+        missing += [f"not known to be done: {host} gives no answer" for host in missed]
+        return state_lines(facts, states, missed), tuple(missing)
 
 
 def _known(containers: tuple[Container, ...] | Unknown) -> tuple[Container, ...]:

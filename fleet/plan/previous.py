@@ -26,7 +26,7 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
 
     Images are named by digest, configuration is what lay on the host. A service that was not there is
     not in the result, so that the planner removes it again; one that was there and cannot be made again
-    (:func:`unknown`) is to be spared.
+    is to be spared, or :func:`lost`.
     """
     states = tuple(
         replace(state, services=tuple(_services(desired, state, before.hosts[state.host])))
@@ -48,13 +48,15 @@ def _name(desired: Desired, states: tuple[HostState, ...]) -> str:
     return " and ".join(sorted(releases)) or "what ran before"
 
 
-def unknown(desired: Desired, before: Facts, hosts: Collection[str]) -> Iterator[str]:
-    """Containers that were there and cannot be made again, in words."""
+def lost(desired: Desired, before: Facts, now: Facts) -> Iterator[str]:
+    """Containers that were there, are gone by now and cannot be made again, in words."""
     for state in desired.hosts:
-        if state.host in hosts:
-            for one in _containers(before.hosts[state.host]):
-                if _service(desired, state, before.hosts[state.host], one) is None:
-                    yield f"{state.host}: {one.name}"
+        if state.host not in now.hosts:
+            continue
+        here = {one.id for one in _containers(now.hosts[state.host])}
+        for one in _containers(before.hosts[state.host]):
+            if one.id not in here and _service(desired, state, before.hosts[state.host], one) is None:
+                yield f"{state.host}: {one.name}"
 
 
 def _services(desired: Desired, state: HostState, facts: HostFacts) -> Iterator[Service]:
