@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,11 +121,20 @@ def _same(saved: Saved, prepared: Prepared) -> None:
     changes = tuple(drift(saved.seen, seen(prepared.facts)))
     if not changes and saved.fingerprint == fingerprint(prepared.plan):
         return
+    # The same containers and files, and another plan: one of them is not as healthy as it was.
+    changes = changes or tuple(_difference(saved.lines, prepared.plan))
     raise Drift(
         "the fleet is not as the plan saw it; nothing was changed",
         why="\n".join(changes) or "the plan was made by another version of Fleet, or with other secrets",
         hint="look at it (inv status), then make a new plan: inv plan --out …",
     )
+
+
+def _difference(lines: tuple[str, ...], planned: Plan) -> Iterator[str]:
+    now = [line.text for line in plan_lines(planned, diff=True)]
+    for line in difflib.unified_diff(lines, now, "planned", "now", lineterm="", n=0):
+        if not line.startswith("@@"):
+            yield line
 
 
 def _save(session: Session, prepared: Prepared, out: Path) -> None:

@@ -218,6 +218,17 @@ def test_a_saved_plan_is_refused_when_the_fleet_is_another(shop: Shop) -> None:
     assert shop.running()["web-1"] == []
 
 
+def test_a_saved_plan_tells_where_the_plan_of_now_differs(shop: Shop) -> None:
+    """The same containers and files; but a host that is not healthy any more would come first."""
+    out = shop.root / "plan.json"
+    plan(shop.session(), out)
+    saved = load_plan(out)
+    other = replace(saved, fingerprint="other", lines=(*saved.lines[:-1], "what was shown then"))
+    with pytest.raises(Drift) as caught:
+        deploy(shop.session(yes=True), never, other)
+    assert "-what was shown then" in caught.value.why
+
+
 def test_a_saved_plan_of_another_making_is_refused(shop: Shop) -> None:
     out = shop.root / "plan.json"
     plan(shop.session(), out)
