@@ -156,5 +156,5 @@ def _run(session: Session, prepared: Prepared) -> Exit:
         run = Run(session, prepared.connections, prepared.registries, journal)
         return run.carry_out(prepared.desired, prepared.facts, prepared.plan)
     finally:
-        session.sinks.remove(journal)
+        session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
         journal.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Protocol
@@ -80,14 +81,32 @@ class Session:
         )
 
     def emit(self, event: ev.Event) -> None:
-        """Tell every reader; no secret passes."""
+        """Tell every reader; no secret passes. One that cannot take it any more (a pager that was left, a
+        full disk) is told no further: the run goes on."""
         masked = Redactor(self.keyring).event(event)
-        for sink in self.sinks:
-            sink(masked)
+        for sink in tuple(self.sinks):
+            with self._hearing(sink):
+                sink(masked)
+
+    @contextlib.contextmanager
+    def _hearing(self, sink: ev.Emit) -> Iterator[None]:
+        try:
+            yield
+        # Rich answers a closed pipe by leaving the program.
+        except (OSError, SystemExit) as error:
+            if sink not in self.sinks:
+                return
+            self.sinks.remove(sink)
+            what = "the output" if sink is self.report else "the journal"
+            why = "it was closed" if isinstance(error, (BrokenPipeError, SystemExit)) else error
+            with contextlib.suppress(OSError, SystemExit):
+                self.report.error(f"{what} cannot be written any more: {why}; the run goes on")
 
     def show(self, line: Line) -> None:
         """Prose for people."""
-        self.report.line(replace(line, text=self.masked(line.text)))
+        if self.report in self.sinks:
+            with self._hearing(self.report):
+                self.report.line(replace(line, text=self.masked(line.text)))
 
     def masked(self, text: str) -> str:
         return self.keyring.redact(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterable
@@ -22,7 +23,12 @@ class JsonReport:
 
     def record(self, record: dict[str, Any]) -> None:
         with self._lock:
-            print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
+            try:
+                print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
+            except BrokenPipeError:
+                # What is still buffered must not fail once more when the program ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+                raise
 
     def line(self, line: Line) -> None:
         """Prose is for people; machines get the same as events."""

@@ -192,6 +192,23 @@ def test_the_journal_holds_the_plan_and_every_event(shop: Shop) -> None:
     assert events[0]["run"] == run.name
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError("disk full"), SystemExit(1)])
+def test_a_reader_that_goes_away_does_not_stop_the_run(shop: Shop, error: BaseException) -> None:
+    """``inv deploy | head``: the hosts must not be left in the middle because a pager was left."""
+    session = shop.session(yes=True)
+    told: list[object] = []
+
+    def leaving(event: object) -> None:
+        told.append(event)
+        if type(event).__name__ == "StepStarted":
+            raise error
+
+    session.sinks.insert(0, leaving)
+    assert deploy(session, never) is Exit.OK
+    assert [type(event).__name__ for event in told].count("StepStarted") == 1
+    assert plan(shop.session(), None) is Exit.OK
+
+
 def test_a_saved_plan_is_carried_out_as_shown(shop: Shop) -> None:
     out = shop.root / "plan.json"
     assert plan(shop.session(), out) is Exit.CHANGES
