@@ -73,7 +73,6 @@ def container(data: Mapping[str, Any]) -> Container:
     return Container(
         id=data["Id"],
         name=data["Name"].lstrip("/"),
-        image_id=data["Image"],
         role=marks.get(labels.ROLE, ""),
         service=marks.get(labels.SERVICE, ""),
         release=marks.get(labels.RELEASE, ""),

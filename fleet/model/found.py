@@ -33,7 +33,6 @@ class Container:
 
     id: str
     name: str
-    image_id: str
     role: str
     service: str
     release: str

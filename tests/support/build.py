@@ -56,7 +56,6 @@ def container(one: Service, id: str = "", **fields: object) -> Container:
     made = Container(
         id=id or f"{one.name}-old",
         name=one.container.name,
-        image_id="sha256:local",
         role=one.role,
         service=one.name,
         release="v0",

@@ -93,7 +93,6 @@ class World:
         return Container(
             id=f"made-{self._made}",
             name=recipe.spec.name,
-            image_id="sha256:local",
             role=recipe.service.role,
             service=recipe.service.name,
             release=recipe.release,
