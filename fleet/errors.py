@@ -17,6 +17,7 @@ class Exit(enum.IntEnum):
     USAGE = 64
     CONFIG = 65
     UNREACHABLE = 69
+    LOCKED = 73
     DRIFT = 75
     INTERRUPTED = 130
 
@@ -109,6 +110,20 @@ class Drift(FleetError):
     """The host is not as the plan saw it; nothing was changed by the step that says so."""
 
     code = Exit.DRIFT
+
+
+class Locked(FleetError):
+    """Somebody else may change this environment now, and we may not."""
+
+    code = Exit.LOCKED
+
+
+class Fenced(Locked):
+    """We held the lease and lost it; the step that says so changed nothing."""
+
+
+class LedgerError(FleetError):
+    """The ledger cannot be read or written: its disk, its content, its rights."""
 
 
 class Interrupted(FleetError):

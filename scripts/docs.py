@@ -37,6 +37,8 @@ EXITS: dict[Exit, str] = {
     Exit.CONFIG: "A file is wrong, or a secret cannot be had. Nothing was connected to.",
     Exit.UNREACHABLE: "Hosts could not be reached: name, route, port, host key or login. `deploy` and `plan` "
     "changed nothing; `status` and `exec` did what they could on the others.",
+    Exit.LOCKED: "Somebody else is changing this environment, or has frozen it; or the lease of this run was "
+    "lost. Says who, since when, and what to do.",
     Exit.DRIFT: "A host is not as the plan saw it. The step that noticed did nothing.",
     Exit.INTERRUPTED: "^C, SIGTERM or SIGHUP. What was begun was finished first, unless a second one came.",
 }
