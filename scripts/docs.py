@@ -8,8 +8,9 @@ from ``fleet.report.events``.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
-import runpy
+import sys
 import textwrap
 import typing
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ from invoke.collection import Collection
 from invoke.parser import Argument
 from invoke.tasks import Task
 
-import fleet.tasks
 from fleet.errors import Exit
 from fleet.report import events
 
@@ -48,7 +48,11 @@ KINDS = {bool: "", int: "=NUMBER", str: "=TEXT"}
 
 def collection() -> Collection:
     """The tasks as they are before invoke has parsed anything: it empties their help while it does."""
-    return runpy.run_path(fleet.tasks.__file__)["ns"]
+    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("fleet.tasks")}
+    try:
+        return importlib.import_module("fleet.tasks").ns
+    finally:
+        sys.modules.update(loaded)
 
 
 def tasks() -> Iterator[str]:

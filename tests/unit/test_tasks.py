@@ -9,7 +9,8 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.parser import Argument
 
 from fleet.errors import Drift, Exit, FleetError
-from fleet.tasks import HELP, _guarded, ns
+from fleet.tasks import ns
+from fleet.tasks.common import HELP, guarded
 
 TASKS = sorted(ns.tasks)
 
@@ -58,7 +59,7 @@ def test_every_task_says_what_it_does(name: str) -> None:
 
 def ended(body) -> InvokeExit:  # type: ignore[no-untyped-def]
     with pytest.raises(InvokeExit) as caught:
-        _guarded(body)()
+        guarded(body)()
     return caught.value
 
 
@@ -87,7 +88,7 @@ def test_a_code_is_handed_on(code: Exit) -> None:
 
 @pytest.mark.parametrize("answer", [None, Exit.OK])
 def test_done_is_no_exit(answer: object) -> None:
-    assert _guarded(lambda: answer)() is None  # type: ignore[arg-type]
+    assert guarded(lambda: answer)() is None  # type: ignore[arg-type]
 
 
 def test_what_is_no_error_of_fleets_is_not_hidden() -> None:
@@ -95,5 +96,5 @@ def test_what_is_no_error_of_fleets_is_not_hidden() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        _guarded(bug)()
+        guarded(bug)()
     assert not issubclass(ZeroDivisionError, FleetError)

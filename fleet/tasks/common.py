@@ -1,0 +1,127 @@
+"""What all tasks share: argv becomes Options, errors become exit codes, flags read alike."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit as InvokeExit
+from invoke.tasks import task
+
+from fleet.errors import Exit, FleetError, UsageError
+
+if TYPE_CHECKING:
+    from fleet.app.options import Options
+    from fleet.app.session import Report, Session
+
+HELP = {
+    "env": "environment: a directory of inventories/ (else FLEET_ENV, else fleet.env in invoke.yaml)",
+    "limit": "hosts, in Ansible's pattern language: web:&staging:!web3, web[0:2], ~regex, @file",
+    "roles": "only these roles, comma separated",
+    "version": "the version to deploy (else git describe --tags)",
+    "check": "show the plan and stop; exit 2 when there is something to do",
+    "diff": "show files and container fields as differences",
+    "yes": "do not ask",
+    "json": "JSON lines instead of text",
+    "parallel": "hosts at once (else fleet_parallel, else 32)",
+    "remove_orphans": "also remove containers that no role of their host wants any more",
+    "show_commands": "show every script and API call, secrets masked",
+}
+
+
+def operator_task(*names: str, **help_texts: str) -> Callable[[Callable[..., int | None]], Any]:
+    """A task whose flags are described, whose typos are errors, and which never ends in a traceback."""
+
+    def wrap(body: Callable[..., int | None]) -> Any:
+        texts = {name.replace("_", "-"): HELP[name] for name in names} | help_texts
+        # invoke demands a positional argument as soon as there is one; after "--" it is not wanted.
+        positional = ["command"] if "command" in help_texts and "--" not in sys.argv else []
+        return task(help=texts, positional=positional, auto_shortflags=False)(guarded(body))
+
+    return wrap
+
+
+def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
+    import functools  # noqa: PLC0415
+
+    @functools.wraps(body)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = body(*args, **kwargs)
+        except FleetError as error:
+            raise InvokeExit(f"error: {error}", int(error.code)) from error
+        except KeyboardInterrupt:
+            raise InvokeExit("interrupted; nothing was begun", int(Exit.INTERRUPTED)) from None
+        if code:
+            raise InvokeExit(code=int(code))
+
+    return run
+
+
+def read_options(ctx: Context, env: str, *, needs_version: bool = False, **given: Any) -> Options:
+    from fleet.app import options  # noqa: PLC0415
+
+    root = options.find_root(Path.cwd())
+    configured = str(ctx.config.get("fleet", {}).get("env", ""))
+    parallel = given.pop("parallel", "")
+    roles = tuple(name.strip() for name in given.pop("roles", "").split(",") if name.strip())
+    version = given.pop("version", "")
+    return options.Options(
+        root=root,
+        env=options.choose_env(root, env, os.environ, configured),
+        version=options.choose_version(root, version) if needs_version else version or "unknown",
+        roles=roles,
+        parallel=whole("--parallel", parallel, "how many hosts at once") if parallel else 0,
+        **given,
+    )
+
+
+def whole(flag: str, text: str, what: str) -> int:
+    """invoke's own conversion of a flag ends in a traceback."""
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"{flag} {text}: {what}, as a whole number from 1")
+    return int(text)
+
+
+def with_session(options: Options, use: Callable[[Session], int]) -> int:
+    from fleet.app.session import Session  # noqa: PLC0415
+    from fleet.secret import Keyring  # noqa: PLC0415
+
+    keyring = Keyring()
+    report = report_for(options)
+    try:
+        return use(Session.open(options, report, keyring))
+    except FleetError as error:
+        # The message leaves through here only, so that no secret can leave with it.
+        report.close()
+        report.error(keyring.redact(str(error)))
+        return int(error.code)
+    finally:
+        report.close()
+
+
+def report_for(options: Options) -> Report:
+    """A live view on a terminal, plain lines elsewhere, JSON lines on demand."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from fleet.report.jsonl import JsonReport  # noqa: PLC0415
+    from fleet.report.live import LiveReport  # noqa: PLC0415
+    from fleet.report.text import TextReport  # noqa: PLC0415
+
+    if options.json:
+        return JsonReport()
+    out, err = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
+    return LiveReport(out, err) if out.is_terminal else TextReport(out, err)
+
+
+def confirming(options: Options) -> Callable[[str], bool]:
+    def ask(question: str) -> bool:
+        if options.json or not sys.stdin.isatty():
+            raise UsageError("this changes hosts and nobody can be asked here", hint="say --yes")
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+    return ask
