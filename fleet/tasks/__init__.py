@@ -1,0 +1,17 @@
+"""The tasks: ``from fleet.tasks import ns`` in a project's ``tasks.py`` gives it all of them.
+
+Here argv becomes Options and errors become exit codes; whatever else there is to decide is in
+``fleet.app``. Imports are inside the tasks: ``inv --list`` and a typo must not cost the time that
+loading SSH and Docker libraries takes.
+"""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+
+from fleet.tasks.change import deploy, plan
+from fleet.tasks.hosts import exec
+from fleet.tasks.look import inventory, status, validate
+from fleet.tasks.rehearse import rehearse
+
+ns = Collection(deploy, plan, status, validate, inventory, exec, rehearse)
