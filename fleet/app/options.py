@@ -12,6 +12,9 @@ from fleet.config.project import environments
 from fleet.errors import UsageError
 from fleet.suggest import suggest
 
+TAGS = "fleet/"
+"""What our own git tags begin with: they are no versions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -29,6 +32,16 @@ class Options:
     json: bool = False
     remove_orphans: bool = False
     show_commands: bool = False
+    on_failure: str = ""
+    """Instead of every role's own ``failure_action``."""
+    unreachable: str = "fail"
+    """``fail``, ``skip``, or ``skip:N`` and ``skip:N%``: how many hosts may be left behind."""
+    wait: float = 0
+    """Seconds to wait for the lease."""
+    ledger: str = ""
+    """The host that keeps the ledger, instead of the one that the inventory names."""
+    tag: bool = False
+    """Tag the project's git commit with the release."""
 
 
 def find_root(start: Path) -> Path:
@@ -65,7 +78,7 @@ def choose_version(root: Path, given: str) -> str:
     git = shutil.which("git")
     if git:
         described = subprocess.run(  # noqa: S603 — fixed words
-            [git, "-C", str(root), "describe", "--tags", "--dirty"],
+            [git, "-C", str(root), "describe", "--tags", "--dirty", "--exclude", f"{TAGS}*"],
             capture_output=True,
             text=True,
             check=False,

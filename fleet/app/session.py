@@ -206,11 +206,11 @@ class Connections:
         bystanders = {one.name for one in session.witnesses(desired)}
         wanted = {state.host for state in desired.hosts} | bystanders
         transports = {name: one for name, one in self.transports.items() if name in wanted}
-        facts, errors = gather(
+        found = gather(
             desired, transports, session.keyring, registries, session.parallel, digests, session.emit
         )
-        self.errors.update({name: error for name, error in errors.items() if name not in bystanders})
-        return facts
+        self.errors.update({name: error for name, error in found.errors.items() if name not in bystanders})
+        return found.facts
 
     def require_all(self) -> None:
         """Raises Unreachable naming every host that did not answer; nothing was changed so far."""

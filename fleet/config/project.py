@@ -55,13 +55,15 @@ def load_desired(
     hosts_of_run: Sequence[Host],
     version: str,
     roles: Collection[str] | None = None,
+    behind: Collection[str] = (),
 ) -> Desired:
     """What ``hosts_of_run`` shall run at ``version``; only the services of ``roles`` when given.
+    ``behind``: hosts that are left out for now, for templates that name hosts.
 
     Raises ConfigErrors with the errors of all roles and hosts, UsageError for an unknown name in ``roles``.
     """
     problems = Problems()
-    variables = HostVariables(inventory, version)
+    variables = HostVariables(inventory, version, behind)
     reading = _Reading(project, inventory, variables, problems, _sources(project.root, inventory, problems))
     known = reading.roles()
     _check_names(roles, reading.sources)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fleet.errors import ConfigError, ConfigErrors
@@ -15,6 +15,8 @@ from fleet.suggest import suggest
 STATE_DIR = "/var/lib/fleet"
 PARALLEL = 32
 PULL_PARALLEL = 8
+LEASE_SECONDS = 60
+SHORTEST_LEASE = 5
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -46,6 +48,26 @@ def parallel(hosts: Iterable[Host]) -> int:
 def pull_parallel(hosts: Iterable[Host]) -> int:
     """``fleet_pull_parallel``: hosts that pull at once."""
     return _count(hosts, "fleet_pull_parallel", PULL_PARALLEL)
+
+
+def lease_seconds(hosts: Iterable[Host]) -> int:
+    """``fleet_lease_seconds``: how long a run that gives no sign any more keeps others out."""
+    seconds = _setting(hosts, "fleet_lease_seconds", LEASE_SECONDS)
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < SHORTEST_LEASE:
+        raise _wrong(hosts, "fleet_lease_seconds", f"{seconds!r} is not a number of seconds from 5")
+    return seconds
+
+
+def ledger(hosts: Sequence[Host]) -> str:
+    """``fleet_ledger``: the host that keeps releases and lease; else the first one of the environment."""
+    name = _setting(hosts, "fleet_ledger", "")
+    names = [host.name for host in hosts]
+    if not name:
+        return names[0]
+    if name not in names:
+        what = f"{name!r} is no host of this environment{suggest(str(name), names)}"
+        raise _wrong(hosts, "fleet_ledger", what)
+    return str(name)
 
 
 def registries(hosts: Iterable[Host]) -> Mapping[str, RegistryAuth]:

@@ -6,6 +6,7 @@ framed by a line with a random mark, which the output of no container can guess.
 
 from __future__ import annotations
 
+from fleet.facts.clock import ClockProbe
 from fleet.facts.containers import ContainersProbe, ForeignNamesProbe
 from fleet.facts.engine import EngineProbe
 from fleet.facts.files import DirsProbe, SealedProbe
@@ -29,13 +30,24 @@ PROBES: tuple[Probe, ...] = (
     PortsProbe(),
     ProvenProbe(),
     KeyProbe(),
+    ClockProbe(),
 )
 
 
-def probe_script(question: Question, mark: str) -> str:
-    """``mark`` is any word that was never used before."""
-    sections = [f"(:\n{probe.script(question)}\n) 2>&1\nprintf '\\n%s %s\\n' {mark} $?" for probe in PROBES]
+def probe_script(question: Question, mark: str, first: str = "") -> str:
+    """``mark`` is any word that was never used before. ``first``: another script, carried out before the
+    probes; :func:`first_answer` takes what it printed off the output."""
+    scripts = [first] if first else []
+    scripts += [probe.script(question) for probe in PROBES]
+    sections = [f"(:\n{script}\n) 2>&1\nprintf '\\n%s %s\\n' {mark} $?" for script in scripts]
     return "export LC_ALL=C\n" + "\n".join(sections) + "\n"
+
+
+def first_answer(output: str, mark: str) -> tuple[Answer, str]:
+    """What the script before the probes said, and the rest of the output."""
+    body, _, rest = output.partition(f"\n{mark} ")
+    status, _, rest = rest.partition("\n")
+    return Answer(body, int(status) if status.isdigit() else 1), rest
 
 
 def parse(host: str, output: str, mark: str) -> HostFacts:

@@ -114,6 +114,8 @@ class HostFacts:
     """Names of containers that are not ours."""
     key: bytes | Unknown = field(default=b"", repr=False)
     """The host's own key for fingerprints of secrets."""
+    clock: int | Unknown = 0
+    """Seconds since 1970 as the host counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fleet.errors import FleetError
-from fleet.facts.probe import Question
-from fleet.facts.script import parse, probe_script
+from fleet.facts.probe import Answer, Question
+from fleet.facts.script import first_answer, parse, probe_script
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Engine, Facts, HostFacts
 from fleet.model.images import ImageRef
@@ -20,11 +20,32 @@ from fleet.plan import images
 from fleet.report import events as ev
 from fleet.run.patience import patiently, telling
 from fleet.run.perform import failure
+from fleet.run.tenure import now
 from fleet.secret import Keyring
 from fleet.transport.base import Transport
 
 PROBE_SECONDS = 60
 REGISTRY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """``errors`` of hosts that failed meanwhile; ``ahead``: by how many seconds a host's clock is before
+    :func:`fleet.run.tenure.now`."""
+
+    facts: Facts
+    errors: Mapping[str, FleetError]
+    ahead: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A script that ``host`` carries out before its probes, in the same call. ``heard`` gets what it said
+    and when it was sent, at once: whatever goes wrong later, that has happened."""
+
+    host: str
+    script: str
+    heard: Callable[[Answer, float], None]
 
 
 def gather(
@@ -35,8 +56,9 @@ def gather(
     parallel: int,
     digests: Mapping[str, str] | None = None,
     emit: ev.Emit = lambda _: None,
-) -> tuple[Facts, dict[str, FleetError]]:
-    """Facts of every host that has a transport, and the errors of those that failed meanwhile.
+    first: First | None = None,
+) -> Gathered:
+    """Facts of every host that has a transport.
 
     ``registries``: credentials for asking which digest a tag stands for; None: nobody is asked.
     ``digests``: images whose digest is settled already. ``emit`` is told when a registry makes us wait.
@@ -44,6 +66,7 @@ def gather(
     wanted = {state.host: state for state in desired.hosts}
     hosts: dict[str, HostFacts] = {}
     errors: dict[str, FleetError] = {}
+    ahead: dict[str, float] = {}
 
     def one(item: tuple[str, Transport]) -> None:
         name, transport = item
@@ -51,10 +74,14 @@ def gather(
             desired.project, desired.env, desired.state_dir, wanted.get(name, HostState(name))
         )
         try:
-            hosts[name] = ask(question, transport)
+            found = ask(question, transport, first if first and first.host == name else None)
         except FleetError as error:
             error.host = error.host or name
             errors[name] = error
+            return
+        hosts[name] = found
+        if isinstance(found.clock, int):
+            ahead[name] = found.clock - now()
 
     with ThreadPoolExecutor(max(1, min(parallel, len(transports)))) as pool:
         list(pool.map(one, transports.items()))
@@ -69,17 +96,22 @@ def gather(
     facts = replace(facts, digests=digests or {})
     if registries is not None:
         facts = _resolved(reached, facts, transports, registries, emit)
-    return facts, errors
+    return Gathered(facts, errors, ahead)
 
 
-def ask(question: Question, transport: Transport) -> HostFacts:
+def ask(question: Question, transport: Transport, first: First | None = None) -> HostFacts:
     """One host's facts, in one call. Raises FleetError."""
     # The mark frames the probes' output; it must be a word that no container can have printed.
     mark = f"fleet-{secrets.token_hex(8)}"
-    result = transport.run(probe_script(question, mark), timeout=PROBE_SECONDS)
+    script, asked = probe_script(question, mark, first.script if first else ""), now()
+    result = transport.run(script, timeout=PROBE_SECONDS)
     if not result.ok:
         raise failure("gather facts", result, PROBE_SECONDS)
-    return parse(transport.host, result.out.decode("utf-8", "replace"), mark)
+    output = result.out.decode("utf-8", "replace")
+    if first:
+        answer, output = first_answer(output, mark)
+        first.heard(answer, asked)
+    return parse(transport.host, output, mark)
 
 
 def _resolved(

@@ -126,6 +126,8 @@ class MemoryHost:
                 return "\n".join(self.proven)
             case "key":
                 return KEY
+            case "clock":
+                return str(int(time.time()))
         return ""
 
 

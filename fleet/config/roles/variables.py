@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,13 @@ from fleet.render import Lazy, Renderer, Variables
 class HostVariables:
     """The variables of all hosts of one run; each is rendered when something asks for it."""
 
-    def __init__(self, inventory: Inventory, version: str | None) -> None:
+    def __init__(self, inventory: Inventory, version: str | None, behind: Collection[str] = ()) -> None:
         self._inventory = inventory
         self._renderer = Renderer()
         self._made: dict[str, Variables] = {}
         self._shared: dict[str, Any] = {
             "env": inventory.env,
+            "behind": sorted(behind),
             "groups": {name: list(group.members) for name, group in inventory.groups.items()},
             "hostvars": Lazy(inventory.hosts, self.of, "hostvars"),
         }

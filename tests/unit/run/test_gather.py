@@ -27,6 +27,7 @@ ANSWERS = {
     "foreign_names": "ours shop/test",
     "images": "[]",
     "key": KEY,
+    "clock": "1767225600",
 }
 
 
@@ -59,7 +60,8 @@ def wish(*hosts: str, **fields: object) -> Desired:
 
 def ask(made: Desired, *hosts: Host, keyring: Keyring | None = None, **fields: object):  # type: ignore[no-untyped-def]
     given = {"registries": {}, "parallel": 4, **fields}
-    return gather(made, {host.host: host for host in hosts}, keyring or Keyring(), **given)
+    found = gather(made, {host.host: host for host in hosts}, keyring or Keyring(), **given)
+    return found.facts, found.errors
 
 
 def test_one_call_per_host() -> None:

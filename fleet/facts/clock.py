@@ -1,0 +1,19 @@
+"""The host's clock: what a host shall refuse after a while is told in its own time."""
+
+from __future__ import annotations
+
+from fleet.facts.probe import Answer, Question
+from fleet.model.found import Unknown
+
+
+class ClockProbe:
+    """Whole seconds since 1970."""
+
+    name = "clock"
+
+    def script(self, question: Question) -> str:
+        return "date +%s"
+
+    def parse(self, answer: Answer) -> int | Unknown:
+        text = answer.out.strip()
+        return int(text) if answer.rc == 0 and text.isdecimal() else answer.unknown("the clock")
