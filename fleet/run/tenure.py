@@ -89,7 +89,7 @@ class Tenure:
             except FleetError as error:
                 if not told:
                     self._late(error)
-                told, pause = True, min(RETRY, self.lease.claim.seconds / 3)
+                told, pause = True, min(RETRY, self.lease.claim.seconds / 10)
             else:
                 self._until = asked + self.lease.claim.seconds
                 told, pause = False, self.lease.claim.seconds / 3
