@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fleet.app.connections import Connections
 from fleet.app.rollout import Run
-from fleet.app.session import Connections, Session
+from fleet.app.session import Session
 from fleet.errors import Drift, Exit, FleetError, UsageError
 from fleet.model.desired import Desired
 from fleet.model.found import Facts

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from fleet.app.session import Connections, Session
+from fleet.app.connections import Connections
+from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import Exit, FleetError
 from fleet.report import events as ev

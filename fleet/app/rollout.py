@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleet.app.session import Connections, Session
+from fleet.app.connections import Connections
+from fleet.app.session import Session
 from fleet.app.state import state_lines
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from fleet.app.session import Connections, Session
+from fleet.app.connections import Connections
+from fleet.app.session import Session
 from fleet.app.state import version_of
 from fleet.app.told import told
 from fleet.errors import Exit

@@ -132,3 +132,21 @@ def jobs_done(releases: Iterable[Release]) -> dict[str, JobRun]:
             if entry.job:
                 done[entry.job.key] = entry.job
     return done
+
+
+def current(releases: Iterable[Release]) -> Release | None:
+    """What the environment is at: the newest release that was neither taken back nor given up."""
+    over = {Outcome.ROLLED_BACK, Outcome.SUPERSEDED}
+    return next((one for one in reversed(tuple(releases)) if one.outcome not in over), None)
+
+
+def left_behind(releases: Iterable[Release]) -> dict[str, int]:
+    """Hosts that a run skipped and no later run has brought up → the number of that release."""
+    behind: dict[str, int] = {}
+    for release in releases:
+        for entry in release.entries:
+            if entry.outcome in {Outcome.GOOD, Outcome.FAILED}:
+                for host in release.head.hosts:
+                    behind.pop(host, None)
+                behind |= dict.fromkeys(entry.behind, release.number)
+    return behind

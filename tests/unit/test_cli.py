@@ -165,7 +165,7 @@ def test_nobody_to_ask_is_wrong_use(
 ) -> None:
     hosts = MemoryFleet()
     hosts.registry.push("registry.example:5000/app:v1")
-    monkeypatch.setattr("fleet.app.session.Connector", hosts.connector)
+    monkeypatch.setattr("fleet.app.connections.Connector", hosts.connector)
     deploy = ("deploy", "--env", "test", "--version", "v1", *flags)
     done = fleet(project, *deploy)
     assert done.returncode == 64, done

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fleet.app.connections import Connections
 from fleet.app.deploy import prepare
 from fleet.app.options import Options
-from fleet.app.session import Connections, Session
+from fleet.app.session import Session
 from fleet.cli import program
 from fleet.rehearsal import Host
 from fleet.report.jsonl import JsonReport

@@ -99,7 +99,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
         fleet.registry.push(f"registry.example:5000/app:{version}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("APP_PASSWORD", "hunter2-in-clear")
-    monkeypatch.setattr("fleet.app.session.Connector", fleet.connector)
+    monkeypatch.setattr("fleet.app.connections.Connector", fleet.connector)
     # Several runs in one second of one process, which a real controller never has.
     numbers = itertools.count(1)
     monkeypatch.setattr("fleet.app.deploy.new_run_id", lambda now: f"run-{next(numbers)}")

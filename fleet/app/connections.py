@@ -1,0 +1,117 @@
+"""Open connections to the hosts of one command, and what is gathered over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+
+from fleet.app.session import Session
+from fleet.app.told import told
+from fleet.errors import FleetError, Unreachable
+from fleet.model.desired import Desired
+from fleet.model.found import Facts
+from fleet.model.hosts import Host
+from fleet.ops.effects import RegistryAuth
+from fleet.report import events as ev
+from fleet.run.gather import gather
+from fleet.transport.base import Transport
+from fleet.transport.connect import Connector
+from fleet.transport.endpoint import Endpoint, endpoint_of
+
+
+class Connections:
+    """Open connections to hosts of the session, by name; ``errors`` of those that cannot be reached."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._connector = Connector(
+            session.keyring,
+            known_hosts=[session.options.root / "inventories" / session.options.env / "known_hosts"],
+        )
+        self.transports: dict[str, Transport] = {}
+        self.errors: dict[str, FleetError] = {}
+
+    def __enter__(self) -> Connections:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for transport in self.transports.values():
+            transport.close()
+        self._connector.close()
+
+    def open(self, hosts: Iterable[Host]) -> None:
+        """All that can be reached; the others are told apart in ``errors``."""
+        endpoints = [self._endpoint(host) for host in hosts if host.name not in self.transports]
+        for name, result in self._connector.connect_all(endpoints, self._session.parallel).items():
+            if isinstance(result, Unreachable):
+                result.host = result.host or name
+                self.errors[name] = result
+            else:
+                self.transports[name] = result
+                self.errors.pop(name, None)
+
+    def _endpoint(self, host: Host) -> Endpoint:
+        """A key file is named relative to the project, from wherever the command is given."""
+        endpoint = endpoint_of(host)
+        if endpoint.key_file and not endpoint.key_file.startswith("~"):
+            endpoint = replace(endpoint, key_file=str(self._session.options.root / endpoint.key_file))
+        return endpoint
+
+    def witness(self, hosts: Iterable[Host]) -> None:
+        """Connect to hosts that only bear witness: one that does not answer is not healthy, no more."""
+        names = [host.name for host in hosts]
+        self.open(hosts)
+        for name in names:
+            if error := self.errors.pop(name, None):
+                self._session.emit(ev.Note(f"{name} counts as not healthy: {error.what}", "warning"))
+
+    def again(self, names: Iterable[str]) -> None:
+        """Fresh connections: after a failure nobody knows which of the old ones still live."""
+        wanted = set(names)
+        for name in wanted & set(self.transports):
+            self.transports.pop(name).close()
+        self.open(host for name, host in self._session.everyone.items() if name in wanted)
+
+    def facts(
+        self,
+        desired: Desired,
+        registries: Mapping[str, RegistryAuth] | None,
+        digests: Mapping[str, str] | None = None,
+    ) -> Facts:
+        """Facts of every connected host of ``desired``. Hosts that fail meanwhile go to ``errors``."""
+        session = self._session
+        bystanders = {one.name for one in session.witnesses(desired)}
+        wanted = {state.host for state in desired.hosts} | bystanders
+        transports = {name: one for name, one in self.transports.items() if name in wanted}
+        found = gather(
+            desired, transports, session.keyring, registries, session.parallel, digests, session.emit
+        )
+        self.errors.update({name: error for name, error in found.errors.items() if name not in bystanders})
+        return found.facts
+
+    def require_all(self) -> None:
+        """Raises Unreachable naming every host that did not answer; nothing was changed so far."""
+        if self.errors:
+            raise Unreached(self.errors)
+
+
+FEW = 5
+
+
+class Unreached(Unreachable):
+    """All hosts that did not answer, each with its own cause."""
+
+    def __init__(self, errors: Mapping[str, FleetError]) -> None:
+        count = len(errors)
+        others = ":".join(["all", *(f"!{name}" for name in errors)])
+        super().__init__(
+            f"{count} {'host' if count == 1 else 'hosts'} cannot be used; nothing was changed",
+            why=told(errors),
+            hint=f"repair, or leave out: --limit '{others}'" if count <= FEW else "repair them",
+        )
+        self.errors = dict(errors)
+        codes = {error.code for error in errors.values()}
+        self.code = codes.pop() if len(codes) == 1 else self.code
