@@ -7,6 +7,7 @@ Positions in files are left out too. A secret is its reference, never its value.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import hashlib
 import json
@@ -117,6 +118,8 @@ def _decoder(kind: Any) -> Decode:
         return lambda data: SealedText(tuple(map(_part, _is(list, _is(dict, data).get("secret")))))
     if dataclasses.is_dataclass(kind):
         return _fields(typing.cast(type, kind))
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind
     if kind is float:
         return lambda data: data if type(data) is int else _is(float, data)
     return lambda data: _is(kind, data)
