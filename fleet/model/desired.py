@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fleet.errors import Position
+from fleet.model.jobs import Job, Undo
 from fleet.model.services import Pairs, Service
 
 
@@ -57,6 +58,7 @@ class HostState:
     services: tuple[Service, ...] = ()
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    jobs: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +76,5 @@ class Desired:
     selected: tuple[str, ...] = ()
     remove_orphans: bool = False
     """Remove our containers that no role of their host wants any more."""
+    undo: tuple[Undo, ...] = ()
+    """Jobs of later releases that a rollback undoes, the newest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fleet.model.releases import JobRun
 from fleet.model.services import Service
 
 
@@ -52,6 +53,8 @@ class Container:
     """Anonymous volumes and where they are mounted; a replacement takes them over, as Compose does."""
     altered: tuple[str, ...] = ()
     """What was changed by hand since it was made, as ``field: wanted → found``."""
+    job: str = ""
+    """Name of the job that it is the one-off container of; empty: it is a service's."""
 
     @property
     def running(self) -> bool:
@@ -126,3 +129,5 @@ class Facts:
     digests: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Host → secret reference → fingerprint under the host's key."""
+    jobs: Mapping[str, JobRun] = field(default_factory=dict)
+    """``role.name`` → what the ledger last says of that job."""
