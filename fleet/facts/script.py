@@ -6,6 +6,8 @@ framed by a line with a random mark, which the output of no container can guess.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fleet.facts.clock import ClockProbe
 from fleet.facts.containers import ContainersProbe, ForeignNamesProbe
 from fleet.facts.engine import EngineProbe
@@ -39,12 +41,17 @@ def probe_script(question: Question, mark: str, first: str = "") -> str:
     probes; :func:`first_answer` takes what it printed off the output."""
     scripts = [first] if first else []
     scripts += [probe.script(question) for probe in PROBES]
+    return framed(scripts, mark)
+
+
+def framed(scripts: Iterable[str], mark: str) -> str:
+    """Each in a subshell of its own, ended by a line of its own."""
     sections = [f"(:\n{script}\n) 2>&1\nprintf '\\n%s %s\\n' {mark} $?" for script in scripts]
     return "export LC_ALL=C\n" + "\n".join(sections) + "\n"
 
 
 def first_answer(output: str, mark: str) -> tuple[Answer, str]:
-    """What the script before the probes said, and the rest of the output."""
+    """What the first script said, and the rest of the output."""
     body, _, rest = output.partition(f"\n{mark} ")
     status, _, rest = rest.partition("\n")
     return Answer(body, int(status) if status.isdigit() else 1), rest
