@@ -18,6 +18,7 @@ from fleet.facts.names import NamesProbe
 from fleet.facts.ports import PortsProbe
 from fleet.facts.probe import Answer, Probe, Question
 from fleet.facts.proven import ProvenProbe
+from fleet.facts.release import ReleaseProbe
 from fleet.model.found import HostFacts, Unknown
 
 PROBES: tuple[Probe, ...] = (
@@ -33,6 +34,7 @@ PROBES: tuple[Probe, ...] = (
     ProvenProbe(),
     KeyProbe(),
     ClockProbe(),
+    ReleaseProbe(),
 )
 
 

@@ -96,6 +96,18 @@ class FoundDir:
 
 
 @dataclass(frozen=True, slots=True)
+class HostRelease:
+    """The release that a host was last part of, by its own copy of the record. ``ledger`` is the host that
+    keeps the ledger. ``damaged``: why the copy cannot be read; then only ``number`` is known, if that."""
+
+    number: int
+    version: str = ""
+    ledger: str = ""
+    outcome: str = ""
+    damaged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """One host as its probe saw it."""
 
@@ -119,6 +131,8 @@ class HostFacts:
     """The host's own key for fingerprints of secrets."""
     clock: int | Unknown = 0
     """Seconds since 1970 as the host counts them."""
+    release: HostRelease | Unknown | None = None
+    """The newest release that concerned it; None when there was none."""
 
 
 @dataclass(frozen=True, slots=True)

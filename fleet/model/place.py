@@ -17,7 +17,3 @@ class Place:
     def base(self) -> str:
         """Lease, lock and fence; ``ledger``, ``copy`` and ``uses`` below it."""
         return f"{self.state_dir}/releases/{self.project}/{self.env}"
-
-    @property
-    def lease(self) -> str:
-        return f"{self.base}/lease"
