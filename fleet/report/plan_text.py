@@ -20,6 +20,7 @@ from fleet.model.gates import (
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Remove, Replace
 from fleet.ops.places import MakeNetwork, MakeVolume
+from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
 from fleet.plan.tree import Finding, Gate, Phase, Plan, Rollout, Step, Turn
@@ -38,6 +39,12 @@ class Line:
 
 def plan_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
     """``diff`` adds each operation's difference below it."""
+    yield from body_lines(plan, diff=diff)
+    yield Line(summary(plan), "title")
+
+
+def body_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
+    """All but the summary."""
     for stage in plan.stages:
         if isinstance(stage, Phase):
             limit = f", {stage.limit} hosts at once" if len(stage.turns) > stage.limit else ""
@@ -51,7 +58,6 @@ def plan_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
             yield from group.lines()
         yield Line("")
     yield from _findings(plan)
-    yield Line(summary(plan), "title")
 
 
 def _findings(plan: Plan) -> Iterator[Line]:
@@ -180,7 +186,14 @@ def _content(step: Step, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
     return f"{MARKS.get(style, '')}{step.op.describe()}", style, step.op.diff() if diff else ()
 
 
-STYLES: dict[type, str] = {Create: "add", Remove: "remove", Replace: "change", WriteConfig: "change"}
+STYLES: dict[type, str] = {
+    Create: "add",
+    Remove: "remove",
+    RemoveImage: "remove",
+    RemoveDirectory: "remove",
+    Replace: "change",
+    WriteConfig: "change",
+}
 MARKS = {"add": "+ ", "remove": "- ", "change": "~ "}
 
 
