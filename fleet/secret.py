@@ -1,7 +1,7 @@
 """Secrets as references and holes: nothing that plans, prints or saves ever holds a secret's value.
 
 A ``!secret provider:name`` in a file becomes a :class:`SecretRef`. Text around it becomes a
-:class:`SealedText`, whose holes are filled by a :class:`Keyring` in the transport and nowhere else.
+:class:`SealedText`, whose holes are filled by a :class:`Keyring` where it is sent, in the transport and by notifiers, and nowhere else.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Keyring:
         return {ref: secret.fingerprint(key) for ref, secret in self._secrets.items()}
 
     def reveal(self, text: Text) -> str:
-        """Fill the holes. For the transport only.
+        """Fill the holes. For what sends it only: the transport, a notifier.
 
         Raises KeyError when a reference was never resolved, which is a mistake in Fleet itself.
         """

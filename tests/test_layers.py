@@ -28,11 +28,12 @@ ALLOWED = {
     "transport": {"model", "ops"},
     "report": {"model", "plan", "ops"},
     "ledger": {"model", "transport"},
+    "notify": {"model"},
     "run": {"model", "facts", "ops", "health", "plan", "transport", "report", "ledger"},
     "rehearsal": {"model", "config"},
     "app": {
         "model", "config", "render", "facts", "ops", "health", "plan",
-        "secrets", "transport", "report", "run", "ledger",
+        "secrets", "transport", "report", "run", "ledger", "notify",
     },
     "tasks": {"app", "config", "report", "rehearsal"},
     "cli": {"tasks"},

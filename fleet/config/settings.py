@@ -23,7 +23,7 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 def project_name(hosts: Iterable[Host], directory: str) -> str:
     """``fleet_project``, else the directory's name with what a container's name cannot hold left out."""
-    name = _setting(hosts, "fleet_project", "")
+    name = setting(hosts, "fleet_project", "")
     if not name:
         return re.sub(r"[^a-z0-9_-]", "", directory.lower()).lstrip("_-") or "fleet"
     if not isinstance(name, str) or not _PROJECT.fullmatch(name):
@@ -34,7 +34,7 @@ def project_name(hosts: Iterable[Host], directory: str) -> str:
 
 def state_dir(hosts: Iterable[Host]) -> str:
     """``fleet_state_dir``: where a host keeps Fleet's own files."""
-    path = _setting(hosts, "fleet_state_dir", STATE_DIR)
+    path = setting(hosts, "fleet_state_dir", STATE_DIR)
     if not isinstance(path, str) or not path.startswith("/"):
         raise _wrong(hosts, "fleet_state_dir", f"{path!r} is not an absolute path")
     return path.rstrip("/")
@@ -52,7 +52,7 @@ def pull_parallel(hosts: Iterable[Host]) -> int:
 
 def lease_seconds(hosts: Iterable[Host]) -> int:
     """``fleet_lease_seconds``: how long a run that gives no sign any more keeps others out."""
-    seconds = _setting(hosts, "fleet_lease_seconds", LEASE_SECONDS)
+    seconds = setting(hosts, "fleet_lease_seconds", LEASE_SECONDS)
     if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < SHORTEST_LEASE:
         raise _wrong(hosts, "fleet_lease_seconds", f"{seconds!r} is not a number of seconds from 5")
     return seconds
@@ -60,7 +60,7 @@ def lease_seconds(hosts: Iterable[Host]) -> int:
 
 def ledger(hosts: Sequence[Host]) -> str:
     """``fleet_ledger``: the host that keeps releases and lease; else the first one of the environment."""
-    name = _setting(hosts, "fleet_ledger", "")
+    name = setting(hosts, "fleet_ledger", "")
     names = [host.name for host in hosts]
     if not name:
         return names[0]
@@ -112,7 +112,7 @@ def _text(value: str | int | SecretRef | SealedText) -> Text:
     return str(value) if isinstance(value, int) else value
 
 
-def _setting(hosts: Iterable[Host], name: str, default: Any) -> Any:
+def setting(hosts: Iterable[Host], name: str, default: Any) -> Any:
     """One value for all hosts; a host without it takes the default."""
     found: dict[str, Host] = {}
     value = default
@@ -127,7 +127,7 @@ def _setting(hosts: Iterable[Host], name: str, default: Any) -> Any:
 
 
 def _count(hosts: Iterable[Host], name: str, default: int) -> int:
-    count = _setting(hosts, name, default)
+    count = setting(hosts, name, default)
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise _wrong(hosts, name, f"{count!r} is not a number of hosts, 1 or more")
     return count

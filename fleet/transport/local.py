@@ -55,6 +55,11 @@ class LocalProcess:
             os.set_blocking(stream.fileno(), False)
         self._ended = False
 
+    @property
+    def group(self) -> int:
+        """The process group that it leads."""
+        return self._child.pid
+
     def write(self, data: memoryview) -> int:
         try:
             return os.write(self._input.fileno(), data[:65536])

@@ -63,12 +63,14 @@ def carry_out(
     timeout: float,
     on_line: OnLine | None = None,
     cancel: threading.Event | None = None,
+    spare: float = KILL_AFTER + GRACE,
 ) -> Result:
-    """Run to the end, whatever it is. ``timeout`` in seconds; the host enforces the same one.
+    """Run to the end, whatever it is. ``timeout`` in seconds; the host enforces the same one, and has
+    ``spare`` seconds more to do so. Where nobody else enforces it, that is 0.
 
     Raises ConnectionLost, and NeverBegan when the host printed something else instead of running the script.
     """
-    return _Run(process, payload, timeout, on_line, cancel).result()
+    return _Run(process, payload, timeout, on_line, cancel, spare).result()
 
 
 class NeverBegan(RemoteFailed):
@@ -87,12 +89,14 @@ class _Run:
         timeout: float,
         on_line: OnLine | None,
         cancel: threading.Event | None,
+        spare: float,
     ) -> None:
         self._process = process
         self._payload = memoryview(payload)
         self._input_open = True
         self._timeout = timeout
         self._cancel = cancel
+        self._spare = spare
         self._prelude = Prelude()
         self._out = Collector("out", on_line)
         self._err = Collector("err", on_line)
@@ -103,7 +107,7 @@ class _Run:
         ending: Ending | None = None
         stopped = False
         try:
-            deadline = self._start + self._timeout + KILL_AFTER + GRACE
+            deadline = self._start + self._timeout + self._spare
             while (ending := self._ended()) is None:
                 if self._wanted_to_stop():
                     stopped = True

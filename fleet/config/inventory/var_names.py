@@ -21,6 +21,9 @@ RESERVED = frozenset(
     """.split()  # noqa: SIM905
 )
 
+SECTION = "x-fleet"
+"""Fleet's own section among the variables, named as in role files; no template needs it."""
+
 
 def check_name(name: Any, at: Position, problems: Problems) -> bool:
     """Whether the variable counts; says why when it does not, and warns of a name no template can use."""
@@ -30,6 +33,8 @@ def check_name(name: Any, at: Position, problems: Problems) -> bool:
     if name in RESERVED:
         problems.warn(f"variable {name!r} is ignored: the name is reserved", at)
         return False
+    if name == SECTION:
+        return True
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         problems.warn(f"{name!r} is no valid variable name: templates cannot use it", at)
     return True

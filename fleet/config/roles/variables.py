@@ -48,15 +48,14 @@ class HostVariables:
         return source.renderer.variables(raw, place=place)
 
     def rendered(self, host: Host) -> Host:
-        """The host with those variables rendered that Fleet itself reads (``ansible_…``, ``fleet_…``).
-
-        Raises ConfigError at the variable's place.
+        """The host with those variables rendered that Fleet itself reads: ``ansible_…``, ``fleet_…`` and
+        ``x-fleet``. Raises ConfigError at the variable's place.
         """
         variables = self.of(host.name)
         read = {
             name: self._renderer.lookup(name, variables)
             for name in host.vars
-            if name.startswith(("ansible_", "fleet_")) and _has_template(host.vars[name])
+            if name.startswith(("ansible_", "fleet_", "x-fleet")) and _has_template(host.vars[name])
         }
         return replace(host, vars={**host.vars, **read}) if read else host
 
