@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
 from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import FleetError, Unreachable
+from fleet.ledger.fence import fence_check
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
 from fleet.model.hosts import Host
+from fleet.model.leavings import Leavings
+from fleet.model.place import Place
 from fleet.ops.effects import RegistryAuth
 from fleet.report import events as ev
-from fleet.run.gather import gather
+from fleet.run.fenced import FencedTransport
+from fleet.run.gather import First, gather
+from fleet.run.leavings import look
+from fleet.run.tenure import Tenure
 from fleet.transport.base import Transport
 from fleet.transport.connect import Connector
 from fleet.transport.endpoint import Endpoint, endpoint_of
@@ -31,6 +38,8 @@ class Connections:
         )
         self.transports: dict[str, Transport] = {}
         self.errors: dict[str, FleetError] = {}
+        self._ahead: dict[str, float] = {}
+        self._more: list[Transport] = []
 
     def __enter__(self) -> Connections:
         return self
@@ -38,7 +47,7 @@ class Connections:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for transport in self.transports.values():
+        for transport in (*self.transports.values(), *self._more):
             transport.close()
         self._connector.close()
 
@@ -75,22 +84,52 @@ class Connections:
             self.transports.pop(name).close()
         self.open(host for name, host in self._session.everyone.items() if name in wanted)
 
+    def one_more(self, name: str) -> Transport:
+        """Another connection to a host, for what must not wait for the rest. Raises Unreachable."""
+        transport = self._connector.connect(self._endpoint(self._session.everyone[name]))
+        self._more.append(transport)
+        return transport
+
+    def fenced(self, tenure: Tenure, place: Place) -> dict[str, Transport]:
+        """The connected hosts, as they may be changed while ``tenure`` lasts."""
+        check = partial(fence_check, place, tenure.lease.token)
+        return {
+            name: FencedTransport(transport, tenure, check, self._ahead[name])
+            for name, transport in self.transports.items()
+            if name in self._ahead
+        }
+
     def facts(
         self,
         desired: Desired,
         registries: Mapping[str, RegistryAuth] | None,
         digests: Mapping[str, str] | None = None,
+        first: First | None = None,
     ) -> Facts:
-        """Facts of every connected host of ``desired``. Hosts that fail meanwhile go to ``errors``."""
+        """Facts of every connected host of ``desired``. Hosts that fail meanwhile go to ``errors``.
+        ``first``: what one host carries out before, in the same call."""
         session = self._session
         bystanders = {one.name for one in session.witnesses(desired)}
         wanted = {state.host for state in desired.hosts} | bystanders
-        transports = {name: one for name, one in self.transports.items() if name in wanted}
+        asked = wanted | ({first.host} if first else set())
+        transports = {name: one for name, one in self.transports.items() if name in asked}
         found = gather(
-            desired, transports, session.keyring, registries, session.parallel, digests, session.emit
+            desired, transports, session.keyring, registries, session.parallel, digests, session.emit, first
         )
+        self._ahead |= found.ahead
         self.errors.update({name: error for name, error in found.errors.items() if name not in bystanders})
-        return found.facts
+        hosts = {name: facts for name, facts in found.facts.hosts.items() if name in wanted}
+        return replace(found.facts, hosts=hosts)
+
+    def leavings(self) -> Mapping[str, Leavings]:
+        """What lies on every connected host of the run. Hosts that fail meanwhile go to ``errors``."""
+        session = self._session
+        names = {host.name for host in session.hosts}
+        transports = {name: one for name, one in self.transports.items() if name in names}
+        found, errors, ahead = look(session.place, transports, session.parallel)
+        self._ahead |= ahead
+        self.errors.update(errors)
+        return found
 
     def require_all(self) -> None:
         """Raises Unreachable naming every host that did not answer; nothing was changed so far."""

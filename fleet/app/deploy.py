@@ -6,83 +6,78 @@ import difflib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
+from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
 from fleet.app.connections import Connections
-from fleet.app.rollout import Run
+from fleet.app.custody import Custody
+from fleet.app.reach import reach
 from fleet.app.session import Session
-from fleet.errors import Drift, Exit, FleetError, UsageError
-from fleet.model.desired import Desired
-from fleet.model.found import Facts
+from fleet.config.sources import role_sources
+from fleet.errors import Drift, Exit, UsageError
 from fleet.model.refs import all_refs
-from fleet.ops.effects import RegistryAuth
-from fleet.plan.build import plan as build
 from fleet.plan.saved import Saved, fingerprint
 from fleet.plan.seen import drift, seen
 from fleet.plan.tree import Plan
 from fleet.report import events as ev
 from fleet.report.plan_text import plan_lines
-from fleet.run.journal import Journal, new_run_id
-
-Confirm = Callable[[str], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """All that a plan was made from; the connections are open."""
-
-    connections: Connections
-    registries: Mapping[str, RegistryAuth]
-    desired: Desired
-    facts: Facts
-    plan: Plan
 
 
 def plan(session: Session, out: Path | None) -> Exit:
     """Show what a deploy would do; changes nothing. ``out``: keep it as a file for ``deploy --plan``."""
-    with Connections(session) as connections:
-        prepared = prepare(session, connections)
-        _show(session, prepared.plan)
-        _refuse(prepared.plan)
+    with Connections(session) as connections, _custody(session, connections, change=False) as custody:
+        change = prepare(session, connections, custody)
+        change.show()
+        change.refuse()
         if out:
-            _save(session, prepared, out)
-        return Exit.OK if prepared.plan.empty else Exit.CHANGES
+            _save(session, change, out)
+        return Exit.OK if change.plan.empty else Exit.CHANGES
 
 
 def deploy(session: Session, confirm: Confirm, saved: Saved | None = None) -> Exit:
     """Bring the hosts to what the roles say. ``saved``: to what this plan says, or not at all."""
-    with Connections(session) as connections:
-        prepared = prepare(session, connections, saved)
-        _show(session, prepared.plan)
+    changing = not session.options.check
+    with Connections(session) as connections, _custody(session, connections, change=changing) as custody:
+        change = prepare(session, connections, custody, saved)
+        change.show()
         if saved:
-            _same(saved, prepared)
-        _refuse(prepared.plan)
-        if prepared.plan.empty:
-            return Exit.OK
-        if session.options.check:
-            return Exit.CHANGES
-        if not session.options.yes and not confirm(f"Do this to {session.options.env}?"):
-            session.emit(ev.Note("nothing was changed"))
-            return Exit.FAILED
-        return _run(session, prepared)
+            _same(saved, change)
+        change.refuse()
+        return change.go(confirm)
 
 
-def prepare(session: Session, connections: Connections, saved: Saved | None = None) -> Prepared:
-    """From files to plan. Raises ConfigErrors, Unreachable, and what a registry refuses."""
-    desired = saved.desired if saved else session.desired()
+def _custody(session: Session, connections: Connections, *, change: bool) -> Custody:
+    return Custody(session, connections, f"deploy {session.options.version}", change=change)
+
+
+def prepare(
+    session: Session, connections: Connections, custody: Custody, saved: Saved | None = None
+) -> Change:
+    """From files to plan. Raises ConfigErrors, Unreachable, Locked, and what a registry refuses."""
+    whole = saved.desired if saved else session.desired()
     registries = session.registries()
-    session.unlock(all_refs(desired, registries))
+    session.unlock(all_refs(whole, registries))
+    sources = role_sources(session.options.root, [role.name for role in whole.roles])
     began = time.monotonic()
-    connections.open(session.hosts)
-    connections.require_all()
+    skipped = reach(session, connections)
+    desired = whole
+    if skipped:
+        # What names hosts in its configuration leaves them out for now; what is recorded does not.
+        desired = session.desired(behind=[finding.host for finding in skipped])
     connections.witness(session.witnesses(desired))
-    facts = connections.facts(desired, registries, saved.digests if saved else None)
-    connections.require_all()
+    wanted = Wanted(
+        with_policy(desired, session.options.on_failure),
+        whole,
+        notes=skipped,
+        sources=sources,
+        skipped=tuple(finding.host for finding in skipped),
+    )
+    facts = gathered(
+        session, connections, custody, wanted.desired, registries, saved.digests if saved else None
+    )
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
-    return Prepared(connections, registries, desired, facts, build(desired, facts, registries))
+    return Change(session, connections, custody, registries, wanted, facts)
 
 
 def load_plan(path: Path) -> Saved:
@@ -99,31 +94,13 @@ def load_plan(path: Path) -> Saved:
         ) from error
 
 
-def _show(session: Session, planned: Plan) -> None:
-    lines = list(plan_lines(planned, diff=session.options.diff))
-    for line in lines:
-        session.show(line)
-    if session.options.json:
-        session.emit(ev.Planned(tuple(line.text for line in lines)))
-
-
-def _refuse(planned: Plan) -> None:
-    """Raises FleetError when the linter found an error; each has been shown with the plan."""
-    if planned.errors:
-        causes = dict.fromkeys(finding.what for finding in planned.errors)
-        raise FleetError(
-            f"the plan cannot run; nothing was changed: {next(iter(causes))}"
-            + (f" (and {len(causes) - 1} more, see above)" if len(causes) > 1 else "")
-        )
-
-
-def _same(saved: Saved, prepared: Prepared) -> None:
+def _same(saved: Saved, change: Change) -> None:
     """What was shown is what runs. Raises Drift with what is different on which host."""
-    changes = tuple(drift(saved.seen, seen(prepared.facts)))
-    if not changes and saved.fingerprint == fingerprint(prepared.plan):
+    changes = tuple(drift(saved.seen, seen(change.facts)))
+    if not changes and saved.fingerprint == fingerprint(change.plan):
         return
     # The same containers and files, and another plan: one of them is not as healthy as it was.
-    changes = changes or tuple(_difference(saved.lines, prepared.plan))
+    changes = changes or tuple(_difference(saved.lines, change.plan))
     raise Drift(
         "the fleet is not as the plan saw it; nothing was changed",
         why="\n".join(changes) or "the plan was made by another version of Fleet, or with other secrets",
@@ -138,24 +115,11 @@ def _difference(lines: tuple[str, ...], planned: Plan) -> Iterator[str]:
             yield line
 
 
-def _save(session: Session, prepared: Prepared, out: Path) -> None:
-    lines = tuple(line.text for line in plan_lines(prepared.plan, diff=True))
-    facts = prepared.facts
-    saved = Saved(prepared.desired, facts.digests, seen(facts), fingerprint(prepared.plan), lines)
+def _save(session: Session, change: Change, out: Path) -> None:
+    lines = tuple(line.text for line in plan_lines(change.plan, diff=True))
+    facts = change.facts
+    saved = Saved(change.wanted.desired, facts.digests, seen(facts), fingerprint(change.plan), lines)
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(saved.dump(), file, indent=1, ensure_ascii=False)
     session.emit(ev.Note(f"saved; carry it out with: inv deploy --env {session.options.env} --plan {out}"))
-
-
-def _run(session: Session, prepared: Prepared) -> Exit:
-    journal = Journal(session.options.root, new_run_id(datetime.now(UTC)))
-    session.sinks.append(journal)
-    lines = (line.text for line in plan_lines(prepared.plan, diff=True))
-    journal.save("plan.txt", session.masked("\n".join(lines) + "\n"))
-    try:
-        run = Run(session, prepared.connections, prepared.registries, journal)
-        return run.carry_out(prepared.desired, prepared.facts, prepared.plan)
-    finally:
-        session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
-        journal.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -10,10 +11,17 @@ from pathlib import Path
 
 from fleet.config.project import environments
 from fleet.errors import UsageError
+from fleet.plan.batches import amount
 from fleet.suggest import suggest
 
 TAGS = "fleet/"
 """What our own git tags begin with: they are no versions."""
+
+
+FAILURE_ACTIONS = ("pause", "rollback", "continue")
+
+USUAL = "10%"
+"""What ``--unreachable skip`` alone allows, of the hosts of the run; at least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +96,17 @@ def choose_version(root: Path, given: str) -> str:
     raise UsageError(
         "which version?", hint="--version v42, or tag the commit: 'git describe --tags' finds none here"
     )
+
+
+def budget(text: str, total: int) -> int:
+    """How many of ``total`` hosts may be left behind. Raises UsageError."""
+    if text == "fail":
+        return 0
+    found = re.fullmatch(r"skip(?::(\d+%?))?", text)
+    if not found:
+        raise UsageError(
+            f"--unreachable {text}: fail, skip, skip:N or skip:N%",
+            hint=f"skip alone leaves up to {USUAL} of the hosts behind, at least one",
+        )
+    size = found[1] or USUAL
+    return amount(size if size.endswith("%") else int(size), total)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
+from fleet.app.books import Books
 from fleet.app.connections import Connections
 from fleet.app.session import Session
 from fleet.app.state import state_lines
+from fleet.app.verdict import verdict
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
+from fleet.model.releases import Record
 from fleet.ops.effects import RegistryAuth
+from fleet.plan.back import going_back
 from fleet.plan.build import plan as build
 from fleet.plan.previous import lost, previous
 from fleet.plan.tree import Plan
@@ -23,13 +27,27 @@ from fleet.run.executor import Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
 from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
+from fleet.run.tenure import Tenure
 
 ENGINE_SECONDS = 30
 """What an engine gets to come back in, before a run gives up the way back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended, before anybody is told. ``state``: what the hosts run now."""
+
+    code: Exit
+    text: str
+    hint: str
+    seconds: float
+    outcome: Outcome
+    state: tuple[str, ...]
+
+
 class Run:
-    """One run over open connections."""
+    """One run over open connections, within the lease. ``earlier``: what a failed run goes back to;
+    None when the ledger knows no release before this one."""
 
     def __init__(
         self,
@@ -37,19 +55,29 @@ class Run:
         connections: Connections,
         registries: Mapping[str, RegistryAuth],
         journal: Journal,
+        tenure: Tenure,
+        books: Books,
+        earlier: Record | None = None,
     ) -> None:
         self._session = session
         self._connections = connections
         self._registries = registries
         self._journal = journal
+        self._tenure = tenure
+        self._books = books
+        self._earlier = earlier
 
-    def carry_out(self, desired: Desired, facts: Facts, plan: Plan) -> Exit:
+    def carry_out(self, desired: Desired, facts: Facts, plan: Plan, command: str = "deploy") -> Ended:
         session = self._session
         began = time.monotonic()
-        session.emit(ev.RunStarted(self._journal.run, "deploy", desired.env, desired.version, plan.hosts))
+        session.emit(
+            ev.RunStarted(
+                self._journal.run, command, desired.env, desired.version, plan.hosts, self._books.number
+            )
+        )
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             outcome = self._execute(plan)
-            earlier = previous(desired, facts, outcome.touched)
+            earlier = self._before(desired, facts, outcome.touched)
             back: Outcome | None = None
             if outcome.ending is Ending.ROLL_BACK and outcome.touched:
                 session.interrupt.forgive()
@@ -57,26 +85,32 @@ class Run:
             state, remaining = self._verify(desired, facts.digests, outcome)
         if outcome.ending is Ending.DONE and remaining:
             outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
-        code, text, hint = _verdict(desired, earlier.version, outcome, back)
+        code, text, hint = verdict(command, desired, earlier.version, outcome, back)
         hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
-        session.emit(
-            ev.RunFinished(text, code is Exit.OK, time.monotonic() - began, (*remaining, *state), hint)
-        )
-        return code
+        return Ended(code, text, hint, time.monotonic() - began, outcome, (*remaining, *state))
 
     def _execute(self, plan: Plan) -> Outcome:
         session = self._session
         hands = RemoteHands(
-            self._connections.transports,
+            self._connections.fenced(self._tenure, session.place),
             session.emit,
             session.interrupt.now,
             self._keep,
+            on_job=self._books.job,
             show_commands=session.options.show_commands,
         )
         return Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)
 
     def _keep(self, name: str, text: str) -> str:
         return self._journal.keep(name, self._session.masked(text))
+
+    def _before(self, desired: Desired, facts: Facts, touched: Collection[str]) -> Desired:
+        """What the touched hosts go back to: the release before, and of what it does not know (services of
+        before there was a ledger, orphans) what the containers' labels say."""
+        labelled = previous(desired, facts, touched)
+        if self._earlier is None:
+            return labelled
+        return going_back(self._earlier.desired, labelled, desired.selected)
 
     def _go_back(self, desired: Desired, back: Desired, before: Facts, failed: Outcome) -> Outcome:
         """The hosts of this run to what they ran before it, through the same planner and executor."""
@@ -147,32 +181,3 @@ class Run:
 
 def _known(containers: tuple[Container, ...] | Unknown) -> tuple[Container, ...]:
     return () if isinstance(containers, Unknown) else containers
-
-
-def _verdict(desired: Desired, earlier: str, outcome: Outcome, back: Outcome | None) -> tuple[Exit, str, str]:
-    """Exit code, the outcome in one line, and what to do next. ``earlier``: the version before."""
-    version, env = desired.version, desired.env
-    again = f"inv deploy --env {env}"
-    bundle = next((one for error in outcome.errors.values() if (one := getattr(error, "bundle", ""))), "")
-    look = f"see {bundle}; " if bundle else ""
-    if back is not None:
-        if back.ending is Ending.DONE:
-            text = f"{version} failed and was rolled back: {outcome.why}"
-            return Exit.ROLLED_BACK, text, f"{look}correct it, then {again} again"
-        text = f"{version} failed ({outcome.why}), and so did the way back: {back.why or back.ending.value}"
-        # It may have been nothing at all, or two versions at once.
-        known = earlier != "nothing" and " " not in earlier
-        retry = f"then try {again} --version {earlier}" if known else "then deploy the version before"
-        return Exit.FAILED, text, f"{look}look at the hosts above, {retry}"
-    match outcome.ending:
-        case Ending.DONE:
-            return Exit.OK, f"{env} is at {version}: {outcome.finished} steps", ""
-        case Ending.DRIFT:
-            text = f"stopped: a host changed since the plan was made ({outcome.why})"
-            return Exit.DRIFT, text, f"make a new plan: {again} shows it"
-        case Ending.INTERRUPTED:
-            text = f"interrupted: {version} is on a part of {env}"
-            return Exit.INTERRUPTED, text, f"{again} --version {version} goes on from here"
-        case _:
-            text = f"failed: {outcome.why}; nothing further was begun"
-            return Exit.FAILED, text, f"{look}correct it, then {again} again, or deploy the version before"

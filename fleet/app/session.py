@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from fleet.app.options import Options
 from fleet.config.inventory import limit, load_inventory
 from fleet.config.project import Project, load_desired, open_project, rendered_hosts
-from fleet.config.settings import parallel, registries
+from fleet.config.settings import ledger, parallel, registries, state_dir
+from fleet.errors import UsageError
 from fleet.model.desired import Desired
 from fleet.model.hosts import Host, Inventory
+from fleet.model.place import Place
 from fleet.ops.effects import RegistryAuth
 from fleet.report import events as ev
 from fleet.report.plan_text import Line
@@ -21,6 +23,7 @@ from fleet.report.redact import Redactor
 from fleet.run.interrupt import Interrupt
 from fleet.secret import Keyring, SecretRef
 from fleet.secrets import resolve
+from fleet.suggest import suggest
 
 
 class Report(Protocol):
@@ -103,13 +106,32 @@ class Session:
     def masked(self, text: str) -> str:
         return self.keyring.redact(text)
 
-    def desired(self) -> Desired:
-        """Everything the roles say, rendered for every host of the run. Raises ConfigErrors."""
+    def desired(self, behind: Iterable[str] = ()) -> Desired:
+        """Everything the roles say, rendered for every host of the run. Raises ConfigErrors.
+        ``behind``: hosts that templates shall leave out."""
         options = self.options
         desired = load_desired(
-            self.project, self.inventory, self.hosts, options.version, roles=options.roles or None
+            self.project,
+            self.inventory,
+            self.hosts,
+            options.version,
+            roles=options.roles or None,
+            behind=tuple(behind),
         )
         return replace(desired, selected=options.roles, remove_orphans=options.remove_orphans)
+
+    @property
+    def ledger(self) -> Host:
+        """The host that keeps releases and lease. Raises ConfigError, UsageError."""
+        name = self.options.ledger or ledger(tuple(self.everyone.values()))
+        if name not in self.everyone:
+            raise UsageError(f"--ledger {name}: no such host{suggest(name, self.everyone)}")
+        return self.everyone[name]
+
+    @property
+    def place(self) -> Place:
+        """Where each host keeps what it knows of releases."""
+        return Place(state_dir(self.everyone.values()), self.project.name, self.options.env)
 
     def witnesses(self, desired: Desired) -> tuple[Host, ...]:
         """Hosts outside of the run whose health counts: those of its roles that keep a minimum."""

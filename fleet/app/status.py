@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from fleet.app.connections import Connections
+from fleet.app.custody import Custody, told
 from fleet.app.session import Session
 from fleet.app.state import version_of
-from fleet.app.told import told
-from fleet.errors import Exit
+from fleet.app.told import told as causes
+from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Container, HostFacts, Unknown
+from fleet.model.leases import Holder
+from fleet.model.releases import Outcome, Release, current, left_behind
 from fleet.model.services import Service
+from fleet.report.names import fold
 from fleet.report.plan_text import Line
 
 COLUMNS = ("service", "host", "version", "health", "up", "drift")
@@ -32,13 +36,18 @@ class Row:
 def status(session: Session) -> Exit:
     """Works on whatever answers; hosts that do not are told below the table. Exit 69 if there are any."""
     desired = session.desired()
-    with Connections(session) as connections:
-        connections.open(session.hosts)
-        facts = connections.facts(desired, registries=None)
+    with Connections(session) as connections, Custody(session, connections, "", change=False) as custody:
+        connections.open(dict.fromkeys([*session.hosts, session.ledger]))
+        first = custody.first() if custody.host in connections.transports else None
+        facts = connections.facts(desired, registries=None, first=first)
+        releases, holder, trouble = _ledger(session, custody)
+    if custody.host not in {host.name for host in session.hosts}:
+        connections.errors.pop(custody.host, None)
     now = datetime.now(UTC)
+    behind = left_behind(releases)
     rows = sorted(
         (row for state in desired.hosts if state.host in facts.hosts
-         for row in host_rows(desired, state, facts.hosts[state.host], now)),
+         for row in host_rows(desired, state, facts.hosts[state.host], now, behind.get(state.host, 0))),
         key=lambda row: row.service,
     )  # fmt: skip
     if session.options.json:
@@ -50,13 +59,51 @@ def status(session: Session) -> Exit:
         hosts = f"{len(facts.hosts)} {'host' if len(facts.hosts) == 1 else 'hosts'}"
         headline = f"{session.options.env}: {hosts}, versions: {versions}"
         session.show(Line(headline, "title"))
+        for line in _about(session.options.env, releases, holder, now):
+            session.show(line)
+        if trouble:
+            session.show(Line(f"warning: the releases are not known: {trouble}", "warning"))
     if connections.errors:
-        session.report.error(session.masked(told(connections.errors)))
+        session.report.error(session.masked(causes(connections.errors)))
     return Exit.UNREACHABLE if connections.errors else Exit.OK
 
 
-def host_rows(desired: Desired, state: HostState, facts: HostFacts, now: datetime) -> Iterator[Row]:
-    """The wanted services, missing ones too, and ours that nobody wants."""
+def _ledger(session: Session, custody: Custody) -> tuple[tuple[Release, ...], Holder | None, str]:
+    """The history and who works now; or why that is not known, which is no reason to show nothing."""
+    try:
+        return custody.history.releases, custody.holder, ""
+    except FleetError as error:
+        return (), None, f"{custody.host}: {error.what}"
+
+
+def _about(env: str, releases: tuple[Release, ...], holder: Holder | None, now: datetime) -> Iterator[Line]:
+    """The release that the environment is at, what is wrong with it, and who works now."""
+    if holder:
+        yield Line(told(env, holder), "warning")
+    release = current(releases)
+    if release is None:
+        return
+    name = f"release {release.number} ({release.head.version})"
+    running = release.outcome is Outcome.RUNNING
+    if running and not holder:
+        text = f"{name} was cut off; inv deploy --env {env} --resume goes on with it"
+        yield Line(text, "error")
+    elif release.outcome is Outcome.FAILED:
+        on = "--resume goes on with it"
+        yield Line(f"{name} failed and is on a part of the hosts; inv deploy --env {env} {on}", "error")
+    elif release.outcome is Outcome.GOOD:
+        yield Line(f"{name}, by {release.head.who} {since(release.head.at, now)} ago", "faint")
+    behind = left_behind(releases)
+    if behind:
+        text = f"left behind: {fold(behind)}; inv converge --env {env} brings them up"
+        yield Line(text, "warning")
+
+
+def host_rows(
+    desired: Desired, state: HostState, facts: HostFacts, now: datetime, behind: int = 0
+) -> Iterator[Row]:
+    """The wanted services, missing ones too, and ours that nobody wants. ``behind``: the number of the
+    release that left the host out."""
     if isinstance(facts.engine, Unknown) or isinstance(facts.containers, Unknown):
         problem = facts.engine if isinstance(facts.engine, Unknown) else facts.containers
         reason = problem.reason if isinstance(problem, Unknown) else ""
@@ -68,7 +115,8 @@ def host_rows(desired: Desired, state: HostState, facts: HostFacts, now: datetim
         if desired.selected and one.role not in desired.selected:
             continue
         seen.add((one.role, one.service))
-        drift = list(_drift(one, wanted.get((one.role, one.service)), facts))
+        drift = [f"behind since release {behind}"] if behind else []
+        drift += _drift(one, wanted.get((one.role, one.service)), facts)
         if (one.role, one.service) not in wanted:
             drift.append("not wanted")
         yield Row(
@@ -115,7 +163,8 @@ def _config_drift(service: Service, facts: HostFacts) -> Iterator[str]:
 def since(started_at: str, now: datetime) -> str:
     """``2026-01-31T10:00:00.123456789Z`` → ``3d``, ``5h``, ``12m`` or ``8s``."""
     try:
-        start = datetime.fromisoformat(started_at.partition(".")[0].rstrip("Z") + "+00:00")
+        whole = started_at.partition(".")[0].removesuffix("Z").removesuffix("+00:00")
+        start = datetime.fromisoformat(f"{whole}+00:00")
     except ValueError:
         return "-"
     seconds = max(0, int((now - start).total_seconds()))

@@ -14,11 +14,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
+    """``release`` is its number in the ledger."""
+
     run: str
     command: str
     env: str
     version: str
     hosts: tuple[str, ...]
+    release: int = 0
 
 
 @dataclass(frozen=True, slots=True)

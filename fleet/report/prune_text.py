@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fleet.ops.containers import Remove
 from fleet.ops.prune import RemoveDirectory, RemoveImage, size_text
 from fleet.plan.retention import Retention
-from fleet.plan.tree import Plan
+from fleet.plan.tree import Plan, Step
 from fleet.report.plan_text import Line, body_lines, summary
 
 COUNTED: tuple[tuple[type, str, str], ...] = (
@@ -31,16 +31,17 @@ def prune_summary(plan: Plan, retention: Retention) -> str:
     versions = " ".join(dict.fromkeys(one.head.version for one in retention.releases))
     first, last = retention.oldest, retention.newest
     numbers = f"releases {first}-{last}" if first < last else f"release {first}"
-    return f"Plan for {plan.env}: keeps {versions} ({numbers}); {removed(plan, 'to remove')}"
+    return f"Plan for {plan.env}: keeps {versions} ({numbers}); {counted(plan.steps, 'to remove')}"
 
 
-def removed(plan: Plan, how: str) -> str:
+def counted(steps: Iterable[Step], how: str) -> str:
     """``2 containers, 6 images to remove, up to 642 MB``. Images share layers, so that it may be less."""
+    ops = [step.op for step in steps]
     counts = [
         f"{count} {one if count == 1 else many}"
         for kind, one, many in COUNTED
-        if (count := sum(isinstance(step.op, kind) for step in plan.steps))
+        if (count := sum(isinstance(op, kind) for op in ops))
     ]
-    size = sum(step.op.size for step in plan.steps if isinstance(step.op, RemoveImage))
+    size = sum(op.size for op in ops if isinstance(op, RemoveImage))
     room = f", up to {size_text(size)}" if size else ""
     return f"{', '.join(counts)} {how}{room}" if counts else f"nothing {how} but notes of what was used"

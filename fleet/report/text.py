@@ -65,9 +65,10 @@ class TextReport:
 
     def lines(self, event: ev.Event) -> Iterable[Line]:  # noqa: PLR0912 — one case per event
         match event:
-            case ev.RunStarted(run, command, env, version, hosts):
+            case ev.RunStarted(run, command, env, version, hosts, release):
                 self._width = max(map(len, hosts), default=8)
-                yield Line(f"{command} {env} at {version} · {_hosts(len(hosts))} · run {run}", "title")
+                number = f"release {release} · " if release else ""
+                yield Line(f"{command} {env} at {version} · {number}{_hosts(len(hosts))} · run {run}", "title")
             case ev.Gathered(hosts, seconds):
                 yield Line(f"facts of {_hosts(hosts)} in {seconds:.1f} s", "faint")
             case ev.Planned():

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fleet.errors import Drift, FleetError, Interrupted
+from fleet.errors import Drift, Fenced, FleetError, Interrupted
 from fleet.plan.tree import Gate, Phase, Plan, Rollout, Step, Turn
 from fleet.report import events as ev
 from fleet.run.interrupt import Interrupt
@@ -27,6 +27,7 @@ class Ending(enum.Enum):
     ROLL_BACK = "roll back"
     DRIFT = "drift"
     INTERRUPTED = "interrupted"
+    LOST = "the lease was lost"
 
 
 @dataclass(slots=True)
@@ -214,8 +215,10 @@ def describe(step: Step | Gate) -> str:
 
 
 def _ending(errors: dict[str, FleetError], otherwise: Ending) -> Ending:
-    """An interrupt and a drift say how the run ends, whatever the policy."""
+    """A lost lease, an interrupt and a drift say how the run ends, whatever the policy."""
     kinds = {type(error) for error in errors.values()}
+    if Fenced in kinds:
+        return Ending.LOST
     if Interrupted in kinds:
         return Ending.INTERRUPTED
     return Ending.DRIFT if kinds and kinds <= {Drift} else otherwise

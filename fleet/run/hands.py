@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from fleet.errors import Unreachable
+from fleet.model.releases import JobRun
 from fleet.plan.tree import Gate, Step
 from fleet.report import events as ev
 from fleet.run.gate import watch
@@ -21,12 +22,14 @@ class RemoteHands:
         cancel: threading.Event,
         keep: Callable[[str, str], str],
         *,
+        on_job: Callable[[JobRun], None] = lambda run: None,
         show_commands: bool = False,
     ) -> None:
         self._transports = transports
         self._emit = emit
         self._cancel = cancel
         self._keep = keep
+        self._on_job = on_job
         self._show = show_commands
 
     def perform(self, step: Step) -> None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from fleet.tasks.change import deploy, plan
+from fleet.tasks.change import converge, deploy, plan, rollback
 from fleet.tasks.hosts import exec
 from fleet.tasks.look import inventory, status, validate
 from fleet.tasks.rehearse import rehearse
+from fleet.tasks.releases import diff, lock, prune, releases, unlock
 
-ns = Collection(deploy, plan, status, validate, inventory, exec, rehearse)
+ns = Collection(
+    deploy, plan, rollback, converge, status, releases, diff, lock, unlock, prune, validate, inventory, exec,
+    rehearse,
+)  # fmt: skip

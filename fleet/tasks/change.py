@@ -1,4 +1,4 @@
-"""Tasks that change what the hosts run, and the plan of it."""
+"""Tasks that bring the hosts to a release, and the plan of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from fleet.tasks.common import confirming, operator_task, read_options, with_ses
 
 
 @operator_task("env", "limit", "roles", "version", "check", "diff", "yes", "json", "parallel",
-               "remove_orphans", "show_commands",
-               plan="carry out this saved plan, or refuse when the fleet has drifted")  # fmt: skip
+               "remove_orphans", "show_commands", "on_failure", "unreachable", "wait", "ledger",
+               plan="carry out this saved plan, or refuse when the fleet has drifted",
+               resume="go on with the last release where its run stopped",
+               retry_failed="go on with the last release on the hosts that failed",
+               tag="tag the git commit with the release when it is good")  # fmt: skip
 def deploy(
     ctx: Context,
     env: str = "",
@@ -26,14 +29,26 @@ def deploy(
     parallel: str = "",
     remove_orphans: bool = False,
     show_commands: bool = False,
+    on_failure: str = "",
+    unreachable: str = "fail",
+    wait: str = "",
+    ledger: str = "",
     plan: str = "",
+    resume: bool = False,
+    retry_failed: bool = False,
+    tag: bool = False,
 ) -> int | None:
     """Bring every host to what its roles describe: rolling, gated, and nothing that was not shown."""
     from fleet.app.deploy import deploy as run  # noqa: PLC0415
     from fleet.app.deploy import load_plan  # noqa: PLC0415
+    from fleet.app.resume import resume as go_on  # noqa: PLC0415
 
+    given = bool(limit or roles or remove_orphans)
+    again = resume or retry_failed
+    if again and (given or version or plan):
+        raise UsageError("a release that goes on has its own version, hosts and roles", hint="leave them out")
     saved = load_plan(Path(plan)) if plan else None
-    if saved and (limit or roles or remove_orphans or (version and version != saved.desired.version)):
+    if saved and (given or (version and version != saved.desired.version)):
         raise UsageError(
             "a saved plan holds its own hosts, roles, version and orphans", hint="leave them out"
         )
@@ -41,16 +56,21 @@ def deploy(
         env, version = env or saved.desired.env, saved.desired.version
         limit = ",".join(state.host for state in saved.desired.hosts)
     options = read_options(
-        ctx, env, needs_version=True, limit=limit, roles=roles, version=version, check=check, diff=diff,
+        ctx, env, needs_version=not again, limit=limit, roles=roles, version=version, check=check, diff=diff,
         yes=yes, json=json, parallel=parallel, remove_orphans=remove_orphans, show_commands=show_commands,
+        on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger, tag=tag,
     )  # fmt: skip
     if saved and options.env != saved.desired.env:
         raise UsageError(f"the plan is for {saved.desired.env}, not for {options.env}")
+    if again:
+        return with_session(
+            options, lambda session: go_on(session, confirming(options), only_failed=retry_failed)
+        )
     return with_session(options, lambda session: run(session, confirming(options), saved))
 
 
-@operator_task("env", "limit", "roles", "version", "diff", "json", "parallel", "remove_orphans",
-       out="keep the plan in this file, for: inv deploy --plan FILE")  # fmt: skip
+@operator_task("env", "limit", "roles", "version", "diff", "json", "parallel", "remove_orphans", "ledger",
+               out="keep the plan in this file, for: inv deploy --plan FILE")  # fmt: skip
 def plan(
     ctx: Context,
     env: str = "",
@@ -61,6 +81,7 @@ def plan(
     json: bool = False,
     parallel: str = "",
     remove_orphans: bool = False,
+    ledger: str = "",
     out: str = "",
 ) -> int | None:
     """Show what a deploy would do. Exit 0: nothing; 2: something."""
@@ -68,6 +89,62 @@ def plan(
 
     options = read_options(
         ctx, env, needs_version=True, limit=limit, roles=roles, version=version, diff=diff, json=json,
-        parallel=parallel, remove_orphans=remove_orphans,
+        parallel=parallel, remove_orphans=remove_orphans, ledger=ledger,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, Path(out) if out else None))
+
+
+@operator_task("env", "limit", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
+               "unreachable", "wait", "ledger",
+               to="a version, or the number of a release (else the last good one before this)")  # fmt: skip
+def rollback(
+    ctx: Context,
+    env: str = "",
+    to: str = "",
+    limit: str = "",
+    check: bool = False,
+    diff: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    parallel: str = "",
+    show_commands: bool = False,
+    on_failure: str = "",
+    unreachable: str = "fail",
+    wait: str = "",
+    ledger: str = "",
+) -> int | None:
+    """Bring a release back as it was recorded: images, environment, configuration."""
+    from fleet.app.rollback import rollback as run  # noqa: PLC0415
+
+    options = read_options(
+        ctx, env, limit=limit, check=check, diff=diff, yes=yes, json=json, parallel=parallel,
+        show_commands=show_commands, on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
+    )  # fmt: skip
+    return with_session(options, lambda session: run(session, confirming(options), to))
+
+
+@operator_task("env", "limit", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
+               "unreachable", "wait", "ledger")  # fmt: skip
+def converge(
+    ctx: Context,
+    env: str = "",
+    limit: str = "",
+    check: bool = False,
+    diff: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    parallel: str = "",
+    show_commands: bool = False,
+    on_failure: str = "",
+    unreachable: str = "fail",
+    wait: str = "",
+    ledger: str = "",
+) -> int | None:
+    """Bring hosts that were left behind, or have drifted, to the current release as it was recorded."""
+    from fleet.app.resume import converge as run  # noqa: PLC0415
+
+    options = read_options(
+        ctx, env, limit=limit, check=check, diff=diff, yes=yes, json=json, parallel=parallel,
+        show_commands=show_commands, on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
+    )  # fmt: skip
+    return with_session(options, lambda session: run(session, confirming(options)))

@@ -30,6 +30,10 @@ HELP = {
     "parallel": "hosts at once (else fleet_parallel, else 32)",
     "remove_orphans": "also remove containers that no role of their host wants any more",
     "show_commands": "show every script and API call, secrets masked",
+    "on_failure": "pause, rollback or continue, instead of what the roles say",
+    "unreachable": "fail, or skip[:N|:N%] to leave behind hosts that do not answer",
+    "wait": "how long to wait for somebody else's run: 10m (else not at all)",
+    "ledger": "the host that keeps the ledger (else fleet_ledger, else the first host)",
 }
 
 
@@ -64,18 +68,27 @@ def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
 
 def read_options(ctx: Context, env: str, *, needs_version: bool = False, **given: Any) -> Options:
     from fleet.app import options  # noqa: PLC0415
+    from fleet.app.options import FAILURE_ACTIONS, budget  # noqa: PLC0415
+    from fleet.suggest import suggest  # noqa: PLC0415
 
     root = options.find_root(Path.cwd())
     configured = str(ctx.config.get("fleet", {}).get("env", ""))
     parallel = given.pop("parallel", "")
     roles = tuple(name.strip() for name in given.pop("roles", "").split(",") if name.strip())
     version = given.pop("version", "")
+    wait = given.pop("wait", "")
+    on_failure = given.get("on_failure", "")
+    if on_failure not in {"", *FAILURE_ACTIONS}:
+        raise UsageError(f"--on-failure {on_failure}{suggest(on_failure, FAILURE_ACTIONS)}",
+                         hint=f"one of {', '.join(FAILURE_ACTIONS)}")  # fmt: skip
+    budget(given.get("unreachable", "fail"), 1)
     return options.Options(
         root=root,
         env=options.choose_env(root, env, os.environ, configured),
         version=options.choose_version(root, version) if needs_version else version or "unknown",
         roles=roles,
         parallel=whole("--parallel", parallel, "how many hosts at once") if parallel else 0,
+        wait=span("--wait", wait) if wait else 0,
         **given,
     )
 
@@ -85,6 +98,16 @@ def whole(flag: str, text: str, what: str) -> int:
     if not text.isdecimal() or not int(text):
         raise UsageError(f"{flag} {text}: {what}, as a whole number from 1")
     return int(text)
+
+
+def span(flag: str, text: str) -> float:
+    """Seconds of ``10m``, written as durations are in roles."""
+    from fleet.config.roles.scalars import duration  # noqa: PLC0415
+
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text}: {error}") from error
 
 
 def with_session(options: Options, use: Callable[[Session], int]) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fleet.errors import Unreachable
@@ -20,17 +22,20 @@ from fleet.transport.endpoint import Endpoint
 from fleet.transport.fake_engine import FakeContainer, FakeEngine, FakeRegistry
 from tests.support.stub import ended
 
+FENCE, FENCE_END = "(\n  umask 077\n", ") || exit\n"
 KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 
 
 @dataclass
 class MemoryHost:
     """``sick``: tags of images whose containers never get healthy. ``sections``: what a probe prints
-    instead of the truth, by its name. ``log``: what was run and called, in order."""
+    instead of the truth, by its name. ``log``: what was run and called, in order. ``root``: in place of the
+    host's ``/var/lib``; what belongs to the ledger is really carried out there, by this machine's ``sh``."""
 
     host: str
     engine: FakeEngine
     keyring: Keyring
+    root: Path
     sick: set[str] = field(default_factory=set)
     sections: dict[str, str] = field(default_factory=dict)
     lost: bool = False
@@ -45,10 +50,19 @@ class MemoryHost:
         if self.lost:
             raise Unreachable("the connection was lost", host=self.host)
         text = self.keyring.reveal(script)
+        if text.startswith(FENCE):
+            check, _, text = text.partition(FENCE_END)
+            refused = self._shell(check + FENCE_END)
+            if refused.rc:
+                return refused
+        if not text or text.startswith("base="):
+            return self._shell(text)
         if text.startswith("export LC_ALL=C\n(:"):
             self.log.append("probe")
             mark = text.rsplit(" ", 2)[1]
-            return ended(0, "".join(f"{self._section(probe.name)}\n{mark} 0\n" for probe in PROBES))
+            return ended(0, self._first(text, mark) + "".join(
+                f"{self._section(probe.name)}\n{mark} 0\n" for probe in PROBES
+            ))  # fmt: skip
         if "printf 'sample" in text and on_line:
             return self._sample(text, on_line, timeout)
         if proven := re.search(r"--type container -f '\{\{\.Id\}\}' (\S+)\)", text):
@@ -60,6 +74,23 @@ class MemoryHost:
             if on_line:
                 on_line("out", line)
         return ended(0)
+
+    def _first(self, text: str, mark: str) -> str:
+        """What a script before the probes says."""
+        if text.count(f" {mark} ") == len(PROBES):
+            return ""
+        script = text.partition("(:\n")[2].partition("\n) 2>&1\nprintf")[0]
+        done = self._shell(f"(:\n{script}\n) 2>&1")
+        return f"{done.out.decode()}\n{mark} {done.rc}\n"
+
+    def _shell(self, text: str) -> Result:
+        """Really, with the host's own directory in place of the one that all hosts have."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            ["sh", "-s"], input=text.replace("/var/lib/fleet/releases", f"{self.root}/releases").encode(),
+            capture_output=True, check=False, timeout=30,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout, done.stderr, 0.1)
 
     def docker(
         self,
@@ -149,13 +180,16 @@ def inspected(one: FakeContainer) -> dict[str, Any]:
 class MemoryFleet:
     """Hosts by name, made when they are first connected to; their state outlives a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
         self.registry = FakeRegistry()
+        self._root = root
         self.hosts: dict[str, MemoryHost] = {}
         self.unreachable: set[str] = set()
 
     def host(self, name: str) -> MemoryHost:
-        return self.hosts.setdefault(name, MemoryHost(name, FakeEngine(self.registry), Keyring()))
+        return self.hosts.setdefault(
+            name, MemoryHost(name, FakeEngine(self.registry), Keyring(), self._root / name)
+        )
 
     def connector(self, keyring: Keyring, **_: Any) -> Connector:
         return Connector(self, keyring)

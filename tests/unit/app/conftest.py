@@ -94,7 +94,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     (tmp_path / "roles" / "web").mkdir(parents=True)
     (tmp_path / "inventories" / "test" / "hosts.yml").write_text(HOSTS)
     (tmp_path / "roles" / "web" / "compose.yml").write_text(COMPOSE)
-    fleet = MemoryFleet()
+    fleet = MemoryFleet(tmp_path / "hosts")
     for version in ("v1", "v2", "v3"):
         fleet.registry.push(f"registry.example:5000/app:{version}")
     monkeypatch.chdir(tmp_path)
@@ -102,5 +102,5 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setattr("fleet.app.connections.Connector", fleet.connector)
     # Several runs in one second of one process, which a real controller never has.
     numbers = itertools.count(1)
-    monkeypatch.setattr("fleet.app.deploy.new_run_id", lambda now: f"run-{next(numbers)}")
+    monkeypatch.setattr("fleet.app.custody.new_run_id", lambda now: f"run-{next(numbers)}")
     return Shop(tmp_path, fleet)

@@ -89,15 +89,25 @@ def test_a_plan_with_errors_is_refused(shop: Shop) -> None:
 
 
 def test_hosts_that_cannot_be_reached_end_it_before_anything_is_changed(shop: Shop) -> None:
-    shop.fleet.unreachable = {"web-1", "web-3"}
+    shop.fleet.unreachable = {"web-2", "web-3"}
     with pytest.raises(Unreachable) as caught:
         bring(shop)
     assert caught.value.code is Exit.UNREACHABLE
     assert "2 hosts cannot be used; nothing was changed" in caught.value.what
-    assert "'all:!web-1:!web-3'" in caught.value.hint
+    assert "'all:!web-2:!web-3'" in caught.value.hint
     assert shop.fleet.log == {}
-    assert bring(shop, limit="all:!web-1:!web-3") is Exit.OK
-    assert shop.running()["web-2"] == ["v1"]
+    assert bring(shop, limit="all:!web-2:!web-3") is Exit.OK
+    assert shop.running()["web-1"] == ["v1"]
+
+
+def test_without_the_host_of_the_ledger_nothing_is_changed(shop: Shop) -> None:
+    shop.fleet.unreachable = {"web-1"}
+    for options in ({}, {"limit": "web-2"}, {"unreachable": "skip"}):
+        with pytest.raises(Unreachable) as caught:
+            bring(shop, **options)
+        assert caught.value.what == "web-1 keeps the ledger of test and cannot be used; nothing was changed"
+        assert "--rebuild --ledger HOST" in caught.value.hint
+    assert shop.fleet.log == {}
 
 
 def test_a_version_that_never_gets_healthy_goes_back(shop: Shop) -> None:

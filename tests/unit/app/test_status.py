@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -203,7 +204,8 @@ def test_status_of_what_answers_and_an_error_for_what_does_not(shop: Shop) -> No
         ("web.app", "web-1", "v1", "running"),
         ("web.app", "web-3", "v1", "running"),
     ]
-    assert shop.told.lines == ["test: 2 hosts, versions: v1"]
+    assert shop.told.lines[0] == "test: 2 hosts, versions: v1"
+    assert re.fullmatch(r"release 1 \(v1\), by \S+ \d+s ago", shop.told.lines[1])
     (error,) = shop.told.errors
     assert error.count("web-2") == 1
     assert shop.fleet.log == {}, "status asks no registry"

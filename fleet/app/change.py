@@ -1,0 +1,247 @@
+"""One change of an environment: planned, shown, agreed to, recorded, carried out, closed.
+
+Deploy, rollback, resume and converge differ in what they want. What becomes of it is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from fleet.app.books import Books, head
+from fleet.app.connections import Connections
+from fleet.app.custody import Custody
+from fleet.app.reach import require_ledger
+from fleet.app.refs import unlock_earlier
+from fleet.app.rollout import Ended, Run
+from fleet.app.session import Session
+from fleet.errors import Exit, FleetError, LedgerError
+from fleet.model.desired import Desired
+from fleet.model.found import Facts, HostRelease
+from fleet.model.releases import Head, Outcome, Record, Release, current, jobs_done
+from fleet.ops.effects import RegistryAuth
+from fleet.plan.build import plan as build
+from fleet.plan.recorded import recorded
+from fleet.plan.tree import Finding
+from fleet.report import events as ev
+from fleet.report.plan_text import plan_lines
+from fleet.run.journal import Journal
+
+Confirm = Callable[[str], bool]
+
+OUTCOMES = {Exit.OK: Outcome.GOOD, Exit.ROLLED_BACK: Outcome.ROLLED_BACK}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """``desired`` is planned; ``whole`` recorded: the same without what only this run needs.
+
+    ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to. ``goes_on``:
+    the release that this run continues. ``notes`` are told with the plan. ``sources`` of the roles.
+    """
+
+    desired: Desired
+    whole: Desired
+    command: str = "deploy"
+    of: int = 0
+    goes_on: Release | None = None
+    notes: tuple[Finding, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+
+def with_policy(desired: Desired, failure_action: str) -> Desired:
+    """``--on-failure``: every role's own answer to a failure is replaced."""
+    if not failure_action:
+        return desired
+    states = tuple(
+        replace(
+            state,
+            services=tuple(
+                replace(one, update=replace(one.update, failure_action=failure_action))
+                for one in state.services
+            ),
+        )
+        for state in desired.hosts
+    )
+    return replace(desired, hosts=states)
+
+
+def gathered(
+    session: Session,
+    connections: Connections,
+    custody: Custody,
+    desired: Desired,
+    registries: Mapping[str, RegistryAuth],
+    digests: Mapping[str, str] | None = None,
+    *,
+    asked: bool = False,
+) -> Facts:
+    """Facts, with the lease secured: in the same call, unless it was ``asked`` for before. Raises Unreached,
+    LedgerError, Locked. A login that failed is told before a lock."""
+    first = None if asked else custody.first()
+    facts = connections.facts(desired, registries, digests, first)
+    require_ledger(session, connections)
+    connections.require_all()
+    if not asked and custody.secure():
+        facts = connections.facts(desired, registries, digests)
+        connections.require_all()
+    keeper(session, custody, facts)
+    return facts
+
+
+def keeper(session: Session, custody: Custody, facts: Facts) -> None:
+    """Raises LedgerError when the hosts have seen a newer release than this ledger: it is not the one."""
+    newest = max((release.number for release in custody.history.releases), default=0)
+    for name, host in facts.hosts.items():
+        seen = host.release
+        if isinstance(seen, HostRelease) and seen.number > newest:
+            env = session.options.env
+            here = f"ends with release {newest}" if newest else "is empty"
+            there = f"{name} has release {seen.number} ({seen.version}), kept by {seen.ledger}"
+            raise LedgerError(
+                f"{custody.host} does not keep the whole ledger of {env}; nothing was changed",
+                why=f"it {here}, and {there}",
+                hint=f"if the ledger is on {seen.ledger}: set fleet_ledger: {seen.ledger}, or --ledger "
+                f"{seen.ledger}; if it is lost: inv releases --env {env} --rebuild --ledger {custody.host}",
+            )
+
+
+class Change:
+    """Over open connections, with the facts gathered and the lease asked for."""
+
+    def __init__(
+        self,
+        session: Session,
+        connections: Connections,
+        custody: Custody,
+        registries: Mapping[str, RegistryAuth],
+        wanted: Wanted,
+        facts: Facts,
+    ) -> None:
+        self._session = session
+        self._connections = connections
+        self._custody = custody
+        self._registries = registries
+        self.wanted = wanted
+        self.facts = replace(facts, jobs=jobs_done(custody.history.releases))
+        planned = build(wanted.desired, self.facts, registries)
+        self.plan = replace(planned, findings=(*planned.findings, *wanted.notes))
+
+    def show(self) -> None:
+        session = self._session
+        for text in self._custody.history.damaged:
+            session.emit(ev.Note(f"the ledger is damaged: {text}", "warning"))
+        lines = list(plan_lines(self.plan, diff=session.options.diff))
+        for line in lines:
+            session.show(line)
+        if session.options.json:
+            session.emit(ev.Planned(tuple(line.text for line in lines)))
+
+    def refuse(self) -> None:
+        """Raises FleetError when the linter found an error; each has been shown with the plan."""
+        if self.plan.errors:
+            causes = dict.fromkeys(finding.what for finding in self.plan.errors)
+            raise FleetError(
+                f"the plan cannot run; nothing was changed: {next(iter(causes))}"
+                + (f" (and {len(causes) - 1} more, see above)" if len(causes) > 1 else "")
+            )
+
+    def go(self, confirm: Confirm) -> Exit:
+        """What was shown is done, when the operator agrees."""
+        session = self._session
+        if self.plan.empty:
+            if not session.options.check:
+                self._found_done()
+            return Exit.OK
+        if session.options.check:
+            return Exit.CHANGES
+        if not session.options.yes and not confirm(f"Do this to {session.options.env}?"):
+            session.emit(ev.Note("nothing was changed"))
+            return Exit.FAILED
+        return self._run()
+
+    def _run(self) -> Exit:
+        session, custody = self._session, self._custody
+        earlier = self._earlier()
+        back = unlock_earlier(session, earlier) if earlier else None
+        books = self._books(earlier)
+        journal = Journal(session.options.root, custody.run)
+        session.sinks.append(journal)
+        lines = (line.text for line in plan_lines(self.plan, diff=True))
+        journal.save("plan.txt", session.masked("\n".join(lines) + "\n"))
+        try:
+            books.open(self.wanted.goes_on)
+            run = Run(session, self._connections, self._registries, journal, custody.tenure, books, back)
+            ended = run.carry_out(self.wanted.desired, self.facts, self.plan, self.wanted.command)
+            return self._finish(books, earlier, ended)
+        finally:
+            session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
+            journal.close()
+
+    def _finish(self, books: Books, earlier: Record | None, ended: Ended) -> Exit:
+        """The ledger knows before the operator is told."""
+        code, text, hint = ended.code, ended.text, ended.hint
+        entry = books.entry(
+            OUTCOMES.get(code, Outcome.FAILED),
+            seconds=round(ended.seconds, 1),
+            why="" if code is Exit.OK else ended.outcome.why,
+            failed=tuple(ended.outcome.errors),
+            behind=self.wanted.skipped,
+        )
+        try:
+            # A lost lease is another's: what became of this release is theirs to write.
+            if code is not Exit.LOCKED:
+                books.close(entry)
+            if code is Exit.ROLLED_BACK and earlier:
+                Books(self._session, self._connections, self._custody, earlier).spread(ended.outcome.touched)
+        except FleetError as error:
+            code = code or Exit.FAILED
+            text = f"{text}; but the ledger could not be told: {error.what}"
+            hint = f"{error.hint or 'look at the ledger host'}, then inv deploy --resume closes the release"
+        self._session.emit(ev.RunFinished(text, code is Exit.OK, ended.seconds, ended.state, hint))
+        return code
+
+    def _earlier(self) -> Record | None:
+        """The release before this one, which a failed run goes back to."""
+        releases = self._custody.history.releases
+        goes_on = self.wanted.goes_on
+        before = [one for one in releases if goes_on is None or one.number < goes_on.number]
+        good = [one for one in before if one.outcome is Outcome.GOOD]
+        return self._custody.store.record(good[-1].number) if good else None
+
+    def _books(self, earlier: Record | None) -> Books:
+        custody, wanted = self._custody, self.wanted
+        if wanted.goes_on:
+            record = custody.store.record(wanted.goes_on.number)
+        else:
+            made = recorded(wanted.whole, self.facts, earlier.desired if earlier else None)
+            sources = {**(earlier.sources if earlier else {}), **wanted.sources}
+            record = Record(self._head(), made, sources, self.facts.fingerprints)
+        return Books(self._session, self._connections, custody, record)
+
+    def _head(self) -> Head:
+        made = head(self._session, self._custody, self.wanted.command, self.wanted.of)
+        return replace(made, version=self.wanted.desired.version)
+
+    def _found_done(self) -> None:
+        """Nothing has to be done on the hosts. The history must say so, too: of a release that was cut off
+        after its last step, of a version that changes nothing, of a fleet that had no ledger so far."""
+        releases = self._custody.history.releases
+        now, made = current(releases), self._head()
+        same = now and (now.head.version, now.head.hosts, now.head.roles) == (
+            made.version, made.hosts, made.roles,
+        )  # fmt: skip
+        if self.wanted.goes_on or (same and now and now.outcome is not Outcome.GOOD):
+            books = Books(
+                self._session,
+                self._connections,
+                self._custody,
+                self._custody.store.record((self.wanted.goes_on or now).number),  # type: ignore[union-attr]
+            )
+            books.open(self.wanted.goes_on or now)
+            books.close(books.entry(Outcome.GOOD, why="found complete"))
+        elif now is None or (not same and now.head.version != made.version):
+            books = self._books(self._earlier())
+            books.open()
+            books.close(books.entry(Outcome.GOOD, why="the hosts were as wanted"))

@@ -1,0 +1,187 @@
+"""Prune: remove what the kept releases of an environment, and of its neighbours on each host, do not need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from fleet.app.connections import Connections
+from fleet.app.custody import Custody
+from fleet.app.reach import require_ledger
+from fleet.app.session import Session
+from fleet.errors import Exit, FleetError, UsageError
+from fleet.ledger.store import History
+from fleet.model.found import Unknown
+from fleet.model.leavings import Leavings
+from fleet.model.releases import Record
+from fleet.ops.containers import Remove
+from fleet.ops.prune import RemoveDirectory, RemoveImage
+from fleet.plan.prune import prune as build
+from fleet.plan.retention import Retention, kept, retention
+from fleet.plan.tree import Plan, Step
+from fleet.report import events as ev
+from fleet.report.names import fold
+from fleet.report.prune_text import counted, prune_lines
+from fleet.run.executor import Ending, Executor, Outcome
+from fleet.run.hands import RemoteHands
+from fleet.run.interrupt import on_signals
+from fleet.run.journal import Journal
+from fleet.transport.base import Transport
+
+Confirm = Callable[[str], bool]
+
+CODES = {Ending.DONE: Exit.OK, Ending.DRIFT: Exit.DRIFT, Ending.INTERRUPTED: Exit.INTERRUPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What stays, and what goes."""
+
+    retention: Retention
+    plan: Plan
+
+
+def prune(session: Session, confirm: Confirm, keep: int) -> Exit:
+    """``keep``: how many good releases stay, 1 or more. The lease is held from the first look on; with
+    ``--check`` the ledger is only read."""
+    if keep < 1:
+        raise UsageError(f"--keep {keep}: the current release always stays", hint="--keep 1, or more")
+    check = session.options.check
+    with (
+        Connections(session) as connections,
+        Custody(session, connections, f"prune --keep {keep}", change=not check) as custody,
+    ):
+        connections.open(dict.fromkeys([*session.hosts, session.ledger]))
+        require_ledger(session, connections)
+        connections.require_all()
+        custody.open()
+        custody.secure()
+        pruning = plan_prune(session, connections, custody.history, custody.store.record, keep)
+        if pruning is None:
+            return Exit.OK
+        show(session, pruning)
+        if pruning.plan.empty:
+            return Exit.OK
+        if check:
+            return Exit.CHANGES
+        if not session.options.yes and not confirm(f"Remove this from {session.options.env}?"):
+            session.emit(ev.Note("nothing was changed"))
+            return Exit.FAILED
+        return carry_out(session, connections, custody, pruning)
+
+
+def plan_prune(
+    session: Session,
+    connections: Connections,
+    history: History,
+    record: Callable[[int], Record],
+    keep: int,
+) -> Pruning | None:
+    """None, and said: no good release is known, so that nothing can be told to be over. Raises Unreached, and
+    LedgerError when the record of a kept release cannot be read."""
+    releases = kept(history.releases, keep)
+    for text in history.damaged:
+        session.emit(ev.Note(f"the ledger is damaged: {text}", "warning"))
+    if not releases:
+        session.emit(ev.Note("Nothing to prune: the ledger knows no good release"))
+        return None
+    records = [record(one.number) for one in releases]
+    stays = retention(session.place.project, session.options.env, keep, releases, records)
+    found = connections.leavings()
+    connections.require_all()
+    return Pruning(stays, build(stays, session.place, found))
+
+
+def show(session: Session, pruning: Pruning) -> None:
+    """Raises FleetError when something that matters could not be read."""
+    plan = pruning.plan
+    lines = list(prune_lines(plan, pruning.retention, diff=session.options.diff))
+    for line in lines:
+        session.show(line)
+    if session.options.json:
+        session.emit(ev.Planned(tuple(line.text for line in lines)))
+    if plan.errors:
+        raise FleetError(f"the plan cannot run; nothing was changed: {plan.errors[0].what}")
+
+
+def carry_out(session: Session, connections: Connections, custody: Custody, pruning: Pruning) -> Exit:
+    """Remove, look once more, and tell what has gone."""
+    plan, run = pruning.plan, custody.run
+    began = time.monotonic()
+    journal = Journal(session.options.root, run)
+    session.sinks.append(journal)
+    lines = prune_lines(plan, pruning.retention, diff=True)
+    journal.save("plan.txt", session.masked("".join(f"{line.text}\n" for line in lines)))
+    try:
+        session.emit(ev.RunStarted(run, "prune", plan.env, plan.version, plan.hosts))
+        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
+            outcome = _execute(session, connections.fenced(custody.tenure, session.place), plan, journal)
+            gone, still = _verify(connections, plan, outcome)
+        code, text = _verdict(outcome, gone, len(pruning.retention.releases))
+        hint = f"the run's journal: .fleet/runs/{run}/"
+        session.emit(ev.RunFinished(text, code is Exit.OK, time.monotonic() - began, still, hint))
+        return code
+    finally:
+        session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
+        journal.close()
+
+
+def _execute(session: Session, transports: Mapping[str, Transport], plan: Plan, journal: Journal) -> Outcome:
+    hands = RemoteHands(
+        transports,
+        session.emit,
+        session.interrupt.now,
+        lambda name, text: journal.keep(name, session.masked(text)),
+        show_commands=session.options.show_commands,
+    )
+    return Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)
+
+
+def _verify(
+    connections: Connections, plan: Plan, outcome: Outcome
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """The steps whose things have gone, and the others in words."""
+    if outcome.ending is not Ending.DONE:
+        connections.again(outcome.touched)
+    found = connections.leavings()
+    others: dict[str, list[str]] = {}
+    gone: list[Step] = []
+    for step in plan.steps:
+        there = _there(step, found.get(step.host))
+        if there is False:
+            gone.append(step)
+        else:
+            word = "not known to be done" if there is None else "not done"
+            word = f"{word}, it is in use" if there and outcome.ending is Ending.DONE else word
+            others.setdefault(f"{word}: {step.op.describe()}", []).append(step.host)
+    return tuple(gone), tuple(f"{fold(hosts)}: {text}" for text, hosts in others.items())
+
+
+def _there(step: Step, found: Leavings | None) -> bool | None:
+    """Is what the step removes still there? None: nobody knows."""
+    if found is None:
+        return None
+    match step.op:
+        case Remove(id=id):
+            occupants = found.occupants
+            return None if isinstance(occupants, Unknown) else any(one.id == id for one in occupants)
+        case RemoveImage(id=id, names=names):
+            images = found.images
+            return (
+                None
+                if isinstance(images, Unknown)
+                else any(one.id == id and not set(names).isdisjoint(one.names) for one in images)
+            )
+        case RemoveDirectory(path=path):
+            places = found.directories
+            return None if isinstance(places, Unknown) else path in places
+    return False
+
+
+def _verdict(outcome: Outcome, gone: Collection[Step], keep: int) -> tuple[Exit, str]:
+    code = CODES.get(outcome.ending, Exit.FAILED)
+    text = counted(gone, "removed")
+    if code is Exit.OK:
+        return code, f"{text}; {keep} {'release' if keep == 1 else 'releases'} kept"
+    return code, f"{outcome.why or outcome.ending.value}; {text}"

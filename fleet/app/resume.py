@@ -1,0 +1,150 @@
+"""Going on with a release: where its run stopped, or on hosts that were left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+
+from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
+from fleet.app.connections import Connections
+from fleet.app.custody import Custody
+from fleet.app.reach import reach, require_ledger
+from fleet.app.refs import unlock_record
+from fleet.app.session import Session
+from fleet.errors import Exit, UsageError
+from fleet.model.desired import Desired
+from fleet.model.refs import all_refs
+from fleet.model.releases import Outcome, Record, Release, current, left_behind
+from fleet.plan.tree import Finding
+from fleet.report import events as ev
+
+UNFINISHED = (Outcome.RUNNING, Outcome.FAILED)
+
+
+def resume(session: Session, confirm: Confirm, *, only_failed: bool = False) -> Exit:
+    """Go on with the last release, as it was recorded. ``only_failed``: on the hosts that failed."""
+    with Connections(session) as connections, _custody(session, connections, "go on") as custody:
+        connections.open([session.ledger])
+        release = _unfinished(session, custody, connections)
+        failed = release.last.failed if release.last else ()
+        if only_failed and not failed:
+            raise UsageError(
+                f"no host failed in release {release.number} ({release.head.version})",
+                hint=f"inv deploy --env {session.options.env} --resume goes on with it on all hosts",
+            )
+        record = custody.store.record(release.number)
+        _set_out(session, record, failed if only_failed else record.head.hosts)
+        return _carry_on(session, connections, custody, record, release, confirm, record.head.roles)
+
+
+def converge(session: Session, confirm: Confirm) -> Exit:
+    """Bring every host to the current release: those that a run left behind, and those that drifted."""
+    with Connections(session) as connections, _custody(session, connections, "converge") as custody:
+        connections.open([session.ledger])
+        _look(session, custody, connections)
+        releases = custody.history.releases
+        release = current(releases)
+        if release is None:
+            env = session.options.env
+            raise UsageError(f"nothing was released to {env} yet", hint=f"inv deploy --env {env}")
+        if release.outcome in UNFINISHED:
+            resume = f"inv deploy --env {session.options.env} --resume"
+            raise UsageError(
+                f"release {release.number} ({release.head.version}) is unfinished",
+                hint=f"{resume} goes on with it, inv rollback goes back",
+            )
+        record = custody.store.record(release.number)
+        behind = left_behind(releases)
+        if behind:
+            session.emit(ev.Note(f"left behind so far: {', '.join(behind)}"))
+        _set_out(session, record, [state.host for state in record.desired.hosts])
+        return _carry_on(session, connections, custody, record, release, confirm, ())
+
+
+def _custody(session: Session, connections: Connections, doing: str) -> Custody:
+    return Custody(session, connections, doing, change=not session.options.check)
+
+
+def _look(session: Session, custody: Custody, connections: Connections) -> None:
+
+    require_ledger(session, connections)
+    custody.open()
+    custody.secure()
+
+
+def _unfinished(session: Session, custody: Custody, connections: Connections) -> Release:
+    """The newest release, when there is something to go on with. Raises UsageError, Locked."""
+    _look(session, custody, connections)
+    env = session.options.env
+    releases = custody.history.releases
+    if not releases:
+        raise UsageError(f"nothing was released to {env} yet", hint=f"inv deploy --env {env}")
+    last = releases[-1]
+    if last.outcome not in UNFINISHED:
+        raise UsageError(
+            f"nothing to go on with: release {last.number} ({last.head.version}) is {last.outcome.value}",
+            hint=f"inv converge --env {env} brings up hosts that were left behind",
+        )
+    return last
+
+
+def _set_out(session: Session, record: Record, hosts: Collection[str]) -> None:
+    """The session's hosts become those of the release, as far as the inventory still has them."""
+    session.options = replace(session.options, version=record.head.version)
+    session.hosts = tuple(host for host in session.hosts if host.name in hosts)
+    if not session.hosts:
+        raise UsageError(f"none of the hosts of release {record.head.number} is in the inventory any more")
+
+
+def _carry_on(
+    session: Session,
+    connections: Connections,
+    custody: Custody,
+    record: Record,
+    release: Release,
+    confirm: Confirm,
+    roles: tuple[str, ...],
+) -> Exit:
+    registries = session.registries()
+    session.unlock(all_refs(registries))
+    unlock_record(session, record)
+    began = time.monotonic()
+    skipped = reach(session, connections)
+    whole = _of(record.desired, [host.name for host in session.hosts], roles)
+    desired = with_policy(whole, session.options.on_failure)
+    connections.witness(session.witnesses(desired))
+    facts = gathered(session, connections, custody, desired, registries, asked=True)
+    session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
+    notes = (*skipped, *_gone(record, session))
+    wanted = Wanted(
+        desired,
+        whole,
+        record.head.command,
+        goes_on=release,
+        notes=notes,
+        skipped=tuple(finding.host for finding in skipped),
+    )
+    change = Change(session, connections, custody, registries, wanted, facts)
+    change.show()
+    change.refuse()
+    return change.go(confirm)
+
+
+def _of(desired: Desired, hosts: Collection[str], roles: tuple[str, ...]) -> Desired:
+    states = tuple(
+        replace(state, services=tuple(one for one in state.services if not roles or one.role in roles))
+        for state in desired.hosts
+        if state.host in hosts
+    )
+    return replace(desired, hosts=states, selected=roles)
+
+
+def _gone(record: Record, session: Session) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            False, f"{state.host} was in release {record.head.number} and is not in the inventory any more"
+        )
+        for state in record.desired.hosts
+        if state.host not in session.everyone
+    )

@@ -1,0 +1,3 @@
+from __future__ import annotations
+def untrusted(root, env, commit, refs):  # type: ignore
+    return set()
