@@ -31,7 +31,12 @@ from fleet.transport.base import Transport
 
 Confirm = Callable[[str], bool]
 
-CODES = {Ending.DONE: Exit.OK, Ending.DRIFT: Exit.DRIFT, Ending.INTERRUPTED: Exit.INTERRUPTED}
+CODES = {
+    Ending.DONE: Exit.OK,
+    Ending.DRIFT: Exit.DRIFT,
+    Ending.INTERRUPTED: Exit.INTERRUPTED,
+    Ending.LOST: Exit.LOCKED,
+}
 
 
 @dataclass(frozen=True, slots=True)
