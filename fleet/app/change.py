@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fleet.app.announce import Announcer
 from fleet.app.books import Books, head
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -116,9 +117,11 @@ class Change:
         connections: Connections,
         custody: Custody,
         registries: Mapping[str, RegistryAuth],
+        announcer: Announcer,
         wanted: Wanted,
         facts: Facts,
     ) -> None:
+        self._announcer = announcer
         self._session = session
         self._connections = connections
         self._custody = custody
@@ -172,12 +175,30 @@ class Change:
         journal.save("plan.txt", session.masked("\n".join(lines) + "\n"))
         try:
             books.open(self.wanted.goes_on)
-            run = Run(session, self._connections, self._registries, journal, custody.tenure, books, back)
+            self._begin(books)
+            run = Run(
+                session,
+                self._connections,
+                self._registries,
+                journal,
+                custody.tenure,
+                books,
+                self._announcer,
+                back,
+            )
             ended = run.carry_out(self.wanted.desired, self.facts, self.plan, self.wanted.command)
             return self._finish(books, earlier, ended)
         finally:
             session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
             journal.close()
+
+    def _begin(self, books: Books) -> None:
+        """Hooks and notifiers may object; then the release ends as one that failed. Raises FleetError."""
+        try:
+            self._announcer.begins(books.number, self.plan.hosts)
+        except FleetError as error:
+            books.close(books.entry(Outcome.FAILED, why=error.what))
+            raise
 
     def _finish(self, books: Books, earlier: Record | None, ended: Ended) -> Exit:
         """The ledger knows before the operator is told."""
@@ -199,6 +220,9 @@ class Change:
             code = code or Exit.FAILED
             text = f"{text}; but the ledger could not be told: {error.what}"
             hint = f"{error.hint or 'look at the ledger host'}, then inv deploy --resume closes the release"
+        for missed in self._announcer.ended(code, text, ended.outcome.why, round(ended.seconds, 1)):
+            self._session.emit(ev.Note(str(missed), "error"))
+            code = code or Exit.FAILED
         self._session.emit(ev.RunFinished(text, code is Exit.OK, ended.seconds, ended.state, hint))
         return code
 

@@ -74,6 +74,11 @@ class Custody:
                 self._patiently(lambda store: store.release(lease))
 
     @property
+    def changing(self) -> bool:
+        """The lease is wanted: this is not only a look."""
+        return self._wanted is not None
+
+    @property
     def _taken(self) -> Lease | None:
         return self._opened.lease if isinstance(self._opened, Opened) else None
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from fleet.app.announce import Announcer
 from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -58,7 +59,10 @@ def prepare(
     whole = saved.desired if saved else session.desired()
     registries = session.registries()
     session.unlock(all_refs(whole, registries))
+    announcer = Announcer(session, custody, "deploy", whole.version)
     sources = role_sources(session.options.root, [role.name for role in whole.roles])
+    if custody.changing:
+        announcer.connecting()
     began = time.monotonic()
     skipped = reach(session, connections)
     desired = whole
@@ -77,7 +81,7 @@ def prepare(
         session, connections, custody, wanted.desired, registries, saved.digests if saved else None
     )
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
-    return Change(session, connections, custody, registries, wanted, facts)
+    return Change(session, connections, custody, registries, announcer, wanted, facts)
 
 
 def load_plan(path: Path) -> Saved:

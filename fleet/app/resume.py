@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 
+from fleet.app.announce import Announcer
 from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -109,6 +110,7 @@ def _carry_on(
     registries = session.registries()
     session.unlock(all_refs(registries))
     unlock_record(session, record)
+    announcer = Announcer(session, custody, record.head.command, record.head.version)
     began = time.monotonic()
     skipped = reach(session, connections)
     whole = _of(record.desired, [host.name for host in session.hosts], roles)
@@ -125,7 +127,7 @@ def _carry_on(
         notes=notes,
         skipped=tuple(finding.host for finding in skipped),
     )
-    change = Change(session, connections, custody, registries, wanted, facts)
+    change = Change(session, connections, custody, registries, announcer, wanted, facts)
     change.show()
     change.refuse()
     return change.go(confirm)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from fleet.app.announce import Announcer
 from fleet.app.books import Books
 from fleet.app.connections import Connections
 from fleet.app.session import Session
@@ -23,7 +24,7 @@ from fleet.plan.tree import Plan
 from fleet.report import events as ev
 from fleet.report.names import fold
 from fleet.report.plan_text import plan_lines
-from fleet.run.executor import Ending, Executor, Outcome
+from fleet.run.executor import Around, Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
 from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
@@ -57,6 +58,7 @@ class Run:
         journal: Journal,
         tenure: Tenure,
         books: Books,
+        announcer: Announcer,
         earlier: Record | None = None,
     ) -> None:
         self._session = session
@@ -65,6 +67,7 @@ class Run:
         self._journal = journal
         self._tenure = tenure
         self._books = books
+        self._announcer = announcer
         self._earlier = earlier
 
     def carry_out(self, desired: Desired, facts: Facts, plan: Plan, command: str = "deploy") -> Ended:
@@ -76,7 +79,7 @@ class Run:
             )
         )
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
-            outcome = self._execute(plan)
+            outcome = self._execute(plan, self._announcer)
             earlier = self._before(desired, facts, outcome.touched)
             back: Outcome | None = None
             if outcome.ending is Ending.ROLL_BACK and outcome.touched:
@@ -89,7 +92,7 @@ class Run:
         hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
         return Ended(code, text, hint, time.monotonic() - began, outcome, (*remaining, *state))
 
-    def _execute(self, plan: Plan) -> Outcome:
+    def _execute(self, plan: Plan, around: Around | None = None) -> Outcome:
         session = self._session
         hands = RemoteHands(
             self._connections.fenced(self._tenure, session.place),
@@ -99,7 +102,8 @@ class Run:
             on_job=self._books.job,
             show_commands=session.options.show_commands,
         )
-        return Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)
+        executor = Executor(hands, session.emit, session.interrupt, around, parallel=session.parallel)
+        return executor.run(plan)
 
     def _keep(self, name: str, text: str) -> str:
         return self._journal.keep(name, self._session.masked(text))

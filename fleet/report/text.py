@@ -68,7 +68,8 @@ class TextReport:
             case ev.RunStarted(run, command, env, version, hosts, release):
                 self._width = max(map(len, hosts), default=8)
                 number = f"release {release} · " if release else ""
-                yield Line(f"{command} {env} at {version} · {number}{_hosts(len(hosts))} · run {run}", "title")
+                where = f"{number}{_hosts(len(hosts))} · run {run}"
+                yield Line(f"{command} {env} at {version} · {where}", "title")
             case ev.Gathered(hosts, seconds):
                 yield Line(f"facts of {_hosts(hosts)} in {seconds:.1f} s", "faint")
             case ev.Planned():

@@ -49,6 +49,14 @@ class Hands(Protocol):
     def watch(self, gate: Gate) -> None: ...
 
 
+class Around(Protocol):
+    """Who has a word before and after each batch. Both raise FleetError to object."""
+
+    def before(self, rollout: Rollout, number: int, hosts: Sequence[str]) -> None: ...
+
+    def after(self, rollout: Rollout, number: int, hosts: Sequence[str]) -> None: ...
+
+
 class Executor:
     """One run of one plan. ``parallel``: hosts at once."""
 
@@ -57,6 +65,7 @@ class Executor:
         hands: Hands,
         emit: ev.Emit,
         interrupt: Interrupt,
+        around: Around | None = None,
         *,
         parallel: int = 32,
         clock: Callable[[], float] = time.monotonic,
@@ -64,6 +73,7 @@ class Executor:
         self._hands = hands
         self._emit = emit
         self._interrupt = interrupt
+        self._around = around
         self._parallel = parallel
         self._clock = clock
 
@@ -106,6 +116,8 @@ class Executor:
             if not self._may_take(rollout, batch, healthy, outcome):
                 return
             hosts = tuple(turn.host for turn in batch)
+            if self._around and self._objects(self._around.before, rollout, number, hosts, outcome):
+                return
             self._emit(ev.BatchStarted(rollout.service, number, len(rollout.batches), hosts))
             began = self._clock()
             errors = self._side_by_side(batch, self._parallel, outcome)
@@ -116,9 +128,30 @@ class Executor:
             healthy = (healthy | set(hosts)) - set(outcome.errors)
             if errors and self._ends(rollout, failed, outcome):
                 return
+            if self._around and self._objects(self._around.after, rollout, number, hosts, outcome):
+                return
             if policy.delay and number < len(rollout.batches):
                 self._emit(ev.Delay(rollout.service, policy.delay))
                 self._interrupt.asked.wait(policy.delay)
+
+    def _objects(
+        self,
+        word: Callable[[Rollout, int, Sequence[str]], None],
+        rollout: Rollout,
+        number: int,
+        hosts: tuple[str, ...],
+        outcome: Outcome,
+    ) -> bool:
+        """An objection ends the rollout like a batch that failed."""
+        try:
+            word(rollout, number, hosts)
+        except FleetError as error:
+            back = rollout.policy.failure_action == "rollback"
+            outcome.ending = _ending({"": error}, Ending.ROLL_BACK if back else Ending.PAUSED)
+            outcome.why = error.what
+            self._emit(ev.Note(str(error), "error"))
+            return True
+        return False
 
     def _ends(self, rollout: Rollout, failed: dict[str, FleetError], outcome: Outcome) -> bool:
         """Do the failures so far end the rollout, and how?"""
