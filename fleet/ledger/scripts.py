@@ -171,7 +171,7 @@ def record(place: Place, number: int) -> str:
         f"name={stem(number)}\n"
         'head -v -n 3 "$name".head "$name".record "$name".e* 2>/dev/null || :\n'
         "names=$(grep -oE '[0-9a-f]{64}' \"$name.record\" 2>/dev/null | sort -u)\n"
-        "cd content && head -v -n 3 $names 2>/dev/null || :\n"
+        '[ -z "$names" ] || { cd content && head -v -n 3 $names 2>/dev/null; } || :\n'
         "printf '\\n@end .\\n'\n"
     )
 

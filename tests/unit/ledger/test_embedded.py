@@ -154,21 +154,27 @@ def test_a_newer_format_says_so(host: LedgerHost) -> None:
     assert told.value.hint == "update Fleet here"
 
 
-@pytest.mark.parametrize("path", ["lease.new", "ledger/new.record", "ledger/new.e01", "ledger/new.head"])
+@pytest.mark.parametrize("path", ["ledger/new.record", "ledger/new.e01", "ledger/new.head"])
 def test_a_full_disk_is_told_and_changes_nothing(host: LedgerHost, path: str) -> None:
     lease = taken(filled(host, 1).store, claim("r2"), over=1)
     before = host.store.history()
     # A write through such a link is what a write to a full disk is.
     (host.base / path).symlink_to("/dev/full")
     with pytest.raises(LedgerError, match="the disk is full") as told:
-        if path == "lease.new":
-            host.store.renew(lease)
-        else:
-            host.store.begin(lease, record("v2"), entry())
+        host.store.begin(lease, record("v2"), entry())
     assert "make room" in told.value.hint
     assert "No space left on device" in told.value.why
     assert host.store.history() == before
-    assert host.store.holder() is not None
+
+
+def test_a_full_disk_leaves_the_lease_as_it_was(host: LedgerHost) -> None:
+    lease = taken(host.store)
+    (host.base / "lease.new").symlink_to("/dev/full")
+    with pytest.raises(LedgerError, match="the disk is full"):
+        host.store.renew(lease)
+    held = host.store.holder()
+    assert held is not None
+    assert held.token == lease.token
 
 
 def test_a_disk_that_is_full_when_it_is_written_to(host: LedgerHost) -> None:
