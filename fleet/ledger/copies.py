@@ -6,7 +6,7 @@ tags and configuration directories each release needed on this host.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fleet.errors import LedgerError
 from fleet.ledger import codec, scripts
@@ -49,6 +49,18 @@ printf '\\n@end .\\n'
 
 def copy_script(place: Place, record: Record, entries: Sequence[Entry], host: str) -> str:
     """Keep this release on ``host`` instead of the one before. A cut leaves one of the two readable."""
+    return copy_scripts(place, record, entries, (host,))[host]
+
+
+def copy_scripts(
+    place: Place, record: Record, entries: Sequence[Entry], hosts: Iterable[str]
+) -> dict[str, str]:
+    """The same for many hosts: a record is large, and is written out once."""
+    keeping = _keep(place, record, entries)
+    return {host: f"{keeping}{_remember(record, host)}" for host in hosts}
+
+
+def _keep(place: Place, record: Record, entries: Sequence[Entry]) -> str:
     files = codec.encode(record)
     name = scripts.stem(record.head.number)
     texts = {f"{name}.head": files.head, f"{name}.record": files.record}
@@ -57,7 +69,7 @@ def copy_script(place: Place, record: Record, entries: Sequence[Entry], host: st
         f"{_base(place)}{MEND}rm -rf copy.new; mkdir -p copy.new/content; cd copy.new\n",
         scripts.contents(files.contents),
         *(f"put {words([one])} {words([text])}\n" for one, text in texts.items()),
-        f"flush {words(texts)}\n{SWAP}{_remember(record, host)}",
+        f"flush {words(texts)}\n{SWAP}",
     ))  # fmt: skip
 
 

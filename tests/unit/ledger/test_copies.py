@@ -11,6 +11,7 @@ from fleet.errors import LedgerError
 from fleet.ledger.copies import (
     copy_entry_script,
     copy_script,
+    copy_scripts,
     parse_copy,
     parse_fence,
     raise_token,
@@ -121,6 +122,14 @@ def test_what_the_host_uses_is_noted_once(host: LedgerHost) -> None:
         f"000012 image registry.example:5000/app@{digest}",
         "000012 tag registry.example:5000/app:v2",
     ]
+
+
+def test_scripts_for_many_hosts_differ_in_what_each_uses(host: LedgerHost) -> None:
+    given = record("v1", 1, web_1=(configured("app"),), web_2=(configured("db"),))
+    hosts = ("web-1", "web-2")
+    many = copy_scripts(host.place, given, (entry(),), hosts)
+    assert many == {name: copy_script(host.place, given, (entry(),), name) for name in hosts}
+    assert many["web-1"] != many["web-2"]
 
 
 def test_a_full_disk_leaves_the_old_copy(host: LedgerHost) -> None:
