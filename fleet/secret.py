@@ -1,7 +1,8 @@
 """Secrets as references and holes: nothing that plans, prints or saves ever holds a secret's value.
 
 A ``!secret provider:name`` in a file becomes a :class:`SecretRef`. Text around it becomes a
-:class:`SealedText`, whose holes are filled by a :class:`Keyring` where it is sent, in the transport and by notifiers, and nowhere else.
+:class:`SealedText`, whose holes are filled by a :class:`Keyring` where it is sent: in the transport and by
+notifiers, and nowhere else.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class _Reader:
             self._wrong(f"on: needs at least one of {_listed(Moment)}", path)
         for number, word in enumerate(words):
             if word not in list(Moment):
-                near = suggest(str(word), Moment)
+                near = suggest(str(word), map(str, Moment))
                 place = (*path, number) if isinstance(written, list) else path
                 self._wrong(f"on: {str(word)!r} is not one of {_listed(Moment)}{near}", place)
         return frozenset(moment for moment in Moment if moment in words)

@@ -151,8 +151,12 @@ class Hooks:
 
     def _start(self, path: Path, facts: dict[str, str]) -> LocalProcess:
         # The shell tells its own number, which is that of the group, and then becomes the hook.
-        command = f'echo "@fleet $$"; exec {shell.words([str(path.resolve())])}'
-        return LocalProcess(command, cwd=self._root, env={**os.environ, **facts})
+        command = f'echo "@fleet $$"; exec {shell.words([str(path.absolute())])}'
+        try:
+            return LocalProcess(command, cwd=self._root, env={**os.environ, **facts})
+        except OSError as error:
+            what = f"hook {path.name} cannot be started"
+            raise HookFailed(what, why=error.strerror or str(error), hint=NAMES[path.name]) from error
 
     def _failed(self, name: str, result: Result, last: Sequence[str]) -> HookFailed:
         return HookFailed(
@@ -186,4 +190,6 @@ def _title(name: str, facts: HookFacts) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    # No variable can hold it.
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from fleet.config.inventory import load_inventory
+from fleet.config.notify import notifiers
 from fleet.config.project import load_desired, open_project
 from fleet.config.settings import parallel, registries
 from fleet.errors import ConfigErrors
@@ -31,6 +32,7 @@ def load(root: pathlib.Path, env: str) -> Desired:
     hosts = list(inventory.hosts.values())
     registries(hosts)
     parallel(hosts)
+    notifiers(hosts, root)
     return load_desired(open_project(root, inventory), inventory, hosts, "v1")
 
 
