@@ -11,14 +11,13 @@ import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from fleet.health.judge import leaves
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Container, Facts, FoundDir, HostFacts
-from fleet.model.gates import AnyOf, Check, ControllerCheck, GateSpec
 from fleet.model.images import ImageRef
 from fleet.model.refs import all_refs
 from fleet.model.services import ConfigDir, ConfigFile, Service
 from fleet.ops.containers import is_leftover
+from fleet.plan.trusted import controller_checks, trusted
 
 
 def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired:
@@ -86,25 +85,9 @@ def _service(desired: Desired, state: HostState, facts: HostFacts, one: Containe
         service,
         container=replace(service.container, image=image),
         configs=tuple(_config(config, dirs.get(config.directory)) for config in service.configs),
-        gate=_trusted(service.gate, desired),
+        gate=trusted(service.gate, controller_checks(desired)),
         release=one.release,
     )
-
-
-def _trusted(gate: GateSpec, desired: Desired) -> GateSpec:
-    ours = {
-        check
-        for state in desired.hosts
-        for service in state.services
-        for check in leaves(service.gate.checks)
-        if isinstance(check, ControllerCheck)
-    }
-
-    def keep(check: Check) -> bool:
-        inner = check.checks if isinstance(check, AnyOf) else (check,)
-        return all(not isinstance(one, ControllerCheck) or one in ours for one in leaves(inner))
-
-    return replace(gate, checks=tuple(check for check in gate.checks if keep(check)))
 
 
 def _config(config: ConfigDir, found: FoundDir | None) -> ConfigDir:
