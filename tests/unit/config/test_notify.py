@@ -162,7 +162,7 @@ def test_a_mistake_anywhere_else_has_the_place_of_the_variable(tmp_path: pathlib
 
 def test_hosts_may_not_differ(tmp_path: pathlib.Path) -> None:
     with pytest.raises(FleetError) as caught:
-        read(tmp_path, host_vars__web_2="x-fleet: {notify: [log: x]}\n".replace("_", "-"))
+        read(tmp_path, **{"host_vars/web-2": "x-fleet: {notify: [log: x]}\n"})
     assert "x-fleet differs between hosts 'web-1' and 'web-2'" in str(caught.value)
 
 
