@@ -21,8 +21,8 @@ WORDS = {Moment.SUCCEEDED: "good", Moment.ROLLED_BACK: "rolled-back", Moment.FAI
 
 
 class Announcer:
-    """For one run. What stands in ``hooks/`` and in ``x-fleet.notify`` is checked before the first
-    connection. Raises ConfigError, ConfigErrors."""
+    """For one run; ``version`` as far as it is known before the first connection. What stands in ``hooks/``
+    and in ``x-fleet.notify`` is checked here. Raises ConfigError, ConfigErrors."""
 
     def __init__(self, session: Session, custody: Custody, command: str, version: str) -> None:
         self._session = session
@@ -45,9 +45,9 @@ class Announcer:
         """Raises HookFailed."""
         self._hooks.run("pre-connect", self._facts)
 
-    def begins(self, release: int, hosts: Sequence[str]) -> None:
+    def begins(self, version: str, release: int, hosts: Sequence[str]) -> None:
         """Before the first change. Raises HookFailed, and FleetError for a required notifier."""
-        self._facts = replace(self._facts, release=release, hosts=tuple(hosts))
+        self._facts = replace(self._facts, version=version, release=release, hosts=tuple(hosts))
         self._hooks.run("pre-deploy", self._facts)
         for error in self._tell(Moment.STARTED):
             raise error

@@ -5,7 +5,7 @@ Deploy, rollback, resume and converge differ in what they want. What becomes of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fleet.app.announce import Announcer
@@ -39,6 +39,7 @@ class Wanted:
 
     ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to. ``goes_on``:
     the release that this run continues. ``notes`` are told with the plan. ``sources`` of the roles.
+    ``skipped``: hosts that are left behind. ``spared``: ids of containers that are no orphans.
     """
 
     desired: Desired
@@ -49,6 +50,7 @@ class Wanted:
     notes: tuple[Finding, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    spared: frozenset[str] = frozenset()
 
 
 def with_policy(desired: Desired, failure_action: str) -> Desired:
@@ -128,8 +130,12 @@ class Change:
         self._registries = registries
         self.wanted = wanted
         self.facts = replace(facts, jobs=jobs_done(custody.history.releases))
-        planned = build(wanted.desired, self.facts, registries)
-        self.plan = replace(planned, findings=(*planned.findings, *wanted.notes))
+        self.plan = build(wanted.desired, self.facts, registries, spared=wanted.spared)
+        self.add(wanted.notes)
+
+    def add(self, notes: Iterable[Finding]) -> None:
+        """More to be told with the plan."""
+        self.plan = replace(self.plan, findings=(*self.plan.findings, *notes))
 
     def show(self) -> None:
         session = self._session
@@ -195,7 +201,7 @@ class Change:
     def _begin(self, books: Books) -> None:
         """Hooks and notifiers may object; then the release ends as one that failed. Raises FleetError."""
         try:
-            self._announcer.begins(books.number, self.plan.hosts)
+            self._announcer.begins(self.wanted.desired.version, books.number, self.plan.hosts)
         except FleetError as error:
             books.close(books.entry(Outcome.FAILED, why=error.what))
             raise

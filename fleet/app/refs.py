@@ -5,15 +5,17 @@ from __future__ import annotations
 from fleet.app.session import Session
 from fleet.app.trust import untrusted
 from fleet.errors import ConfigError, FleetError
+from fleet.model.desired import Desired
 from fleet.model.refs import all_refs
 from fleet.model.releases import Record
 from fleet.report import events as ev
 
 
-def unlock_record(session: Session, record: Record) -> None:
-    """Resolve the secrets that a record refers to. Raises ConfigError for references that the project's
-    files do not have: a host, which keeps the record, must not choose what is read or run here."""
-    refs = all_refs(record.desired)
+def unlock_record(session: Session, record: Record, desired: Desired | None = None) -> None:
+    """Resolve the secrets that a record, or ``desired`` made of it, refers to. Raises ConfigError for
+    references that the project's files do not have: a host, which keeps the record, must not choose what is
+    read or run here."""
+    refs = all_refs(desired or record.desired)
     strange = untrusted(session.options.root, session.options.env, record.head.commit, refs)
     if strange:
         number, commit = record.head.number, record.head.commit[:12]

@@ -26,6 +26,7 @@ UNFINISHED = (Outcome.RUNNING, Outcome.FAILED)
 def resume(session: Session, confirm: Confirm, *, only_failed: bool = False) -> Exit:
     """Go on with the last release, as it was recorded. ``only_failed``: on the hosts that failed."""
     with Connections(session) as connections, _custody(session, connections, "go on") as custody:
+        announcer = _announcer(session, custody, "deploy")
         connections.open([session.ledger])
         release = _unfinished(session, custody, connections)
         failed = release.last.failed if release.last else ()
@@ -36,12 +37,15 @@ def resume(session: Session, confirm: Confirm, *, only_failed: bool = False) -> 
             )
         record = custody.store.record(release.number)
         _set_out(session, record, failed if only_failed else record.head.hosts)
-        return _carry_on(session, connections, custody, record, release, confirm, record.head.roles)
+        return _carry_on(
+            session, connections, custody, announcer, record, release, confirm, record.head.roles
+        )
 
 
 def converge(session: Session, confirm: Confirm) -> Exit:
     """Bring every host to the current release: those that a run left behind, and those that drifted."""
     with Connections(session) as connections, _custody(session, connections, "converge") as custody:
+        announcer = _announcer(session, custody, "converge")
         connections.open([session.ledger])
         _look(session, custody, connections)
         releases = custody.history.releases
@@ -60,11 +64,19 @@ def converge(session: Session, confirm: Confirm) -> Exit:
         if behind:
             session.emit(ev.Note(f"left behind so far: {', '.join(behind)}"))
         _set_out(session, record, [state.host for state in record.desired.hosts])
-        return _carry_on(session, connections, custody, record, release, confirm, ())
+        return _carry_on(session, connections, custody, announcer, record, release, confirm, ())
 
 
 def _custody(session: Session, connections: Connections, doing: str) -> Custody:
     return Custody(session, connections, doing, change=not session.options.check)
+
+
+def _announcer(session: Session, custody: Custody, command: str) -> Announcer:
+    """The version is in the ledger, which is not known before connecting."""
+    announcer = Announcer(session, custody, command, "")
+    if custody.changing:
+        announcer.connecting()
+    return announcer
 
 
 def _look(session: Session, custody: Custody, connections: Connections) -> None:
@@ -102,6 +114,7 @@ def _carry_on(
     session: Session,
     connections: Connections,
     custody: Custody,
+    announcer: Announcer,
     record: Record,
     release: Release,
     confirm: Confirm,
@@ -110,7 +123,6 @@ def _carry_on(
     registries = session.registries()
     session.unlock(all_refs(registries))
     unlock_record(session, record)
-    announcer = Announcer(session, custody, record.head.command, record.head.version)
     began = time.monotonic()
     skipped = reach(session, connections)
     whole = _of(record.desired, [host.name for host in session.hosts], roles)

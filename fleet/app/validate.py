@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from fleet.app.session import Session
+from fleet.config.notify import notifiers
 from fleet.errors import Exit
 from fleet.model.refs import all_refs
 from fleet.report.plan_text import Line
+from fleet.run.hooks import Hooks
 
 
 def validate(session: Session) -> Exit:
     """Raises ConfigErrors with all that is wrong. Secrets are counted, not fetched: they belong to
     whoever deploys."""
     desired = session.desired()
+    Hooks(session.options.root, session.emit, session.interrupt.now).check()
+    notifiers(tuple(session.everyone.values()), session.options.root)
     services = sum(len(state.services) for state in desired.hosts)
     for warning in session.inventory.warnings:
         session.show(Line(f"warning: {warning}", "warning"))
