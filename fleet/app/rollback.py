@@ -1,0 +1,117 @@
+"""Rollback: a release is brought back as it was recorded, by the planner and executor of every deploy."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from fleet.app.announce import Announcer
+from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
+from fleet.app.connections import Connections
+from fleet.app.custody import Custody
+from fleet.app.reach import reach
+from fleet.app.refs import unlock_record
+from fleet.app.session import Session
+from fleet.config.sources import render_added
+from fleet.errors import Exit, FleetError, LedgerError
+from fleet.health.judge import leaves
+from fleet.model.desired import HostState
+from fleet.model.gates import ControllerCheck
+from fleet.model.refs import all_refs
+from fleet.model.releases import Record, Release, jobs_done
+from fleet.plan.choose import choose, doubts
+from fleet.plan.going import secrets_changed, spared, undo, volumes_kept
+from fleet.plan.wish import joined, wish
+from fleet.report import events as ev
+
+
+def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
+    """``to``: a version or the number of a release; empty: the last good one before this."""
+    doing = f"rollback to {to}" if to else "rollback"
+    changing = not session.options.check
+    with (
+        Connections(session) as connections,
+        Custody(session, connections, doing, change=changing) as custody,
+    ):
+        announcer = Announcer(session, custody, "rollback", to)
+        if changing:
+            announcer.connecting()
+        skipped = reach(session, connections)
+        custody.open()
+        custody.secure()
+        releases = custody.history.releases
+        release = choose(releases, to)
+        record = custody.store.record(release.number)
+        session.options = replace(session.options, version=record.head.version)
+        later = tuple(_later(session, custody, release))
+
+        registries = session.registries()
+        session.unlock(all_refs(registries))
+        chosen = [host.name for host in session.hosts]
+        going = wish(record, session.inventory, _added(session, record), chosen, _checks(session))
+        desired = replace(going.desired, undo=undo(later, jobs_done(releases)))
+        unlock_record(session, record, desired)
+
+        began = time.monotonic()
+        connections.witness(session.witnesses(desired))
+        facts = gathered(session, connections, custody, desired, registries, asked=True)
+        session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
+        notes = (
+            *skipped,
+            *doubts(releases, to, release),
+            *going.findings,
+            *secrets_changed(record, facts),
+        )
+        wanted = Wanted(
+            with_policy(desired, session.options.on_failure),
+            desired,
+            command="rollback",
+            of=release.number,
+            notes=notes,
+            sources=record.sources,
+            skipped=tuple(finding.host for finding in skipped),
+            spared=spared(record, later, facts),
+        )
+        change = Change(session, connections, custody, registries, announcer, wanted, facts)
+        change.add(volumes_kept(change.plan))
+        change.show()
+        change.refuse()
+        return change.go(confirm)
+
+
+def _later(session: Session, custody: Custody, release: Release) -> Iterator[Record]:
+    """Records of all releases after ``release``, the newest first. One that cannot be read is told: what it
+    brought to the hosts, and its jobs, are left alone."""
+    for one in reversed(custody.history.releases):
+        if one.number > release.number:
+            try:
+                yield custody.store.record(one.number)
+            except LedgerError as error:
+                session.emit(ev.Note(f"{error.what}: {error.why}; what it brought stays", "warning"))
+
+
+def _added(session: Session, record: Record) -> Mapping[str, HostState]:
+    """States of hosts that were added since, rendered from the roles as they were."""
+    names = [host.name for host in session.hosts if host.name in joined(record, session.inventory)]
+    if not names:
+        return {}
+    states = render_added(
+        record.sources, session.project, session.inventory, [session.everyone[name] for name in names],
+        record.head.version,
+    )  # fmt: skip
+    return {state.host: state for state in states}
+
+
+def _checks(session: Session) -> frozenset[ControllerCheck]:
+    """Commands that today's roles let gates run here. A checkout that is broken allows none."""
+    with contextlib.suppress(FleetError):
+        return frozenset(
+            check
+            for state in session.desired().hosts
+            for service in state.services
+            for check in leaves(service.gate.checks)
+            if isinstance(check, ControllerCheck)
+        )
+    return frozenset()
