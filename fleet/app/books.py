@@ -15,7 +15,7 @@ from fleet.app.custody import Custody
 from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import FleetError
-from fleet.ledger.copies import copy_entry_script, copy_script
+from fleet.ledger.copies import copy_entry_script, copy_scripts
 from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release
 from fleet.report import events as ev
 from fleet.run.perform import failure
@@ -73,21 +73,20 @@ class Books:
         errors = self.spread(self.record.head.hosts)
         if errors:
             why = told(errors)
-            self.close(replace(begun, outcome=Outcome.FAILED, why="copies could not be written"))
+            self.tell(replace(begun, outcome=Outcome.FAILED, why="copies could not be written"))
             raise FleetError("hosts cannot keep a copy of the release; nothing was changed", why=why)
 
     def job(self, run: JobRun) -> None:
-        """A job has ended well: that must never be forgotten."""
-        self._add(self.entry(None, job=run))
+        """A job has ended well: that must never be forgotten, also when the ledger is made anew."""
+        self.tell(self.entry(None, job=run))
 
-    def close(self, entry: Entry) -> None:
-        """How it ended. The ledger must know; a host that misses it is only told of. Raises LedgerError."""
+    def tell(self, entry: Entry) -> None:
+        """One more entry. The ledger must have it; a host that misses it is only told of. Raises
+        LedgerError, Fenced."""
         self._add(entry)
-        number, index = self.number, len(self._entries)
-        errors = self._everywhere({
-            name: copy_entry_script(self._session.place, number, index, entry)
-            for name in self.record.head.hosts
-        })  # fmt: skip
+        number, index, last = self.number, len(self._entries), self._entries[-1]
+        script = copy_entry_script(self._session.place, number, index, last)
+        errors = self._everywhere(dict.fromkeys(self.record.head.hosts, script))
         if errors:
             text = f"copies of release {number} are not complete:\n{told(errors)}"
             self._session.emit(ev.Note(text, "warning"))
@@ -97,8 +96,7 @@ class Books:
 
     def spread(self, hosts: Iterable[str]) -> Mapping[str, FleetError]:
         """A copy of this release for each of ``hosts``; the errors of those that could not take it."""
-        place, record = self._session.place, self.record
-        return self._everywhere({name: copy_script(place, record, self._entries, name) for name in hosts})
+        return self._everywhere(copy_scripts(self._session.place, self.record, self._entries, hosts))
 
     def _add(self, entry: Entry) -> None:
         custody = self._custody

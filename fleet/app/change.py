@@ -203,7 +203,7 @@ class Change:
         try:
             self._announcer.begins(self.wanted.desired.version, books.number, self.plan.hosts)
         except FleetError as error:
-            books.close(books.entry(Outcome.FAILED, why=error.what))
+            books.tell(books.entry(Outcome.FAILED, why=error.what))
             raise
 
     def _finish(self, books: Books, earlier: Record | None, ended: Ended) -> Exit:
@@ -219,7 +219,7 @@ class Change:
         try:
             # A lost lease is another's: what became of this release is theirs to write.
             if code is not Exit.LOCKED:
-                books.close(entry)
+                books.tell(entry)
             if code is Exit.ROLLED_BACK and earlier:
                 Books(self._session, self._connections, self._custody, earlier).spread(ended.outcome.touched)
         except FleetError as error:
@@ -270,8 +270,8 @@ class Change:
                 self._custody.store.record((self.wanted.goes_on or now).number),  # type: ignore[union-attr]
             )
             books.open(self.wanted.goes_on or now)
-            books.close(books.entry(Outcome.GOOD, why="found complete"))
+            books.tell(books.entry(Outcome.GOOD, why="found complete"))
         elif now is None or (not same and now.head.version != made.version):
             books = self._books(self._earlier())
             books.open()
-            books.close(books.entry(Outcome.GOOD, why="the hosts were as wanted"))
+            books.tell(books.entry(Outcome.GOOD, why="the hosts were as wanted"))

@@ -163,7 +163,7 @@ def test_a_command_that_fails_ends_with_1(fleet: Fleet, project: Path) -> None:
 def test_nobody_to_ask_is_wrong_use(
     fleet: Fleet, project: Path, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hosts = MemoryFleet()
+    hosts = MemoryFleet(project / "hosts")
     hosts.registry.push("registry.example:5000/app:v1")
     monkeypatch.setattr("fleet.app.connections.Connector", hosts.connector)
     deploy = ("deploy", "--env", "test", "--version", "v1", *flags)
