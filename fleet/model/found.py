@@ -145,3 +145,5 @@ class Facts:
     """Host → secret reference → fingerprint under the host's key."""
     jobs: Mapping[str, JobRun] = field(default_factory=dict)
     """``role.name`` → what the ledger last says of that job."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """Image named by digest that some host lacks → why its registry does not give it: ``is gone from …``."""

@@ -41,6 +41,7 @@ def plan(
     if findings:
         return Plan(desired.project, desired.env, desired.version, findings=tuple(findings))
     findings += lint.images(desired, facts)
+    findings += lint.gone(desired, facts)
     kept: list[Kept] = []
     gone: set[str] = set(spared)
     rollouts = [

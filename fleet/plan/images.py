@@ -41,6 +41,20 @@ def known(desired: Desired, facts: Facts) -> dict[str, str]:
     return {image: digest for image, digest in found.items() if digest}
 
 
+def to_find(desired: Desired, facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Images named by digest that a host would have to pull, each with those hosts: whether the registry
+    still has them must be known before anything is changed."""
+    found: dict[str, dict[str, None]] = {}
+    for state in desired.hosts:
+        for service in state.services:
+            image = service.container.image
+            ref = ImageRef.parse(image)
+            pinned = ref.pinned(ref.digest)
+            if ref.digest and service.pull_policy != "never" and not present(pinned, facts.hosts[state.host]):
+                found.setdefault(image, {})[state.host] = None
+    return {image: tuple(hosts) for image, hosts in found.items()}
+
+
 def reference(service: Service, facts: Facts, host: HostFacts) -> str | None:
     """What the container is created from: ``name@digest``, or the local id of an image that no registry
     ever gave a digest; None when it cannot be known."""
@@ -51,7 +65,7 @@ def reference(service: Service, facts: Facts, host: HostFacts) -> str | None:
         if local is None:
             return None
         ours = sorted(_digests(ref, local))
-        return ref.pinned(ours[0]) if ours else local.id
+        return ref.pinned(ref.digest or ours[0]) if ours else local.id
     digest = ref.digest or facts.digests.get(image)
     if digest:
         return ref.pinned(digest)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from fleet.model.desired import Desired, Role
+from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Facts, HostFacts, Unknown
+from fleet.model.images import ImageRef
 from fleet.model.slots import in_slot
 from fleet.ops.containers import Create, Recipe, Replace, is_leftover
 from fleet.plan import images as image_facts
@@ -15,6 +16,9 @@ from fleet.plan.tree import Finding, Phase, Rollout, Step
 
 SCARCE = 1_000_000_000
 """Bytes; an image of the usual size with its unpacked layers."""
+
+NAMED = 5
+"""Hosts that one message names."""
 
 HINTS = {
     "docker is not installed": "install Docker there",
@@ -53,6 +57,32 @@ def images(desired: Desired, facts: Facts) -> Iterator[Finding]:
                     f"pull_policy is {service.pull_policy}; bring the image to the host or change that",
                     state.host,
                 )
+
+
+def gone(desired: Desired, facts: Facts) -> Iterator[Finding]:
+    """A release can outlive its images in the registry; some hosts may still have them."""
+    missing = image_facts.to_find(desired, facts)
+    for image, why in facts.gone.items():
+        lack = missing.get(image, ())
+        have = [state.host for state in desired.hosts if state.host not in lack and _wants(state, image)]
+        if lack:
+            ref = ImageRef.parse(image)
+            still = f"{_names(have)} still {'has' if len(have) == 1 else 'have'} it, " if have else ""
+            do = "does" if len(lack) == 1 else "do"
+            what = f"{ref.short} ({ref.digest[:19]}…) {why}; {still}{_names(lack)} {do} not"
+            # Not "docker save | docker load": the engine forgets the digest on that way.
+            hint = f"push it again from {have[0]} (docker push)" if have else "push it again"
+            yield Finding(True, f"{what}{'' if have else ' have it'}", f"{hint}, or choose another release")
+
+
+def _wants(state: HostState, image: str) -> bool:
+    return any(service.container.image == image for service in state.services)
+
+
+def _names(hosts: Sequence[str]) -> str:
+    """``web-1, web-2 and web-3``; of many the first and how many more."""
+    shown = list(hosts) if len(hosts) <= NAMED else [*hosts[: NAMED - 1], f"{len(hosts) - NAMED + 1} more"]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def room(facts: Facts, pulls: Sequence[Phase]) -> Iterator[Finding]:

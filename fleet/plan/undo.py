@@ -17,7 +17,7 @@ def undo(later: Sequence[Record], releases: Iterable[Release], hosts: Collection
     """
     history = {one.number: one for one in releases}
     done = _standing(history.values())
-    found = []
+    found: list[Undo] = []
     for record in later:
         release = history.get(record.head.number)
         for run in reversed(_runs(release) if release else ()):

@@ -22,10 +22,12 @@ from fleet.run.patience import patiently, telling
 from fleet.run.perform import failure
 from fleet.run.tenure import now
 from fleet.secret import Keyring
-from fleet.transport.base import Transport
+from fleet.transport.base import ApiFailed, Transport
 
 PROBE_SECONDS = 60
 REGISTRY_SECONDS = 60
+GONE = {404: "is gone from {}", 403: "is refused by {}"}
+"""Answers of a registry that speak of one image; others speak of the registry, and end the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +126,29 @@ def _resolved(
     """Ask each image's registry once, through the first host that wants the image and has an engine.
 
     So all hosts get the same digest, and a missing tag or a refused login is known before anything
-    is changed.
+    is changed. An image that is named by digest is only asked for when a host lacks it; that it is gone
+    is for the plan to tell, with the hosts that still have it.
     """
-    digests = {**images.known(desired, facts), **facts.digests}
-    for image, hosts in images.to_resolve(desired, facts).items():
-        if image in digests:
-            continue
+
+    def asked(image: str, hosts: tuple[str, ...]) -> str | None:
         able = [host for host in hosts if isinstance(facts.hosts[host].engine, Engine)]
         if not able:
-            continue  # the planner refuses hosts without an engine, all of them at once
-        auth = registries.get(ImageRef.parse(image).registry)
-        call = ResolveDigest(image, auth)
+            return None  # the planner refuses hosts without an engine, all of them at once
+        call = ResolveDigest(image, registries.get(ImageRef.parse(image).registry))
         ask_registry = partial(transports[able[0]].docker, call, timeout=REGISTRY_SECONDS)
-        digests[image] = patiently(ask_registry, telling(able[0], emit), threading.Event())
-    return replace(facts, digests=digests)
+        return str(patiently(ask_registry, telling(able[0], emit), threading.Event()))
+
+    digests = {**images.known(desired, facts), **facts.digests}
+    for image, hosts in images.to_resolve(desired, facts).items():
+        if image not in digests and (digest := asked(image, hosts)):
+            digests[image] = digest
+    gone: dict[str, str] = {}
+    for image, hosts in images.to_find(desired, facts).items():
+        ref = ImageRef.parse(image)
+        try:
+            asked(ref.pinned(ref.digest), hosts)
+        except ApiFailed as error:
+            if error.status not in GONE:
+                raise
+            gone[image] = GONE[error.status].format(ref.registry)
+    return replace(facts, digests=digests, gone=gone)

@@ -170,12 +170,9 @@ class _Call:
 
 
 def _resolve(do: _Call, call: fx.ResolveDigest) -> str:
-    _, digest = split_digest(call.image)
-    if digest:
-        return digest
     response = do.request(
         "GET",
-        f"/distribution/{quote(call.image, safe='/:')}/json",
+        f"/distribution/{quote(call.image, safe='/:@')}/json",
         auth=call.auth,
         registry=registry_of(call.image),
     )

@@ -129,8 +129,7 @@ class FakeEngine:
         return next((c for c in self.containers.values() if name in {c.name, c.id}), None)
 
     def _resolve(self, call: fx.ResolveDigest, keyring: Keyring, _: Any) -> str:
-        digest = split_digest(call.image)[1]
-        return digest or self.registry.find(call.image, _login(call.auth, keyring))
+        return self.registry.find(call.image, _login(call.auth, keyring))
 
     def _pull(self, call: fx.PullImage, keyring: Keyring, on_progress: OnProgress | None) -> None:
         digest = self.registry.find(call.image, _login(call.auth, keyring))
