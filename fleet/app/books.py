@@ -52,6 +52,12 @@ class Books:
     def number(self) -> int:
         return self.record.head.number
 
+    @property
+    def releases(self) -> tuple[Release, ...]:
+        """The history, this release as far as it has come included."""
+        before = [one for one in self._custody.history.releases if one.number != self.number]
+        return (*before, Release(self.record.head, tuple(self._entries)))
+
     def open(self, going_on: Release | None = None) -> None:
         """Write the release as running, before anything is changed, here and on every host of the run.
         Raises LedgerError, Fenced, and what a host answers that cannot keep its copy."""

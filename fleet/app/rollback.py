@@ -20,9 +20,10 @@ from fleet.health.judge import leaves
 from fleet.model.desired import HostState
 from fleet.model.gates import ControllerCheck
 from fleet.model.refs import all_refs
-from fleet.model.releases import Record, Release, jobs_done
+from fleet.model.releases import Record, Release
 from fleet.plan.choose import choose, doubts
-from fleet.plan.going import secrets_changed, spared, undo, volumes_kept
+from fleet.plan.caveats import secrets_changed, spared, volumes_kept
+from fleet.plan.undo import undo, undone
 from fleet.plan.wish import joined, wish
 from fleet.report import events as ev
 
@@ -51,7 +52,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         session.unlock(all_refs(registries))
         chosen = [host.name for host in session.hosts]
         going = wish(record, session.inventory, _added(session, record), chosen, _checks(session))
-        desired = replace(going.desired, undo=undo(later, jobs_done(releases)))
+        desired = replace(going.desired, undo=undo(later, releases, chosen))
         unlock_record(session, record, desired)
 
         began = time.monotonic()
@@ -63,6 +64,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
             *doubts(releases, to, release),
             *going.findings,
             *secrets_changed(record, facts),
+            *undone(record, releases),
         )
         wanted = Wanted(
             with_policy(desired, session.options.on_failure),

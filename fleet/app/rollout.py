@@ -15,12 +15,13 @@ from fleet.app.verdict import verdict
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
-from fleet.model.releases import Record
+from fleet.model.releases import Record, jobs_done
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.back import going_back
 from fleet.plan.build import plan as build
 from fleet.plan.previous import lost, previous
 from fleet.plan.tree import Plan
+from fleet.plan.undo import undo
 from fleet.report import events as ev
 from fleet.report.names import fold
 from fleet.report.plan_text import plan_lines
@@ -111,10 +112,10 @@ class Run:
     def _before(self, desired: Desired, facts: Facts, touched: Collection[str]) -> Desired:
         """What the touched hosts go back to: the release before, and of what it does not know (services of
         before there was a ledger, orphans) what the containers' labels say."""
-        labelled = previous(desired, facts, touched)
-        if self._earlier is None:
-            return labelled
-        return going_back(self._earlier.desired, labelled, desired.selected)
+        back = previous(desired, facts, touched)
+        if self._earlier:
+            back = going_back(self._earlier.desired, back, desired.selected)
+        return replace(back, undo=undo([self._books.record], self._books.releases, touched))
 
     def _go_back(self, desired: Desired, back: Desired, before: Facts, failed: Outcome) -> Outcome:
         """The hosts of this run to what they ran before it, through the same planner and executor."""
@@ -122,7 +123,7 @@ class Run:
         session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
         try:
             self._connections.again(failed.touched)
-            facts = self._settled(back)
+            facts = self._with_jobs(self._settled(back))
             reached = tuple(state for state in back.hosts if state.host in facts.hosts)
             were = {one.id for host in before.hosts.values() for one in _known(host.containers)}
             plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True, spared=were)
@@ -144,6 +145,9 @@ class Run:
         elif outcome.ending is Ending.DONE and silent:
             outcome.ending, outcome.why = Ending.FAILED, f"no answer from {silent}"
         return outcome
+
+    def _with_jobs(self, facts: Facts) -> Facts:
+        return replace(facts, jobs=jobs_done(self._books.releases))
 
     def _settled(self, back: Desired) -> Facts:
         """Facts, once every engine answers or has had its time: the failure may have been its restart."""
@@ -175,7 +179,7 @@ class Run:
         if not done:
             return state_lines(facts, states, missed), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
-        remaining = build(replace(desired, hosts=seen), facts)
+        remaining = build(replace(desired, hosts=seen), self._with_jobs(facts))
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]

@@ -1,5 +1,44 @@
+"""A record lies on a host, and a host must not choose what is read or run on this machine.
+
+So a secret that a record refers to counts only when the project's own files refer to it: as they are now,
+or as they were at the commit that the release was made from.
+"""
+
 from __future__ import annotations
 
+import io
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-def untrusted(root, env, commit, refs):  # type: ignore
-    return set()
+from fleet.config.trust import asked_for, places, refs_in
+from fleet.secret import SecretRef
+
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def untrusted(root: Path, env: str, commit: str, refs: Iterable[SecretRef]) -> set[SecretRef]:
+    """Those of ``refs`` that no file of the project has, neither now nor at ``commit``; a commit that is
+    not in the local repository has no files."""
+    strange = set(refs) - asked_for(root, env)
+    if strange and _COMMIT.fullmatch(commit):
+        strange -= refs_in(file for top in places(env) for file in _files(root, commit, top))
+    return strange
+
+
+def _files(root: Path, commit: str, top: str) -> Iterator[tuple[str, bytes]]:
+    """The files below ``root/top`` as they were then."""
+    done = subprocess.run(  # noqa: S603 — a commit's digits, and a place that the project has
+        ["git", "-C", str(root), "archive", "--format=tar", commit, "--", top],  # noqa: S607
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        return
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        for member in archive:
+            file = archive.extractfile(member) if member.isfile() else None
+            if file:
+                yield member.name, file.read()
