@@ -21,8 +21,8 @@ from fleet.model.desired import HostState
 from fleet.model.gates import ControllerCheck
 from fleet.model.refs import all_refs
 from fleet.model.releases import Record, Release
-from fleet.plan.choose import choose, doubts
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
+from fleet.plan.choose import choose, doubts
 from fleet.plan.undo import undo, undone
 from fleet.plan.wish import joined, wish
 from fleet.report import events as ev
@@ -101,7 +101,7 @@ def _added(session: Session, record: Record) -> Mapping[str, HostState]:
         return {}
     states = render_added(
         record.sources, session.project, session.inventory, [session.everyone[name] for name in names],
-        record.head.version,
+        record.head.version, record.head.number,
     )  # fmt: skip
     return {state.host: state for state in states}
 

@@ -21,12 +21,12 @@ def state_lines(facts: Facts, wanted: Iterable[HostState], lost: Iterable[str] =
         if isinstance(host.containers, Unknown):
             unknown.setdefault(host.containers.reason, []).append(name)
             continue
-        for one in host.containers:
+        for one in host.of_services:
             groups.setdefault((f"{one.role}.{one.service}", _condition(one)), []).append(name)
     for state in wanted:
         here = facts.hosts.get(state.host)
         if here and isinstance(here.containers, tuple):
-            present = {(one.role, one.service) for one in here.containers}
+            present = {(one.role, one.service) for one in here.of_services}
             for service in state.services:
                 if (service.role, service.name) not in present:
                     groups.setdefault((service.key, "absent"), []).append(state.host)

@@ -37,13 +37,17 @@ HELP = {
 }
 
 
+POSITIONAL = ("command", "old", "new")
+"""Arguments that are no flags, in whichever task has them."""
+
+
 def operator_task(*names: str, **help_texts: str) -> Callable[[Callable[..., int | None]], Any]:
     """A task whose flags are described, whose typos are errors, and which never ends in a traceback."""
 
     def wrap(body: Callable[..., int | None]) -> Any:
         texts = {name.replace("_", "-"): HELP[name] for name in names} | help_texts
         # invoke demands a positional argument as soon as there is one; after "--" it is not wanted.
-        positional = ["command"] if "command" in help_texts and "--" not in sys.argv else []
+        positional = [name for name in POSITIONAL if name in help_texts and "--" not in sys.argv]
         return task(help=texts, positional=positional, auto_shortflags=False)(guarded(body))
 
     return wrap

@@ -34,11 +34,8 @@ def releases(
 
 
 @operator_task("env", "json", "ledger",
-               old="a version, or the number of a release",
-               new="another one (else the current release)")  # fmt: skip
-def diff(
-    ctx: Context, old: str, new: str = "", env: str = "", json: bool = False, ledger: str = ""
-) -> int | None:
+               old="a version, or the number of a release", new="another one")  # fmt: skip
+def diff(ctx: Context, old: str, new: str, env: str = "", json: bool = False, ledger: str = "") -> int | None:
     """What is different between two releases: inv diff v41 v42."""
     from fleet.app import history  # noqa: PLC0415
 

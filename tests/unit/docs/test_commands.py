@@ -21,7 +21,7 @@ NAMES = {"inv", "fleet"}
 
 def words(line: str) -> list[str]:
     """The words of a call of ours in a line of shell; none where it is something else."""
-    found = shlex.split(line, comments=True)
+    found = shlex.split(line.removesuffix("&"), comments=True)
     while found and ("=" in found[0] or found[0] == "&&"):
         found = found[1:]
     return found[1:] if found and pathlib.Path(found[0]).name in NAMES else []
