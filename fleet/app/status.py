@@ -111,7 +111,7 @@ def host_rows(
         return
     wanted = {(service.role, service.name): service for service in state.services}
     seen = set()
-    for one in facts.containers:
+    for one in facts.of_services:
         if desired.selected and one.role not in desired.selected:
             continue
         seen.add((one.role, one.service))

@@ -90,6 +90,7 @@ def container(data: Mapping[str, Any]) -> Container:
             if mount["Type"] == "volume" and ANONYMOUS.fullmatch(mount["Name"])
         ),
         altered=tuple(_altered(service.container, data)) if service else (),
+        job=marks.get(labels.JOB, ""),
     )
 
 

@@ -134,6 +134,20 @@ class HostFacts:
     release: HostRelease | Unknown | None = None
     """The newest release that concerned it; None when there was none."""
 
+    @property
+    def of_services(self) -> tuple[Container, ...]:
+        """Our containers without those of jobs; none when they could not be read."""
+        return tuple(one for one in self._ours if not one.job)
+
+    @property
+    def of_jobs(self) -> tuple[Container, ...]:
+        """One-off containers of jobs; none when they could not be read."""
+        return tuple(one for one in self._ours if one.job)
+
+    @property
+    def _ours(self) -> tuple[Container, ...]:
+        return () if isinstance(self.containers, Unknown) else self.containers
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

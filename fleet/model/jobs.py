@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
+from fleet.model import codec
 from fleet.model.services import Service
 
 
@@ -40,3 +42,19 @@ class Undo:
     service: Service
     number: int
     version: str
+
+
+def job_digest(job: Job, image: str) -> str:
+    """16 hex digits that change when the job is to run again: with its image and its command, not with its
+    environment. ``image`` is ``name@digest``, or the id of one that no registry knows."""
+    return _digest(image, job.command, job.entrypoint)
+
+
+def down_digest(job: Job, image: str) -> str:
+    """The same of what undoes the job; never that of the job itself."""
+    return _digest(image, "down", job.down, job.entrypoint)
+
+
+def _digest(image: str, *said: object) -> str:
+    parts = codec.dump((image.partition("@")[2] or image, *said))
+    return hashlib.sha256(codec.canonical(parts).encode()).hexdigest()[:16]

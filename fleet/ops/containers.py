@@ -40,7 +40,8 @@ def is_leftover(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A container to be made: the service, the slot it goes to, and the image by digest."""
+    """A container to be made: the service, the slot it goes to, and the image by digest. ``job``: it is
+    the one-off container of the job of that name."""
 
     project: str
     env: str
@@ -49,6 +50,7 @@ class Recipe:
     image: str
     digest: str
     slot: int = 1
+    job: str = ""
 
     @property
     def spec(self) -> ContainerSpec:
@@ -64,6 +66,7 @@ class Recipe:
             labels.SPEC: self.digest,
             labels.IMAGE: self.image,
             labels.DEFINITION: codec.canonical(codec.dump(self.service)),
+            **({labels.JOB: self.job} if self.job else {}),
         }
 
     def creation(self, name: str, volumes: tuple[tuple[str, str], ...] = ()) -> CreateContainer:

@@ -72,9 +72,11 @@ class StopContainer:
 
 @dataclass(frozen=True, slots=True)
 class RemoveContainer:
-    """Remove, also when it runs; volumes stay, anonymous ones too. Already gone is fine."""
+    """Remove, also when it runs; volumes stay, unless ``volumes``: then anonymous ones go, too. Already
+    gone is fine."""
 
     container: str
+    volumes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def healthy_hosts(role: Role, facts: Facts) -> Iterator[str]:
         host = facts.hosts.get(name)
         if host is None or isinstance(host.containers, Unknown):
             continue
-        ours = [one for one in host.containers if one.role == role.name and one.service in role.services]
+        ours = [one for one in host.of_services if one.role == role.name and one.service in role.services]
         ours = [one for one in ours if not is_leftover(one.name)]
         if ours and all(_up(one.state, one.health) for one in ours):
             yield name

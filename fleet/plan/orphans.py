@@ -17,7 +17,7 @@ from fleet.plan.tree import Finding
 def orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:
     """Of unselected roles nobody knows."""
     wanted = {(service.role, service.name) for service in state.services}
-    for one in host.containers if isinstance(host.containers, tuple) else ():
+    for one in host.of_services:
         selected = not desired.selected or one.role in desired.selected
         if selected and (one.role, one.service) not in wanted:
             yield one

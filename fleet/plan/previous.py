@@ -28,11 +28,11 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
     is to be spared, or :func:`lost`.
     """
     states = tuple(
-        replace(state, services=tuple(_services(desired, state, before.hosts[state.host])))
+        replace(state, services=tuple(_services(desired, state, before.hosts[state.host])), jobs=())
         for state in desired.hosts
         if state.host in hosts
     )
-    return replace(desired, hosts=states, version=_name(desired, states), remove_orphans=True)
+    return replace(desired, hosts=states, version=_name(desired, states), remove_orphans=True, undo=())
 
 
 def _name(desired: Desired, states: tuple[HostState, ...]) -> str:
@@ -111,5 +111,4 @@ def _sha(content: str) -> str:
 
 
 def _containers(facts: HostFacts) -> tuple[Container, ...]:
-    found = facts.containers if isinstance(facts.containers, tuple) else ()
-    return tuple(one for one in found if not is_leftover(one.name))
+    return tuple(one for one in facts.of_services if not is_leftover(one.name))

@@ -49,8 +49,7 @@ def turn(
     """``image`` is ``name@digest``; ``fingerprints`` are those of the host; ``orphans`` the host's
     containers that no role wants: one that holds this service's place goes in this turn."""
     digest = codec.digest(service, image, fingerprints)
-    containers = facts.containers if isinstance(facts.containers, tuple) else ()
-    here = standing(service, containers, digest)
+    here = standing(service, facts.of_services, digest)
     writes = (config_change(config, facts, fingerprints) for config in service.configs)
     configs = [one for one in writes if one]
     secrets = secrets_change(service, facts, fingerprints)

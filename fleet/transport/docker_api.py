@@ -258,7 +258,8 @@ def _stop(do: _Call, call: fx.StopContainer) -> None:
 def _remove(do: _Call, call: fx.RemoveContainer) -> None:
     path = f"/containers/{quote(call.container)}"
     try:
-        do.request("DELETE", path, params={"force": "1"}, missing_ok=True)
+        params = {"force": "1", **({"v": "1"} if call.volumes else {})}
+        do.request("DELETE", path, params=params, missing_ok=True)
     except ApiFailed as failure:
         if failure.status != 409 or "already in progress" not in failure.why:
             raise
