@@ -84,6 +84,13 @@ class Running:
     def kill(self) -> None:
         self._process.kill()
 
+    def pause(self) -> None:
+        """As a machine that goes to sleep: nothing of it runs until :meth:`wake`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def end(self, seconds: float = 60) -> Done:
         rest, _ = self._process.communicate(timeout=seconds)
         ended = Done(self._process.returncode, self._seen + rest, "", time.monotonic() - self._began)
@@ -156,8 +163,11 @@ class Project:
         return self.run("plan", "--env", ENV, "--version", version, *words)
 
     def start(self, version: str, *words: str) -> Running:
-        """A deploy in the background; both output streams in one."""
-        words = ("deploy", "--env", ENV, "--version", version, "--yes", *words)
+        """A deploy in the background."""
+        return self.begin("deploy", "--env", ENV, "--version", version, "--yes", *words)
+
+    def begin(self, *words: str) -> Running:
+        """Any command in the background; both output streams in one."""
         process = subprocess.Popen(
             [BIN / "fleet", *words],
             cwd=self.root,

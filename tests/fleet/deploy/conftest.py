@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,8 @@ import pytest
 from fleet.rehearsal import Host, HostFleet, host_fleet
 from tests.support.app_image import AppRegistry
 from tests.support.project import Project
+from tests.support.webs import WEB, app_registry, sweep
 
-WEB = ("web-1", "web-2", "web-3")
-SWEEP = """
-docker ps -aq | xargs -r docker rm -fv >/dev/null
-docker network prune -f >/dev/null; docker volume prune -f >/dev/null
-umount /srv/* 2>/dev/null
-rm -rf /srv/* /run/fleet /var/lib/fleet
-"""
 NUMBERS = itertools.count(1)
 
 
@@ -33,11 +26,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
 
 @pytest.fixture(scope="session")
 def shared_registry(hosts: HostFleet) -> Iterator[AppRegistry]:
-    registry = AppRegistry(str(next(hosts.subnet.hosts())))
-    for version in ("v1", "v2", "v3"):
-        registry.app(version)
-    for mode in ("sick", "dies", "slow", "deaf"):
-        registry.app(mode, mode)
+    registry = app_registry(hosts)
     yield registry
     registry.close()
 
@@ -63,5 +52,4 @@ def project(tmp_path: Path, hosts: HostFleet, registry: AppRegistry) -> Iterator
     made.role()
     yield made
     made.close()
-    with ThreadPoolExecutor(len(WEB)) as pool:
-        list(pool.map(lambda name: hosts.host(name).run(SWEEP + "true"), WEB))
+    sweep(hosts)
