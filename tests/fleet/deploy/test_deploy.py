@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.app.connections import Connections
+from fleet.app.custody import Custody
 from fleet.app.deploy import prepare
 from fleet.app.options import Options
 from fleet.app.session import Session
@@ -38,8 +39,8 @@ def test_a_second_deploy_finds_nothing_to_do_in_two_round_trips_a_host(project: 
     assert "replace" not in again.text
     assert [ids(web(number)) for number in (1, 2, 3)] == before
     session = Session.open(Options(project.root, ENV, version="v1"), JsonReport(), Keyring())
-    with Connections(session) as connections:
-        assert prepare(session, connections).plan.empty
+    with Connections(session) as connections, Custody(session, connections, "a look") as custody:
+        assert prepare(session, connections, custody).plan.empty
         calls = {name: transport.calls for name, transport in connections.transports.items()}
     assert calls.keys() == {"web-1", "web-2", "web-3"}
     assert max(calls.values()) <= 2

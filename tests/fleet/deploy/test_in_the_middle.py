@@ -37,7 +37,7 @@ def test_a_host_that_dies_in_its_batch_is_told_and_the_others_go_back(project: P
         done.says(
             "web-2",
             "v2 failed (web.app failed on web-2), and so did the way back: no answer from web-2",
-            "look at the hosts above, then try inv deploy --env test --version v1",
+            "look at the hosts above, then try inv rollback --env test",
             "not known, no answer: web-2",
         )
         assert [answer(web(number)) for number in (1, 3)] == ["ok v1", "ok v1"]
@@ -92,7 +92,7 @@ def test_interrupted_once_the_running_host_is_finished_and_the_others_keep_what_
         "interrupted: running steps are finished, nothing new begins",
         "web-1 ✓ web.app is healthy",
         "interrupted: v2 is on a part of test",
-        "inv deploy --env test --version v2 goes on from here",
+        "inv deploy --env test --resume goes on from here",
         "web.app  v1        web-2 web-3",
     )
     assert [answer(web(number)) for number in ALL] == ["ok v2", "ok v1", "ok v1"]
