@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fleet.model.desired import Desired, HostState, Role
@@ -15,7 +15,10 @@ from fleet.ops.op import Op
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.plan import images, lint
+from fleet.plan.around import in_order
 from fleet.plan.batches import cut, least
+from fleet.plan.jobs import Due, jobs
+from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
 from fleet.plan.tree import Kept, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.turn import turn
@@ -49,16 +52,21 @@ def plan(
         for role, name in _services(desired, reverse=reverse)
         if (rollout := _rollout(desired, facts, role, name, kept, gone, reverse=reverse))
     ]
-    pulls = tuple(_pulls(desired, facts, registries or {}))
+    work = jobs(desired, facts)
+    pulls = tuple(_pulls(desired, facts, work.due, registries or {}))
     stages: list[Stage] = [
         *pulls,
         *_places(desired, facts),
-        *rollouts,
+        *leftovers(desired, facts, work.due, spared),
+        *in_order(desired, rollouts, work.due, reverse=reverse),
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
+    findings += work.findings
+    findings += still_running(desired, facts, work.due)
     findings += left(desired, facts)
     findings += lint.room(facts, pulls)
+    kept += work.kept
     return Plan(desired.project, desired.env, desired.version, tuple(stages), tuple(kept), tuple(findings))
 
 
@@ -122,15 +130,16 @@ def _is(service: Service, role: Role, name: str) -> bool:
     return (service.role, service.name) == (role.name, name)
 
 
-def _pulls(desired: Desired, facts: Facts, registries: Registries) -> Iterator[Phase]:
+def _pulls(desired: Desired, facts: Facts, due: Sequence[Due], registries: Registries) -> Iterator[Phase]:
     """Everywhere before the first restart: a missing image must not be found in mid-rollout."""
     turns = []
     for state in desired.hosts:
         host = facts.hosts[state.host]
         steps: dict[str, Step] = {}
-        for service in state.services:
-            written = service.container.image
-            pinned = images.reference(service, facts, host)
+        wanted = [(one.container.image, images.reference(one, facts, host)) for one in state.services]
+        # What is undone runs in the image that did it.
+        wanted += [(one.written, one.op.recipe.image) for one in due if one.host == state.host]
+        for written, pinned in wanted:
             if pinned and "@" in pinned and not images.present(pinned, host):
                 auth = registries.get(ImageRef.parse(written).registry)
                 steps[pinned] = Step(state.host, Pull(pinned, written, auth))

@@ -48,13 +48,15 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Hosts independently of each other, ``limit`` at once; a failure ends the run after the phase.
-    ``harmless``: nothing that runs is touched, so there is nothing to go back from."""
+    """Hosts independently of each other, ``limit`` at once; a failure ends the run after the phase, and
+    with ``on_failure`` ``rollback`` takes it back. ``harmless``: nothing that runs is touched, so there is
+    nothing to go back from."""
 
     title: str
     turns: tuple[Turn, ...]
     limit: int = 32
     harmless: bool = False
+    on_failure: str = "pause"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from fleet.model.gates import (
 )
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Remove, Replace
+from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
@@ -94,6 +95,7 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((Create,), "to create", "to create"),
     ((Replace,), "to replace", "to replace"),
     ((Remove,), "to remove", "to remove"),
+    ((RunJob,), "job to run", "jobs to run"),
     ((WriteConfig,), "configuration to write", "configurations to write"),
     ((WriteSecrets,), "secret directory to write", "secret directories to write"),
     ((Pull,), "image to pull", "images to pull"),

@@ -102,7 +102,8 @@ class Executor:
             outcome.touched = touched
         if errors:
             outcome.errors.update(errors)
-            outcome.ending = _ending(errors, Ending.FAILED)
+            back = phase.on_failure == "rollback"
+            outcome.ending = _ending(errors, Ending.ROLL_BACK if back else Ending.FAILED)
             outcome.why = f"{phase.title} failed on {_names(errors)}"
 
     def _rollout(self, rollout: Rollout, outcome: Outcome) -> None:

@@ -49,7 +49,7 @@ def watch(
 ) -> None:
     """Return when the gate passes. Raises GateFailed with the cause, Interrupted, ConnectionLost.
 
-    ``keep(name, text)`` stores a failure bundle and answers where.
+    ``keep(name, text)`` stores a file in the run's directory and answers where.
     """
     spec = gate.service.gate
     samples: list[Sample] = []
@@ -137,7 +137,7 @@ def _failed(
     told, _, inspection = rest.partition("\f")
     health = [line for line in told.splitlines() if line.strip()]
     bundle = keep(
-        f"{gate.host}.{gate.service.key}",
+        f"failures/{gate.host}.{gate.service.key}",
         f"{gate.id}: {verdict.reason}\n\nsamples (seconds, state, checks)\n{_table(samples)}\n\n"
         f"health log of the engine\n{chr(10).join(health) or '(none)'}\n\n"
         f"container log (last 200 lines)\n{log.strip() or '(empty)'}\n\nstate\n{inspection.strip()}\n",

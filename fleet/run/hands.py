@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping
 
 from fleet.errors import Unreachable
 from fleet.model.releases import JobRun
+from fleet.ops.job import RunJob
 from fleet.plan.tree import Gate, Step
 from fleet.report import events as ev
 from fleet.run.gate import watch
+from fleet.run.job import Runner
 from fleet.run.perform import perform
 from fleet.transport.base import Transport
 
 
 class RemoteHands:
+    """``keep(name, text)`` stores a file in the run's directory and answers where; ``on_job`` records that a
+    job ended well, and raises when it cannot."""
+
     def __init__(
         self,
         transports: Mapping[str, Transport],
@@ -33,7 +38,13 @@ class RemoteHands:
         self._show = show_commands
 
     def perform(self, step: Step) -> None:
-        perform(step, self._transport(step.host), self._emit, self._cancel, show=self._show)
+        transport = self._transport(step.host)
+        if isinstance(step.op, RunJob):
+            Runner(
+                step, step.op, transport, self._emit, self._cancel, self._keep, self._on_job, self._show
+            ).run()
+        else:
+            perform(step, transport, self._emit, self._cancel, show=self._show)
 
     def watch(self, gate: Gate) -> None:
         watch(gate, self._transport(gate.host), self._emit, self._cancel, self._keep)

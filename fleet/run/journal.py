@@ -42,15 +42,16 @@ class Journal:
             os.write(self._events, (json.dumps(record, ensure_ascii=False) + "\n").encode())
 
     def keep(self, name: str, text: str) -> str:
-        """Store a failure bundle; answers its path as the operator would type it."""
-        directory = self.directory / "failures"
-        directory.mkdir(exist_ok=True, mode=0o700)
+        """Store ``failures/web-1.web.app`` or what else ``name`` says; answers its path as the operator
+        would type it."""
+        path = first = self.directory / f"{name}.txt"
+        first.parent.mkdir(exist_ok=True, mode=0o700)
         with self._lock:
             # The way back may fail at the same gate, and must not hide why the way forth did.
-            number, path = 1, directory / f"{name}.txt"
+            number = 1
             while path.exists():
                 number += 1
-                path = directory / f"{name}.{number}.txt"
+                path = first.with_name(f"{first.stem}.{number}.txt")
             _write(path, text)
         return os.path.relpath(path)
 

@@ -28,7 +28,7 @@ def perform(
         for effect in step.op.effects():
             if show:
                 emit(ev.Command(step.host, shown(effect)))
-            _one(effect, step, transport, emit, cancel)
+            carry_out(effect, step, transport, emit, cancel)
     except FleetError as error:
         error.host, error.step = step.host, step.id
         if isinstance(step.op, Replace) and not isinstance(error, (Drift, ConnectionLost)):
@@ -40,7 +40,7 @@ def _put_back(step: Step, op: Replace, transport: Transport, emit: ev.Emit, erro
     """The new container was refused: the old one goes on, and the error says so."""
     try:
         for effect in op.undo():
-            _one(effect, step, transport, emit, threading.Event())
+            carry_out(effect, step, transport, emit, threading.Event())
     except FleetError as second:
         error.why = "\n".join(
             filter(None, [error.why, f"and the old container cannot be put back: {second.what}"])
@@ -56,7 +56,10 @@ def shown(effect: Effect) -> str:
     return f"docker api: {effect.call}"
 
 
-def _one(effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel: threading.Event) -> None:
+def carry_out(
+    effect: Effect, step: Step, transport: Transport, emit: ev.Emit, cancel: threading.Event
+) -> None:
+    """One effect of the step's operation."""
     timeout = step.op.timeout
 
     def progress(done: int, total: int) -> None:

@@ -111,7 +111,7 @@ def test_the_deadline_also_counts_while_the_sampler_says_other_things() -> None:
 def test_a_container_that_ends_fails_at_once() -> None:
     error, seen = failed([GOOD, "sample\texited\t137\t0\t-\tok\tno:x", "never read"])
     assert "the container ended with exit code 137" in error.what
-    assert "exited exit 137" in seen.kept["web-1.web.app"]
+    assert "exited exit 137" in seen.kept["failures/web-1.web.app"]
 
 
 def test_a_restart_fails_a_fresh_container_and_older_restarts_are_no_reason() -> None:
@@ -128,7 +128,7 @@ def test_the_operator_sees_the_last_words_and_the_bundle_holds_the_rest() -> Non
     assert error.why.splitlines() == ["health: 2026 exit 1: refused", "log: first line", "log: last line"]
     assert error.bundle == ".fleet/runs/r/failures/web-1.web.app.txt"
     assert error.bundle in error.hint
-    bundle = seen.kept["web-1.web.app"]
+    bundle = seen.kept["failures/web-1.web.app"]
     assert bundle.startswith("web-1/gate:web.app: it was healthy and is not any more: http :8000/health")
     for part in ("first line\nlast line", "2026 exit 1: refused", "status running, exit code 0"):
         assert part in bundle
@@ -143,19 +143,19 @@ def test_a_log_of_many_lines_is_cut_for_the_operator() -> None:
     log = "\n".join(f"line {number}" for number in range(50))
     error, seen = failed(repeat(BAD), evidence=ended(0, f"{log}\n\f\f"))
     assert next(line for line in error.why.splitlines() if line.startswith("log:")) == "log: line 42"
-    assert "line 0\n" in seen.kept["web-1.web.app"]
+    assert "line 0\n" in seen.kept["failures/web-1.web.app"]
 
 
 def test_evidence_that_is_not_to_be_had_does_not_hide_the_cause() -> None:
     error, seen = failed(repeat(BAD), evidence=ConnectionLost("the connection was lost"))
     assert "not healthy within 10 s" in error.what
-    assert "not to be had: the connection was lost" in seen.kept["web-1.web.app"]
+    assert "not to be had: the connection was lost" in seen.kept["failures/web-1.web.app"]
 
 
 def test_an_empty_log_is_told_as_empty() -> None:
     error, seen = failed(repeat(BAD), evidence=ended(0, "\f\f"))
     assert error.why == "log: (empty)"
-    assert "(none)" in seen.kept["web-1.web.app"]
+    assert "(none)" in seen.kept["failures/web-1.web.app"]
 
 
 def test_a_lost_connection_is_no_failed_gate() -> None:

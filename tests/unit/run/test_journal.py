@@ -32,7 +32,7 @@ def records(journal: Journal) -> list[dict[str, object]]:
 
 def test_nobody_else_may_read_it(journal: Journal, tmp_path: Path) -> None:
     journal(ev.Note("x"))
-    journal.keep("web-1.web.app", "x")
+    journal.keep("failures/web-1.web.app", "x")
     journal.save("plan.txt", "x")
     journal.save("release.json", {"a": 1})
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / ".fleet").rglob("*")}
@@ -73,13 +73,13 @@ def test_lines_of_many_threads_do_not_mix(journal: Journal) -> None:
 
 
 def test_a_bundle_is_named_as_the_operator_would_type_it(journal: Journal, tmp_path: Path) -> None:
-    told = journal.keep("web-1.web.app", "all that was seen")
+    told = journal.keep("failures/web-1.web.app", "all that was seen")
     assert told == ".fleet/runs/20260131-100000-1/failures/web-1.web.app.txt"
     assert (tmp_path / told).read_text() == "all that was seen"
 
 
 def test_the_way_back_does_not_hide_why_the_way_forth_failed(journal: Journal, tmp_path: Path) -> None:
-    told = [journal.keep("web-1.web.app", str(number)) for number in range(3)]
+    told = [journal.keep("failures/web-1.web.app", str(number)) for number in range(3)]
     assert [(tmp_path / one).read_text() for one in told] == ["0", "1", "2"]
 
 
