@@ -21,7 +21,9 @@ def undo(later: Sequence[Record], releases: Iterable[Release], hosts: Collection
     for record in later:
         release = history.get(record.head.number)
         for run in reversed(_runs(release) if release else ()):
+            # One that ran again after it was undone is to be undone once, where it ran last.
             if (run.key, run.digest) in done:
+                del done[run.key, run.digest]
                 found += _undo(record, run, hosts)
     return tuple(found)
 
