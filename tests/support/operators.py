@@ -20,7 +20,8 @@ cd {base} 2>/dev/null || exit 0
 find . -type f -printf '%p %s %T@\\n' | sort
 """
 HALF_MADE = r"""
-find / -xdev \( -name '*.new' -o -name 'new.*' -o -name new -o -name copy.old \) 2>/dev/null | grep {name} || :
+find / -xdev \( -name '*.new' -o -name 'new.*' -o -name new -o -name copy.old \) 2>/dev/null |
+  grep {name} || :
 """
 
 
