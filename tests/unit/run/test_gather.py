@@ -13,6 +13,7 @@ from fleet.facts.script import PROBES
 from fleet.model.desired import Desired
 from fleet.model.found import Engine, Unknown
 from fleet.ops.effects import ApiCall, RegistryAuth, ResolveDigest
+from fleet.plan.build import plan
 from fleet.run.gather import gather
 from fleet.secret import Keyring, Secret, SecretRef
 from fleet.transport.base import ApiFailed, ConnectionLost, Result
@@ -180,3 +181,71 @@ def test_fingerprints_are_made_under_each_hosts_own_key() -> None:
 def test_a_script_that_could_not_start_is_an_error_of_that_host() -> None:
     _, errors = ask(wish("a"), Host("a", RemoteFailed("sudo asks for a password")), registries=None)
     assert errors["a"].what == "sudo asks for a password"
+
+
+PINNED = f"{IMAGE}@{digest_of(IMAGE)}"
+
+
+def pinned(*hosts: str, **fields: object) -> Desired:
+    one = service()
+    return wish(*hosts, container=replace(one.container, image=PINNED), **fields)
+
+
+def refusing(host: Host, status: int) -> None:
+    def refuse(call: ApiCall) -> None:
+        raise ApiFailed("refused", status=status)
+
+    host.answer = refuse
+
+
+def test_an_image_by_digest_that_all_hosts_have_is_asked_of_nobody() -> None:
+    hosts = [Host(name, images=having()) for name in "ab"]
+    facts, _ = ask(pinned("a", "b"), *hosts)
+    assert [host.asked for host in hosts] == [[], []]
+    assert (facts.digests, facts.gone) == ({}, {})
+
+
+def test_an_image_by_digest_that_a_host_lacks_is_asked_for_once_through_that_host() -> None:
+    hosts = [Host("a", images=having()), Host("b"), Host("c")]
+    facts, _ = ask(pinned("a", "b", "c"), *hosts)
+    assert [len(host.asked) for host in hosts] == [0, 1, 0]
+    assert hosts[1].asked == [ResolveDigest(f"{REGISTRY}/app@{digest_of(IMAGE)}", None)]
+    assert facts.gone == {}
+
+
+@pytest.mark.parametrize(("status", "why"), [(404, "is gone from"), (403, "is refused by")])
+def test_an_image_that_is_gone_is_for_the_plan_to_tell(status: int, why: str) -> None:
+    hosts = [Host("a", images=having()), Host("b"), Host("c", images=having())]
+    refusing(hosts[1], status)
+    wanted = pinned("a", "b", "c")
+    facts, _ = ask(wanted, *hosts)
+    assert facts.gone == {PINNED: f"{why} {REGISTRY}"}
+    (error,) = plan(wanted, facts).errors
+    short = digest_of(IMAGE)[:19]
+    assert error.what == f"app:v1 ({short}…) {why} {REGISTRY}; a and c still have it, b does not"
+    assert error.hint == "push it again from a (docker push), or choose another release"
+
+
+def test_an_image_that_nobody_has_any_more() -> None:
+    host = Host("a")
+    refusing(host, 404)
+    wanted = pinned("a", "b", "c", "d", "e", "f")
+    facts, _ = ask(wanted, host, *map(Host, "bcdef"))
+    (error,) = plan(wanted, facts).errors
+    assert error.what.endswith(f"is gone from {REGISTRY}; a, b, c, d and 2 more do not have it")
+    assert error.hint == "push it again, or choose another release"
+
+
+def test_a_registry_that_refuses_for_another_reason_ends_it() -> None:
+    host = Host("a")
+    refusing(host, 401)
+    with pytest.raises(ApiFailed, match="refused"):
+        ask(pinned("a"), host)
+
+
+def test_an_image_by_digest_that_is_never_pulled_is_not_asked_for() -> None:
+    host = Host("a")
+    facts, _ = ask(pinned("a", pull_policy="never"), host)
+    assert host.asked == []
+    (error,) = plan(pinned("a", pull_policy="never"), facts).errors
+    assert "is not on the host" in error.what
