@@ -17,14 +17,15 @@ from fleet.app.refs import unlock_earlier
 from fleet.app.rollout import Ended, Run
 from fleet.app.session import Session
 from fleet.errors import Exit, FleetError, LedgerError
-from fleet.model.desired import Desired
+from fleet.model.desired import Desired, HostState
 from fleet.model.found import Facts, HostRelease
-from fleet.model.releases import Head, Outcome, Record, Release, current, jobs_done
+from fleet.model.releases import Head, Outcome, Record, Release, current, jobs_done, left_behind
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
 from fleet.plan.recorded import recorded
 from fleet.plan.tree import Finding
 from fleet.report import events as ev
+from fleet.report.names import fold
 from fleet.report.plan_text import plan_lines
 from fleet.run.journal import Journal
 
@@ -40,6 +41,7 @@ class Wanted:
     ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to. ``goes_on``:
     the release that this run continues. ``notes`` are told with the plan. ``sources`` of the roles.
     ``skipped``: hosts that are left behind. ``spared``: ids of containers that are no orphans.
+    ``rest``: what of the release this run leaves out.
     """
 
     desired: Desired
@@ -51,6 +53,7 @@ class Wanted:
     sources: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     spared: frozenset[str] = frozenset()
+    rest: tuple[HostState, ...] = ()
 
 
 def with_policy(desired: Desired, failure_action: str) -> Desired:
@@ -209,10 +212,17 @@ class Change:
     def _finish(self, books: Books, earlier: Record | None, ended: Ended) -> Exit:
         """The ledger knows before the operator is told."""
         code, text, hint = ended.code, ended.text, ended.hint
+        missing = self._not_yet() if code is Exit.OK else ""
+        if missing:
+            text, hint = (
+                f"{text}; {missing}",
+                f"inv deploy --env {self._session.options.env} --resume goes on",
+            )
         entry = books.entry(
-            OUTCOMES.get(code, Outcome.FAILED),
+            Outcome.FAILED if missing else OUTCOMES.get(code, Outcome.FAILED),
             seconds=round(ended.seconds, 1),
-            why="" if code is Exit.OK else ended.outcome.why,
+            why=missing if code is Exit.OK else ended.outcome.why,
+            hosts=tuple(host.name for host in self._session.hosts),
             failed=tuple(ended.outcome.errors),
             behind=self.wanted.skipped,
         )
@@ -231,6 +241,13 @@ class Change:
             code = code or Exit.FAILED
         self._session.emit(ev.RunFinished(text, code is Exit.OK, ended.seconds, ended.state, hint))
         return code
+
+    def _not_yet(self) -> str:
+        """Which hosts of the release have not got it, of those that this run has left out."""
+        known = tuple(state for state in self.wanted.rest if state.host in self.facts.hosts)
+        open_ = set(build(replace(self.wanted.desired, hosts=known), self.facts).hosts) if known else set()
+        hosts = [one.host for one in self.wanted.rest if one.host in open_ or one not in known]
+        return f"not on {fold(hosts)} yet" if hosts else ""
 
     def _earlier(self) -> Record | None:
         """The release before this one, which a failed run goes back to."""
@@ -262,16 +279,15 @@ class Change:
         same = now and (now.head.version, now.head.hosts, now.head.roles) == (
             made.version, made.hosts, made.roles,
         )  # fmt: skip
-        if self.wanted.goes_on or (same and now and now.outcome is not Outcome.GOOD):
-            books = Books(
-                self._session,
-                self._connections,
-                self._custody,
-                self._custody.store.record((self.wanted.goes_on or now).number),  # type: ignore[union-attr]
-            )
-            books.open(self.wanted.goes_on or now)
-            books.tell(books.entry(Outcome.GOOD, why="found complete"))
-        elif now is None or (not same and now.head.version != made.version):
+        going_on = self.wanted.goes_on or (now if same else None)
+        caught_up = set(left_behind(releases)) & {host.name for host in self._session.hosts}
+        if going_on and (going_on.outcome is not Outcome.GOOD or caught_up) and not self._not_yet():
+            record = self._custody.store.record(going_on.number)
+            books = Books(self._session, self._connections, self._custody, record)
+            books.open(going_on)
+            hosts = tuple(host.name for host in self._session.hosts)
+            books.tell(books.entry(Outcome.GOOD, why="found complete", hosts=hosts))
+        elif going_on is None and (now is None or now.head.version != made.version):
             books = self._books(self._earlier())
             books.open()
             books.tell(books.entry(Outcome.GOOD, why="the hosts were as wanted"))

@@ -124,11 +124,15 @@ def _carry_on(
     session.unlock(all_refs(registries))
     unlock_record(session, record)
     began = time.monotonic()
+    chosen = {host.name for host in session.hosts}
     skipped = reach(session, connections)
     whole = _of(record.desired, [host.name for host in session.hosts], roles)
     desired = with_policy(whole, session.options.on_failure)
-    connections.witness(session.witnesses(desired))
-    facts = gathered(session, connections, custody, desired, registries, asked=True)
+    rest = _of(record.desired, set(record.head.hosts) - chosen, roles).hosts
+    rest = tuple(state for state in rest if state.host in session.everyone)
+    connections.witness([*session.witnesses(desired), *(session.everyone[one.host] for one in rest)])
+    every = replace(desired, hosts=(*desired.hosts, *rest))
+    facts = gathered(session, connections, custody, every, registries, asked=True)
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
     notes = (*skipped, *_gone(record, session))
     wanted = Wanted(
@@ -138,6 +142,7 @@ def _carry_on(
         goes_on=release,
         notes=notes,
         skipped=tuple(finding.host for finding in skipped),
+        rest=rest,
     )
     change = Change(session, connections, custody, registries, announcer, wanted, facts)
     change.show()

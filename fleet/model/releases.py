@@ -42,7 +42,7 @@ class Entry:
     """One thing that happened to a release. ``outcome`` is what it was from then on; None: no change.
 
     ``at`` is UTC in ISO 8601, by the clock of the controller that wrote it; ``seconds`` the run took.
-    ``failed`` and ``behind`` are hosts: those on which it failed, and those that were skipped.
+    ``hosts`` are those of its run; ``failed`` those on which it failed, ``behind`` those that were skipped.
     """
 
     at: str
@@ -51,6 +51,7 @@ class Entry:
     outcome: Outcome | None = None
     seconds: float = 0
     why: str = ""
+    hosts: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     job: JobRun | None = None
@@ -146,7 +147,7 @@ def left_behind(releases: Iterable[Release]) -> dict[str, int]:
     for release in releases:
         for entry in release.entries:
             if entry.outcome in {Outcome.GOOD, Outcome.FAILED}:
-                for host in release.head.hosts:
+                for host in entry.hosts or release.head.hosts:
                     behind.pop(host, None)
                 behind |= dict.fromkeys(entry.behind, release.number)
     return behind

@@ -22,12 +22,13 @@ def releases(
 ) -> int | None:
     """What was deployed when, by whom, and what became of it."""
     from fleet.app import history  # noqa: PLC0415
+    from fleet.app.rebuild import rebuild as mend  # noqa: PLC0415
 
     if show and rebuild:
         raise UsageError("--show or --rebuild, not both")
     options = read_options(ctx, env, json=json, yes=yes, ledger=ledger)
     if rebuild:
-        return with_session(options, lambda session: history.rebuild(session, confirming(options)))
+        return with_session(options, lambda session: mend(session, confirming(options)))
     if show:
         return with_session(options, lambda session: history.show(session, show))
     return with_session(options, history.table)
