@@ -150,6 +150,7 @@ class _Reading:
             tuple(service for part in parts for service in part.services),
             tuple(network for part in parts for network in part.networks),
             tuple(volume for part in parts for volume in part.volumes),
+            tuple(job for part in parts for job in part.jobs),
         )
 
 
@@ -197,4 +198,5 @@ def _only(state: HostState, roles: Collection[str]) -> HostState:
         services=tuple(service for service in state.services if service.role in roles),
         networks=tuple(network for network in state.networks if network.role in roles),
         volumes=tuple(volume for volume in state.volumes if volume.role in roles),
+        jobs=tuple(job for job in state.jobs if job.role in roles),
     )

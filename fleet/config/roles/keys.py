@@ -41,7 +41,7 @@ REMARKS: Mapping[str, Reasons] = {
     },
     "services.*.deploy.rollback_config": {"failure_action": "`pause` or `continue`"},
     "services.*.depends_on.*": {
-        "condition": "`service_started`, `service_healthy`: both wait for the gate; no jobs that run once yet"
+        "condition": "`service_started`, `service_healthy`: both wait for the gate; what runs once is in `x-fleet.jobs`"
     },
     "networks.*": {"external": "only looked for, never created"},
     "volumes.*": {"external": "only looked for, never created"},

@@ -9,6 +9,7 @@ from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile
 from fleet.config.roles.container import container
 from fleet.config.roles.files import config_dirs, secret_files
+from fleet.config.roles.jobs import jobs
 from fleet.config.roles.mounts import volumes
 from fleet.config.roles.networks import networks
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
@@ -35,7 +36,7 @@ def build(
     services = tuple(_service(ServiceScope(scope, name, file.services[name])) for name in _order(scope))
     attached = {network.name for service in services for network in service.container.networks}
     mounted = {mount.source for service in services for mount in service.container.mounts}
-    return HostState(host, services, networks(scope, attached), volumes(scope, mounted))
+    return HostState(host, services, networks(scope, attached), volumes(scope, mounted), jobs(scope))
 
 
 def _service(scope: ServiceScope) -> Service:

@@ -27,6 +27,7 @@ from fleet.config.roles.scalars import (
     Sealable,
     Str,
     StrList,
+    Words,
     as_list,
     integer,
     text,
@@ -64,9 +65,22 @@ BatchSize = Annotated[Any, PlainValidator(batch_size, json_schema_input_type=int
 PortNumber = Annotated[Int, Field(ge=1, le=65535)]
 
 
+class JobModel(Strict):
+    service: Str
+    command: NeededWords
+    entrypoint: Words = None
+    at: Literal["before", "after"] = "before"
+    timeout: Annotated[Duration, Field(gt=0)] = 600
+    down: NeededWords = ()
+
+
+JobName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
+
+
 class RoleExtension(Strict):
     needs: StrList = []
     min_healthy: CountOrPercent = 0
+    jobs: dict[JobName, JobModel] = {}
 
 
 class SecretExtension(Strict):

@@ -61,7 +61,7 @@ def run(
 
     def keep(name: str, text: str) -> str:
         seen.kept[name] = text
-        return f".fleet/runs/r/failures/{name}.txt"
+        return f".fleet/runs/r/{name}.txt"
 
     gate = Gate("web-1", replace(service(), gate=spec), "shop-test-web-app-1", "/var/lib/fleet", fresh=fresh)
     watch(gate, seen.transport, seen.events.append, cancel or threading.Event(), keep, lambda: clock.now)

@@ -11,6 +11,7 @@ from fleet.config.order import Cycle, ordered
 from fleet.config.project import environments, load_desired, open_project, rendered_hosts
 from fleet.config.settings import parallel, registries
 from fleet.errors import ConfigError, ConfigErrors, UsageError
+from fleet.model.jobs import Job
 from fleet.ops.effects import RegistryAuth
 from fleet.secret import Hole, SealedText, SecretRef
 from tests.unit.config.roles.project_files import Files
@@ -178,3 +179,26 @@ def test_two_hundred_hosts_are_quick(files: Files) -> None:
     # Twice the promised time: a busy machine is no error.
     assert time.process_time() - start < 3
     assert sum(len(state.services) for state in desired.hosts) == 600
+
+
+def test_jobs_of_each_host_as_the_file_has_them(files: Files) -> None:
+    files.compose(
+        "services: {app: {image: 'shop:{{ version }}'}, worker: {image: w}}\n"
+        "x-fleet:\n"
+        "  jobs:\n"
+        "    migrate: {service: app, command: ./manage.py migrate, timeout: 90s, down: [./manage.py, zero]}\n"
+        "    index: {service: worker, command: 'index on {{ inventory_hostname }}', entrypoint: [], at: after}\n"
+    )
+    migrate, index = files.desired().hosts[1].jobs
+    assert migrate == Job("web", "migrate", "app", ("./manage.py", "migrate"), None, "before", 90,
+                          ("./manage.py", "zero"))  # fmt: skip
+    assert index == Job("web", "index", "worker", ("index", "on", "web-2"), (), "after")
+    assert (index.timeout, index.down, index.key) == (600, (), "web.index")
+
+
+def test_jobs_of_other_roles_are_left_out(files: Files) -> None:
+    files.compose("services: {app: {image: x}}\nx-fleet: {jobs: {m: {service: app, command: m}}}\n")
+    files.write("inventories/test/hosts.yml", "all: {children: {web: {hosts: {a: }}, db: {hosts: {a: }}}}\n")
+    files.compose("services: {db: {image: x}}\n", "db")
+    assert [job.key for job in files.desired(roles=["web"]).hosts[0].jobs] == ["web.m"]
+    assert files.desired(roles=["db"]).hosts[0].jobs == ()

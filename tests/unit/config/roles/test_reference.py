@@ -107,6 +107,7 @@ def test_the_examples_of_x_fleet_load_and_name_every_key(files: Files) -> None:
     assert {role.name: role.needs for role in desired.roles} == {"database": (), "web": ("database",)}
     value = parse(text, "x-fleet.md").value
     assert set(value["x-fleet"]) == set(LEVELS()["x-fleet"])
+    assert set(value["x-fleet"]["jobs"]["migrate"]) == set(LEVELS()["x-fleet.jobs.*"])
     extension = value["services"]["app"]["x-fleet"]
     assert set(extension) == set(LEVELS()["services.*.x-fleet"])
     assert set(extension["gate"]) == set(LEVELS()["services.*.x-fleet.gate"])
