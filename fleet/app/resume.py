@@ -11,13 +11,16 @@ from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach, require_ledger
+from fleet.app.records import between
 from fleet.app.refs import unlock_record
 from fleet.app.session import Session
 from fleet.errors import Exit, UsageError
 from fleet.model.desired import Desired
 from fleet.model.refs import all_refs
 from fleet.model.releases import Outcome, Record, Release, current, left_behind
+from fleet.plan.caveats import spared
 from fleet.plan.tree import Finding
+from fleet.plan.undo import undo
 from fleet.report import events as ev
 
 UNFINISHED = (Outcome.RUNNING, Outcome.FAILED)
@@ -127,6 +130,12 @@ def _carry_on(
     chosen = {host.name for host in session.hosts}
     skipped = reach(session, connections)
     whole = _of(record.desired, [host.name for host in session.hosts], roles)
+    later: tuple[Record, ...] = ()
+    if record.head.of:
+        # A rollback also takes away: what later releases brought, and what their jobs did.
+        later = tuple(between(session, custody, record.head.of, record.head.number))
+        undoing = undo(later, custody.history.releases, chosen)
+        whole = replace(whole, remove_orphans=True, undo=undoing)
     desired = with_policy(whole, session.options.on_failure)
     rest = _of(record.desired, set(record.head.hosts) - chosen, roles).hosts
     rest = tuple(state for state in rest if state.host in session.everyone)
@@ -143,6 +152,7 @@ def _carry_on(
         notes=notes,
         skipped=tuple(finding.host for finding in skipped),
         rest=rest,
+        spared=spared(record, later, facts) if record.head.of else frozenset(),
     )
     change = Change(session, connections, custody, registries, announcer, wanted, facts)
     change.show()

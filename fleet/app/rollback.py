@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fleet.app.announce import Announcer
@@ -12,15 +12,16 @@ from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
+from fleet.app.records import between
 from fleet.app.refs import unlock_record
 from fleet.app.session import Session
 from fleet.config.sources import render_added
-from fleet.errors import Exit, FleetError, LedgerError
+from fleet.errors import Exit, FleetError
 from fleet.health.judge import leaves
 from fleet.model.desired import HostState
 from fleet.model.gates import ControllerCheck
 from fleet.model.refs import all_refs
-from fleet.model.releases import Record, Release
+from fleet.model.releases import Record
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
 from fleet.plan.choose import choose, doubts
 from fleet.plan.undo import undo, undone
@@ -46,7 +47,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         release = choose(releases, to)
         record = custody.store.record(release.number)
         session.options = replace(session.options, version=record.head.version)
-        later = tuple(_later(session, custody, release))
+        later = tuple(between(session, custody, release.number))
 
         registries = session.registries()
         session.unlock(all_refs(registries))
@@ -81,17 +82,6 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         change.show()
         change.refuse()
         return change.go(confirm)
-
-
-def _later(session: Session, custody: Custody, release: Release) -> Iterator[Record]:
-    """Records of all releases after ``release``, the newest first. One that cannot be read is told: what it
-    brought to the hosts, and its jobs, are left alone."""
-    for one in reversed(custody.history.releases):
-        if one.number > release.number:
-            try:
-                yield custody.store.record(one.number)
-            except LedgerError as error:
-                session.emit(ev.Note(f"{error.what}: {error.why}; what it brought stays", "warning"))
 
 
 def _added(session: Session, record: Record) -> Mapping[str, HostState]:
