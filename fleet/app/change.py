@@ -16,6 +16,7 @@ from fleet.app.reach import require_ledger
 from fleet.app.refs import unlock_earlier
 from fleet.app.rollout import Ended, Run
 from fleet.app.session import Session
+from fleet.app.tag import tag
 from fleet.errors import Exit, FleetError, LedgerError
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Facts, HostRelease
@@ -236,6 +237,10 @@ class Change:
             code = code or Exit.FAILED
             text = f"{text}; but the ledger could not be told: {error.what}"
             hint = f"{error.hint or 'look at the ledger host'}, then inv deploy --resume closes the release"
+        if code is Exit.OK and not missing and self._session.options.tag:
+            why = tag(self._session.options.root, books.record.head)
+            if why:
+                self._session.emit(ev.Note(f"the commit was not tagged: {why}", "warning"))
         for missed in self._announcer.ended(code, text, ended.outcome.why, round(ended.seconds, 1)):
             self._session.emit(ev.Note(str(missed), "error"))
             code = code or Exit.FAILED

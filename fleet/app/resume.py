@@ -83,7 +83,6 @@ def _announcer(session: Session, custody: Custody, command: str) -> Announcer:
 
 
 def _look(session: Session, custody: Custody, connections: Connections) -> None:
-
     require_ledger(session, connections)
     custody.open()
     custody.secure()
