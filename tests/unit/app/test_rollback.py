@@ -31,7 +31,7 @@ def back(shop: Shop, to: str = "", **options: Any) -> Exit:
 
 
 def everywhere(version: str) -> dict[str, list[str]]:
-    return dict.fromkeys(ALL, [version])
+    return {name: [version] for name in ALL}
 
 
 def test_to_a_version_and_step_by_step(shop: Shop) -> None:
