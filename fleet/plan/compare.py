@@ -18,7 +18,7 @@ from fleet.model.services import ConfigDir, Service
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``subject``: ``web.app``, ``job web.migrate``, ``role web`` or ``host``; ``what`` of it, such as
+    """``subject``: ``web.app``, ``job web.migrate``, ``role web`` or ``hosts``; ``what`` of it, such as
     ``environment.LEVEL``; empty: all of it. ``old`` or ``new`` is empty where there is nothing on that side;
     ``lines``: a unified difference. Secrets are shown as references."""
 
@@ -36,7 +36,7 @@ def compare(old: Record, new: Record) -> tuple[Change, ...]:
     after = {state.host: state for state in new.desired.hosts}
     both = [host for host in after if host in before]
     return tuple(_folded([
-        *_by_name("host", _carried(before), _carried(after)),
+        *_by_name("hosts", _carried(before), _carried(after)),
         *_roles(old.desired.roles, new.desired.roles),
         *(replace(one, hosts=(host,)) for host in both for one in _state(before[host], after[host])),
         *(replace(one, hosts=(host,)) for host in both for one in _marks(old, new, host)),

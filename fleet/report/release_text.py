@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from fleet.model.difference import difference
+from fleet.model.jobs import Job
 from fleet.model.releases import Entry, Record, Release
 from fleet.model.services import ContainerSpec, Service
 from fleet.plan.compare import with_image_text
@@ -27,9 +28,10 @@ def show_lines(record: Record, release: Release, running: str = "") -> Iterator[
         yield Line("")
         yield Line(f"{service.key} on {fold(hosts)}", "title")
         yield from _service(service)
-    for key, hosts in _jobs(record).items():
+    for job, hosts in _jobs(record).items():
         yield Line("")
-        yield Line(f"job {key} on one of {fold(hosts)}", "title")
+        yield Line(f"job {job.key} on one of {fold(hosts)}, {job.at} the rollout of {job.role}", "title")
+        yield from (Line(f"  {field}: {value}", hang=4) for field, value in _words(job))
 
 
 def _head(release: Release, running: str) -> Iterator[Line]:
@@ -84,12 +86,18 @@ def _alike(record: Record) -> list[tuple[Service, list[str]]]:
     return sorted(groups.items(), key=lambda item: item[0].key)
 
 
-def _jobs(record: Record) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _jobs(record: Record) -> dict[Job, list[str]]:
+    found: dict[Job, list[str]] = {}
     for state in record.desired.hosts:
         for job in state.jobs:
-            found.setdefault(f"{job.key} ({job.at} the role's rollout)", []).append(state.host)
+            found.setdefault(job, []).append(state.host)
     return found
+
+
+def _words(job: Job) -> Iterator[tuple[str, str]]:
+    for field, words in (("entrypoint", job.entrypoint), ("command", job.command), ("down", job.down)):
+        if words:
+            yield field, " ".join(words)
 
 
 def _time(at: str) -> str:

@@ -12,6 +12,7 @@ from fleet.report.plan_text import Line
 from fleet.report.times import ago, took
 
 COLUMNS = ("#", "version", "when", "who", "outcome", "took", "hosts")
+HOSTS_WIDTH = 20
 
 
 def releases_table(
@@ -60,8 +61,14 @@ def _row(release: Release, now: datetime, running: str) -> tuple[str, ...]:
         head.who,
         outcome_text(release, running),
         took(release.seconds),
-        fold(head.hosts),
+        _hosts(head.hosts),
     )
+
+
+def _hosts(names: Sequence[str]) -> str:
+    """Their names while they fit beside the rest on 80 columns."""
+    folded = fold(names)
+    return folded if len(folded) <= HOSTS_WIDTH else f"{len(names)} hosts"
 
 
 def _named(record: Record) -> str:
