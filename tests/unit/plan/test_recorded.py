@@ -96,3 +96,14 @@ def test_a_record_planned_on_what_it_recorded_is_empty(wish: Desired) -> None:
 def test_an_empty_state_stays() -> None:
     wish = replace(desired({"web-1": [service()]}), hosts=(HostState("web-1"),))
     assert recorded(wish, facts_for(wish), None).hosts == (HostState("web-1"),)
+
+
+def test_an_image_that_is_never_pulled_stays_at_the_digest_that_is_named() -> None:
+    """One image can have several digests in its repository."""
+    one = service(pull_policy="never")
+    first, second = (f"sha256:{digit * 64}" for digit in "ab")
+    named = replace(one, container=replace(one.container, image=f"{IMAGE}@{second}"))
+    local = Image("sha256:local", (f"{REGISTRY}/app@{first}", f"{REGISTRY}/app@{second}"))
+    wish = desired({"web-1": [named]})
+    there = replace(host_facts("web-1"), images=dict.fromkeys(local.digests, local))
+    assert recorded(wish, facts_for(wish, there), None) == wish
