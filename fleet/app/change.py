@@ -234,7 +234,7 @@ class Change:
             if code is Exit.ROLLED_BACK and earlier:
                 Books(self._session, self._connections, self._custody, earlier).spread(ended.outcome.touched)
         except FleetError as error:
-            code = code or Exit.FAILED
+            code = code or error.code
             text = f"{text}; but the ledger could not be told: {error.what}"
             hint = f"{error.hint or 'look at the ledger host'}, then inv deploy --resume closes the release"
         if code is Exit.OK and not missing and self._session.options.tag:

@@ -16,13 +16,13 @@ def verdict(
     resume = f"inv deploy --env {env} --resume"
     bundle = next((one for error in outcome.errors.values() if (one := getattr(error, "bundle", ""))), "")
     look = f"see {bundle}; " if bundle else ""
-    if back is not None:
+    if back is not None and back.ending is not Ending.LOST:
         if back.ending is Ending.DONE:
             text = f"{version} failed and was rolled back: {outcome.why}"
             return Exit.ROLLED_BACK, text, f"{look}correct it, then {again} again"
         text = f"{version} failed ({outcome.why}), and so did the way back: {back.why or back.ending.value}"
         return Exit.FAILED, text, f"{look}look at the hosts above, then try inv rollback --env {env}"
-    match outcome.ending:
+    match back.ending if back else outcome.ending:
         case Ending.DONE:
             return Exit.OK, f"{env} is at {version}: {outcome.finished} steps", ""
         case Ending.DRIFT:

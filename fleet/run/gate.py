@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from fleet.errors import FleetError, Interrupted, RemoteFailed
+from fleet.errors import Fenced, FleetError, Interrupted, RemoteFailed
 from fleet.facts.proven import prove
 from fleet.health.judge import CheckResult, Fail, Pass, Sample, Verdict, Wait, judge, leaves
 from fleet.health.script import read, sampler
@@ -47,7 +47,7 @@ def watch(
     keep: Callable[[str, str], str],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Return when the gate passes. Raises GateFailed with the cause, Interrupted, ConnectionLost.
+    """Return when the gate passes. Raises GateFailed with the cause, Interrupted, ConnectionLost, Fenced.
 
     ``keep(name, text)`` stores a file in the run's directory and answers where.
     """
@@ -164,6 +164,9 @@ def _evidence(container: str, transport: Transport) -> str:
     )
     try:
         return transport.run(script, timeout=30).out.decode("utf-8", "replace")
+    except Fenced:
+        # It was another's run that took the container away.
+        raise
     except FleetError as error:
         return f"(not to be had: {error.what})\f"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 
-from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
+from fleet.errors import Drift, Fenced, FleetError, Interrupted, RemoteFailed
 from fleet.ops.config import INVALID, RELOAD
 from fleet.ops.containers import Replace
 from fleet.ops.effects import Api, Effect, Shell
@@ -31,7 +31,7 @@ def perform(
             carry_out(effect, step, transport, emit, cancel)
     except FleetError as error:
         error.host, error.step = step.host, step.id
-        if isinstance(step.op, Replace) and not isinstance(error, (Drift, ConnectionLost)):
+        if isinstance(step.op, Replace) and not isinstance(error, (Drift, Fenced, ConnectionLost)):
             _put_back(step, step.op, transport, emit, error)
         raise
 

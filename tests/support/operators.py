@@ -17,7 +17,7 @@ LEASE = 5
 
 EVERYTHING = """
 cd {base} 2>/dev/null || exit 0
-find . -type f -printf '%p %s %T@\\n' | sort
+find . -type f ! -name lease ! -name lock -printf '%p %s %T@\\n' | sort
 """
 HALF_MADE = r"""
 find / -xdev \( -name '*.new' -o -name 'new.*' -o -name new -o -name copy.old \) 2>/dev/null |
@@ -63,6 +63,14 @@ class Operator:
 def slowly(fleet: Operator, seconds: str = "800ms", **update: object) -> None:
     """Host by host, with a while at each gate: time enough to meet a run in its middle."""
     fleet.project.role(update={"parallelism": 1, **update}, gate={"healthy_for": seconds, "deadline": "20s"})
+
+
+def expires(operator: Operator, host: Host) -> None:
+    """Wait until the lease that ``host`` keeps has run out by that host's clock."""
+    host.run(
+        f"cd {operator.base}; read -r token expires state <lease; "
+        'until [ "$(date +%s)" -ge "$expires" ]; do sleep 0.1; done'
+    )
 
 
 def history(operator: Operator, host: Host) -> list[tuple[int, str, list[str]]]:

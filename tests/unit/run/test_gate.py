@@ -10,7 +10,7 @@ from itertools import repeat
 
 import pytest
 
-from fleet.errors import FleetError, Interrupted, RemoteFailed
+from fleet.errors import Fenced, FleetError, Interrupted, RemoteFailed
 from fleet.facts.proven import prove
 from fleet.model.gates import AnyOf, ControllerCheck, DockerCheck, GateSpec, HttpCheck, RunningCheck
 from fleet.plan.tree import Gate
@@ -191,6 +191,11 @@ def test_a_sample_that_was_cut_off_is_none(cut: int) -> None:
     error, _ = failed([BAD, GOOD[:cut]], ended(None, timed_out=True))
     assert isinstance(error, FleetError)
     assert "status 503" in error.what
+
+
+def test_a_container_that_another_run_took_away_is_no_sick_one() -> None:
+    with pytest.raises(Fenced, match="refuses this run"):
+        run(["sample\texited\t0\t0\tnone\tok\tok"], evidence=Fenced("the host refuses this run"))
 
 
 def test_checks_on_the_controller_are_made_here() -> None:
