@@ -11,7 +11,9 @@ from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Container, Engine, Facts, HostFacts, Image
 from fleet.model.gates import GateSpec
 from fleet.model.images import ImageRef
+from fleet.model.jobs import Job, job_digest
 from fleet.model.services import Batches, ContainerSpec, Port, Service, UpdatePolicy
+from fleet.ops.job import one_off
 
 REGISTRY = "registry.example:5000"
 
@@ -48,6 +50,31 @@ def desired(
             found[one.role] = replace(role, hosts=hosts, services=names)
     made = tuple(replace(role, **roles.get(role.name, {})) for role in found.values())  # type: ignore[arg-type]
     return Desired("shop", "test", version, "/var/lib/fleet", made, tuple(states))
+
+
+def migration(**fields: object) -> Job:
+    """A job of ``web.app``."""
+    made = Job("web", "migrate", "app", ("./manage.py", "migrate"), down=("./manage.py", "migrate", "zero"))
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def with_jobs(wish: Desired, *jobs: Job) -> Desired:
+    """The jobs on every host of the wish."""
+    return replace(wish, hosts=tuple(replace(state, jobs=jobs) for state in wish.hosts))
+
+
+def pinned(image: str) -> str:
+    return ImageRef.parse(image).pinned(digest_of(image))
+
+
+def job_container(job: Job, one: Service, id: str = "job-1", **fields: object) -> Container:
+    """What a run that was cut off has left of ``job``: it still runs."""
+    image = pinned(one.container.image)
+    made = container(
+        one_off("shop", "test", job, one, job.command or ()), id, spec_digest=job_digest(job, image),
+        image=image, job=job.name,
+    )  # fmt: skip
+    return replace(made, **fields)  # type: ignore[arg-type]
 
 
 def container(one: Service, id: str = "", **fields: object) -> Container:

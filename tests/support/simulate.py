@@ -8,6 +8,7 @@ from dataclasses import replace
 from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, Image
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Recipe, Remove, Replace
+from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
@@ -18,11 +19,16 @@ def every_step(plan: Plan) -> list[Step | Gate]:
     return [step for stage in plan.stages for turn in stage.turns for step in turn.steps]
 
 
+CUTS = ("created", "running", "ended", "recorded")
+"""Where a run can be cut off in the midst of a job, as the next run finds it."""
+
+
 class World:
-    """Facts that change step by step."""
+    """Facts that change step by step. ``commands``: what the containers of jobs began to do."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.commands: list[tuple[str, ...]] = []
         self._made = 0
 
     def run(self, plan: Plan) -> None:
@@ -35,8 +41,35 @@ class World:
             ids = tuple(one.id for one in host.containers if one.name == step.container)
             assert ids, "the gate's container is not there"
             after = replace(host, proven=(*host.proven, *ids))
+        elif isinstance(step.op, RunJob):
+            self.cut(step, "recorded")
+            host = self.facts.hosts[step.host]
+            after = replace(
+                host, containers=tuple(one for one in host.containers if one.name != step.op.name)
+            )
         else:
             after = self._after(step.op, host)
+        self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: after})
+
+    def cut(self, step: Step, where: str) -> None:
+        """Carry out a job's step as far as ``where``, one of CUTS."""
+        op, host = step.op, self.facts.hosts[step.host]
+        assert isinstance(op, RunJob)
+        rest = tuple(one for one in host.containers if one.id != op.found)
+        if op.found:
+            (one,) = (one for one in host.containers if one.id == op.found)
+        else:
+            assert op.name not in {one.name for one in rest}, "name taken"
+            one = self._made_from(op.recipe, "created")
+        if where != "created" and not op.found:
+            self.commands.append(op.recipe.spec.command or ())
+        if where != "created":
+            one = replace(one, state="running" if where == "running" else "exited")
+        if where == "recorded":
+            self.facts = replace(
+                self.facts, jobs={**self.facts.jobs, op.job.key: op.ran(step.host, 1, "done")}
+            )
+        after = replace(host, containers=(*rest, one))
         self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: after})
 
     def _after(self, op: object, host: HostFacts) -> HostFacts:
@@ -88,7 +121,7 @@ class World:
             sealed={**host.sealed, op.config.directory: dict(op.fingerprints)},
         )
 
-    def _made_from(self, recipe: Recipe) -> Container:
+    def _made_from(self, recipe: Recipe, state: str = "running") -> Container:
         self._made += 1
         return Container(
             id=f"made-{self._made}",
@@ -98,6 +131,7 @@ class World:
             release=recipe.release,
             spec_digest=recipe.digest,
             image=recipe.image,
-            state="running",
+            state=state,
             definition=recipe.service,
+            job=recipe.job,
         )

@@ -41,7 +41,7 @@ REMARKS: Mapping[str, Reasons] = {
     },
     "services.*.deploy.rollback_config": {"failure_action": "`pause` or `continue`"},
     "services.*.depends_on.*": {
-        "condition": "`service_started`, `service_healthy`: both wait for the gate; what runs once is in `x-fleet.jobs`"
+        "condition": "`service_started`, `service_healthy`: both wait for the gate; for jobs see x-fleet.md"
     },
     "networks.*": {"external": "only looked for, never created"},
     "volumes.*": {"external": "only looked for, never created"},

@@ -15,6 +15,8 @@ import pytest
 from fleet.model.desired import Desired, Network, Volume
 from fleet.model.found import Engine, Facts, FoundDir, FoundFile, Unknown
 from fleet.model.gates import AnyOf, DockerCheck, GateSpec, HttpCheck, TcpCheck
+from fleet.model.jobs import Job, Undo, job_digest
+from fleet.model.releases import JobRun
 from fleet.model.services import (
     Batches,
     ConfigDir,
@@ -29,7 +31,18 @@ from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan
 from fleet.report.plan_text import plan_lines
 from fleet.secret import Hole, SealedText, SecretRef
-from tests.support.build import REGISTRY, container, desired, facts_for, host_facts, service
+from tests.support.build import (
+    REGISTRY,
+    container,
+    desired,
+    facts_for,
+    host_facts,
+    job_container,
+    migration,
+    pinned,
+    service,
+    with_jobs,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 PASSWORD = SealedText((Hole(SecretRef("env", "DB_PASSWORD")),))
@@ -222,10 +235,74 @@ def unreadable() -> tuple[Desired, Facts]:
     return wish, facts_for(wish, *found)
 
 
+def jobs_around_the_rollouts() -> tuple[Desired, Facts]:
+    """The files are new as well: the job's host gets them before the job."""
+    old = service()
+    new = service(
+        version="v2", configs=(ConfigDir("/srv/app", "/etc/app", (ConfigFile("app.ini", "level = 2\n"),)),)
+    )
+    wish = desired({"web-1": [new], "web-2": [new]}, "v2")
+    index = Job("web", "index", "app", ("index", "all of it"), at="after")
+    wish = with_jobs(wish, migration(), index)
+    found = [
+        host_facts(name, [container(old, f"{name}-app")], [old.container.image])
+        for name in ("web-1", "web-2")
+    ]
+    return wish, facts_for(wish, *found)
+
+
+def a_job_that_ran() -> tuple[Desired, Facts]:
+    wish, facts = nothing_to_do()
+    ran = JobRun("web.migrate", job_digest(migration(), pinned(service().container.image)), "web-2")
+    return with_jobs(wish, migration()), replace(facts, jobs={ran.key: ran})
+
+
+def a_job_alone() -> tuple[Desired, Facts]:
+    """It is new, and its service is as wanted."""
+    wish, facts = nothing_to_do()
+    return with_jobs(wish, migration()), facts
+
+
+def jobs_undone() -> tuple[Desired, Facts]:
+    """Back from v2, whose image has left one of the hosts meanwhile."""
+    one, later = service(), service(version="v2")
+    index = Job("web", "index", "app", ("index",), at="after", down=("index", "--drop"))
+    seed = Job("web", "seed", "app", ("seed",))
+    wish = desired({"web-1": [one], "web-2": [one]})
+    wish = replace(wish, undo=tuple(Undo("web-1", job, later, 7, "v2") for job in (index, seed, migration())))
+    found = host_facts("web-2", [container(later, "web-2-app")], [later.container.image])
+    facts = facts_for(wish, found)
+    image = later.container.image
+    facts = replace(facts, digests={**facts.digests, image: pinned(image).partition("@")[2]})
+    ran = {
+        job.key: JobRun(job.key, job_digest(job, pinned(image)), "web-1")
+        for job in (index, seed, migration())
+    }
+    return wish, replace(facts, jobs=ran)
+
+
+def jobs_cut_off() -> tuple[Desired, Facts]:
+    """One runs yet on the second host; another failed; a third is one that this release does not have."""
+    one = service()
+    index = Job("web", "index", "app", ("index",), at="after")
+    other = Job("web", "other", "app", ("other",))
+    wish, facts = nothing_to_do()
+    found = (
+        job_container(migration(), one, "runs"),
+        job_container(index, one, "failed", state="exited", exit_code=1),
+        job_container(other, one, "needless", release="v0"),
+        job_container(replace(other, name="ended"), one, "ended", state="exited"),
+    )
+    second = facts.hosts["web-2"]
+    second = replace(second, containers=(*second.containers, *found))
+    return with_jobs(wish, migration(), index), replace(facts, hosts={**facts.hosts, "web-2": second})
+
+
 CASES: tuple[Case, ...] = (
     first_deploy, update, start_first, another_container_name, a_service_more, configuration,
     hand_made_changes, dropped_and_renamed, orphans_removed, gates_not_passed,
-    nothing_to_do, moved_tag, refusals, unreadable,
+    nothing_to_do, moved_tag, refusals, unreadable, jobs_around_the_rollouts, a_job_that_ran, a_job_alone,
+    jobs_undone, jobs_cut_off,
 )  # fmt: skip
 
 
