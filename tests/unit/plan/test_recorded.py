@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from fleet.model.desired import Desired, HostState, Volume
 from fleet.model.found import Image
@@ -84,6 +84,7 @@ def test_a_host_without_a_role_any_more_is_not_taken_over() -> None:
 
 
 @given(wishes("v1"))
+@settings(deadline=None)
 def test_a_record_planned_on_what_it_recorded_is_empty(wish: Desired) -> None:
     world = fresh(wish)
     world.run(plan(wish, world.facts))
