@@ -62,6 +62,8 @@ class Runner:
     def run(self) -> None:
         """Raises JobFailed, Interrupted (the job goes on by itself), Drift, ConnectionLost."""
         try:
+            if self.cancel.is_set():
+                raise Interrupted("interrupted before it began")
             self._run()
         except FleetError as error:
             error.host, error.step = self.step.host, self.step.id

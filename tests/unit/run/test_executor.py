@@ -166,6 +166,15 @@ def test_a_failed_phase_ends_the_run_before_the_first_restart() -> None:
     assert gate("b") in ran.hands.done
 
 
+@pytest.mark.parametrize(("action", "ending"), [("pause", Ending.FAILED), ("rollback", Ending.ROLL_BACK)])
+def test_what_a_failed_job_means_for_the_run(action: str, ending: Ending) -> None:
+    phase = Phase("job web.migrate", (turn("a", disrupts=False),), on_failure=action)
+    ran = run(phase, rollout(("a",)), hands=failing("a"))
+    assert ran.outcome.ending is ending
+    assert "job web.migrate failed on a" in ran.outcome.why
+    assert list(ran.outcome.touched) == ["a"]
+
+
 def test_a_phase_keeps_its_limit() -> None:
     turns = tuple(turn(f"h{number}") for number in range(20))
     ran = run(Phase("pull images", turns, limit=3))
