@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.session import Session
 from fleet.app.told import told
-from fleet.errors import FleetError
+from fleet.errors import Fenced, FleetError
 from fleet.ledger.copies import copy_entry_script, copy_scripts
 from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release
 from fleet.report import events as ev
@@ -77,22 +77,26 @@ class Books:
             self.record = replace(self.record, head=head)
             self._entries = [begun]
         errors = self.spread(self.record.head.hosts)
+        for error in errors.values():
+            if isinstance(error, Fenced):
+                raise error
         if errors:
-            why = told(errors)
-            self.tell(replace(begun, outcome=Outcome.FAILED, why="copies could not be written"))
-            raise FleetError("hosts cannot keep a copy of the release; nothing was changed", why=why)
+            self.tell(replace(begun, outcome=Outcome.FAILED, why="copies could not be written"), errors)
+            what = "hosts cannot keep a copy of the release; nothing was changed"
+            raise FleetError(what, why=told(errors))
 
     def job(self, run: JobRun) -> None:
         """A job has ended well: that must never be forgotten, also when the ledger is made anew."""
         self.tell(self.entry(None, job=run))
 
-    def tell(self, entry: Entry) -> None:
-        """One more entry. The ledger must have it; a host that misses it is only told of. Raises
-        LedgerError, Fenced."""
+    def tell(self, entry: Entry, without: Container[str] = ()) -> None:
+        """One more entry. The ledger must have it; a host that misses it is only told of. Hosts
+        ``without`` a copy are left out. Raises LedgerError, Fenced."""
         self._add(entry)
         number, index, last = self.number, len(self._entries), self._entries[-1]
         script = copy_entry_script(self._session.place, number, index, last)
-        errors = self._everywhere(dict.fromkeys(self.record.head.hosts, script))
+        keeping = [name for name in self.record.head.hosts if name not in without]
+        errors = self._everywhere(dict.fromkeys(keeping, script))
         if errors:
             text = f"copies of release {number} are not complete:\n{told(errors)}"
             self._session.emit(ev.Note(text, "warning"))

@@ -152,6 +152,10 @@ class Custody:
             else:
                 lease = self._wait(holder)
             late = True
+        elif lease and now() >= self._asked + self.claim.seconds:
+            # Facts took longer than a lease lives; nothing was changed on its strength so far.
+            lease, late = self._again(), True
+        if late:
             self._opened = Opened(lease, None, self.store.history())
         if lease is None:
             raise LedgerError("the ledger gave neither the lease nor its holder", host=self.host)

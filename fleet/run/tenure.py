@@ -76,7 +76,8 @@ class Tenure:
             )
 
     def _beat(self) -> None:
-        pause = self.lease.claim.seconds / 3
+        # A third of it may be gone since it was asked for: facts were gathered meanwhile.
+        pause = max(0.0, self._until - self._clock() - self.lease.claim.seconds * 2 / 3)
         told = False
         while not self._ended.wait(pause):
             asked = self._clock()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ LEASE = 5
 
 EVERYTHING = """
 cd {base} 2>/dev/null || exit 0
-find . -type f ! -name lease ! -name lock -printf '%p %s %T@\\n' | sort
+find . -type f ! -name lease ! -name lock ! -path '*/fence/*' -printf '%p %s %T@\\n' | sort
 """
 HALF_MADE = r"""
 find / -xdev \( -name '*.new' -o -name 'new.*' -o -name new -o -name copy.old \) 2>/dev/null |
@@ -65,6 +66,17 @@ def slowly(fleet: Operator, seconds: str = "800ms", **update: object) -> None:
     fleet.project.role(update={"parallelism": 1, **update}, gate={"healthy_for": seconds, "deadline": "20s"})
 
 
+@contextmanager
+def out_of_order(host: Host) -> Iterator[None]:
+    """Whatever is deployed to it meanwhile does not get healthy: a firewall keeps the checks out."""
+    rule = "OUTPUT -p tcp --dport 8000 -j REJECT"
+    host.run(f"iptables -w -I {rule}")
+    try:
+        yield
+    finally:
+        host.run(f"iptables -w -D {rule}")
+
+
 def expires(operator: Operator, host: Host) -> None:
     """Wait until the lease that ``host`` keeps has run out by that host's clock."""
     host.run(
@@ -94,7 +106,8 @@ def told(text: str) -> list[tuple[int, str, list[str]]]:
 
 
 def everything(operator: Operator, hosts: HostFleet) -> dict[str, Any]:
-    """What a run could change on any host: containers with the time they began, configuration, ledger."""
+    """What a run could change on any host: containers with the time they began, configuration, ledger. Not
+    who may: lease and fence."""
     found = {}
     for name in WEB:
         host = hosts.host(name)
@@ -102,7 +115,6 @@ def everything(operator: Operator, hosts: HostFleet) -> dict[str, Any]:
             {one["Id"]: (one["Name"], one["State"]["StartedAt"], one["State"]["Status"])
              for one in containers(host).values()},
             host.run(EVERYTHING.format(base=operator.state_dir)),
-            host.run("ls -lR --time-style=full-iso /srv"),
         )  # fmt: skip
     return found
 

@@ -80,6 +80,14 @@ def test_it_is_renewed_until_the_run_ends() -> None:
     assert count == after
 
 
+def test_what_was_used_up_before_it_began_counts() -> None:
+    renewed = threading.Event()
+    claim = Claim("run-1", "anna", "laptop", "deploy v2", "2026-01-01T00:00:00Z", seconds=600)
+    with Tenure(Lease(7, claim), now() - 590, renewed.set) as held:
+        assert renewed.wait(5)
+    assert held.until > now() + 590
+
+
 def test_another_holder_ends_it_at_once() -> None:
     lost = threading.Event()
 
