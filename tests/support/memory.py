@@ -16,7 +16,7 @@ from fleet.errors import Unreachable
 from fleet.facts.script import PROBES
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
-from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.base import ConnectionLost, OnLine, OnProgress, Result
 from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.fake_engine import FakeContainer, FakeEngine, FakeRegistry
@@ -28,9 +28,10 @@ KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 
 @dataclass
 class MemoryHost:
-    """``sick``: tags of images whose containers never get healthy. ``sections``: what a probe prints
-    instead of the truth, by its name. ``log``: what was run and called, in order. ``root``: in place of the
-    host's ``/var/lib``; what belongs to the ledger is really carried out there, by this machine's ``sh``."""
+    """``sick``: tags of images whose containers never get healthy. ``failing``: exit status of jobs, by
+    command; with ``cut_in_job`` the connection ends in one. ``sections``: what a probe prints instead of the
+    truth, by its name. ``log``: what was run and called, in order. ``root``: in place of the host's
+    ``/var/lib``; what belongs to the ledger is really carried out there, by this machine's ``sh``."""
 
     host: str
     engine: FakeEngine
@@ -40,6 +41,8 @@ class MemoryHost:
     sections: dict[str, str] = field(default_factory=dict)
     lost: bool = False
     proven: set[str] = field(default_factory=set)
+    failing: dict[str, int] = field(default_factory=dict)
+    cut_in_job: bool = False
     log: list[str] = field(default_factory=list)
     calls: int = 0
 
@@ -69,11 +72,27 @@ class MemoryHost:
             one = self.engine.container(proven[1])
             self.proven |= {one.id} if one else set()
             return ended(0 if one else 1)
+        if job := re.search(r"^name=(\S+)\ndocker (logs|inspect)", text):
+            return self._job(job[1], on_line)
         self.log.append("script")
         for line in self.sections.get("script", "").splitlines():
             if on_line:
                 on_line("out", line)
         return ended(0)
+
+    def _job(self, name: str, on_line: OnLine | None) -> Result:
+        """The job ends when somebody looks how it goes on."""
+        one = self.engine.container(name)
+        assert one
+        if on_line:
+            command = " ".join(one.body["Cmd"])
+            self.log.append(f"job {command}")
+            on_line("out", f"doing {command}")
+            if self.cut_in_job:
+                raise ConnectionLost("the connection was lost", host=self.host)
+            one.state, one.exit_code = "exited", self.failing.get(command, 0)
+        times = "2026-01-31T10:00:00.123456789Z 2026-01-31T10:00:01.123456789Z"
+        return ended(0, f"{one.exit_code} false {times}\n")
 
     def _first(self, text: str, mark: str) -> str:
         """What a script before the probes says."""

@@ -134,6 +134,13 @@ def test_our_containers(bench: Bench) -> None:
     ]
 
 
+def test_the_container_of_a_job_says_so(bench: Bench) -> None:
+    strange = inspected(service())
+    strange["Config"]["Labels"][labels.JOB] = "migrate"
+    assert only(containers(bench, strange)).job == "migrate"
+    assert only(containers(bench, inspected(service()))).job == ""
+
+
 def test_no_container_of_ours_is_none_and_no_second_question(bench: Bench) -> None:
     assert containers(bench) == ()
     assert len(bench.calls) == 1
