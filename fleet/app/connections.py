@@ -118,7 +118,8 @@ class Connections:
         )
         self._ahead |= found.ahead
         self.errors.update({name: error for name, error in found.errors.items() if name not in bystanders})
-        hosts = {name: facts for name, facts in found.facts.hosts.items() if name in wanted}
+        known = found.facts.hosts
+        hosts = {name: known[name] for name in session.everyone if name in wanted and name in known}
         return replace(found.facts, hosts=hosts)
 
     def leavings(self) -> Mapping[str, Leavings]:

@@ -207,12 +207,14 @@ class Custody:
 
 
 def told(env: str, holder: Holder) -> str:
-    """Who holds the lease, since when, and what for."""
+    """Who holds the lease, since when, and what for; or had it, in a run of this machine that is no more."""
     claim = holder.claim
     who = f"{claim.who}@{claim.controller}" if claim.controller else claim.who
     since = f"since {_clock(claim.since)}"
     if holder.frozen:
         return f"{env} is frozen by {who} {since}: {claim.message or 'no reason given'}"
+    if owner.gone(claim.process):
+        return f"{env} was being changed {since} by a run of this machine that has ended: {claim.doing}"
     return f"{env} is being changed by {who} {since}: {claim.doing}"
 
 

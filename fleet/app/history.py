@@ -21,6 +21,7 @@ from fleet.report import events as ev
 from fleet.report.plan_text import Line
 from fleet.report.release_text import show_lines
 from fleet.report.releases_text import compare_lines, outcome_text, releases_table
+from fleet.run import owner
 
 
 def table(session: Session) -> Exit:
@@ -78,7 +79,8 @@ def _ledger(session: Session) -> Iterator[Custody]:
 
 
 def _running(custody: Custody) -> str:
-    return custody.holder.claim.run if custody.holder else ""
+    holder = custody.holder
+    return holder.claim.run if holder and not owner.gone(holder.claim.process) else ""
 
 
 def _lines(session: Session, lines: Iterable[Line]) -> None:

@@ -87,7 +87,7 @@ def _state(holder: Holder) -> str:
         return "inv unlock ends the freeze"
     run = f"run {holder.claim.run}"
     if owner.gone(holder.claim.process):
-        return f"{run} of this machine has ended: the next run takes the lease over"
+        return f"{run}; the next one takes its lease over"
     return f"{run}; the lease ends in {holder.left:.0f} s unless it is renewed"
 
 

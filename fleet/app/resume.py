@@ -12,7 +12,7 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach, require_ledger
 from fleet.app.records import between
-from fleet.app.refs import unlock_record
+from fleet.app.refs import admitted
 from fleet.app.session import Session
 from fleet.errors import Exit, UsageError
 from fleet.model.desired import Desired
@@ -124,11 +124,11 @@ def _carry_on(
 ) -> Exit:
     registries = session.registries()
     session.unlock(all_refs(registries))
-    unlock_record(session, record)
+    recorded = admitted(session, record)
     began = time.monotonic()
     chosen = {host.name for host in session.hosts}
     skipped = reach(session, connections)
-    whole = _of(record.desired, [host.name for host in session.hosts], roles)
+    whole = _of(recorded, [host.name for host in session.hosts], roles)
     later: tuple[Record, ...] = ()
     if record.head.of:
         # A rollback also takes away: what later releases brought, and what their jobs did.
@@ -136,7 +136,7 @@ def _carry_on(
         undoing = undo(later, custody.history.releases, chosen)
         whole = replace(whole, remove_orphans=True, undo=undoing)
     desired = with_policy(whole, session.options.on_failure)
-    rest = _of(record.desired, set(record.head.hosts) - chosen, roles).hosts
+    rest = _of(recorded, set(record.head.hosts) - chosen, roles).hosts
     rest = tuple(state for state in rest if state.host in session.everyone)
     connections.witness([*session.witnesses(desired), *(session.everyone[one.host] for one in rest)])
     every = replace(desired, hosts=(*desired.hosts, *rest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,13 +12,11 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
 from fleet.app.records import between
-from fleet.app.refs import unlock_record
+from fleet.app.refs import todays_checks, unlock_record
 from fleet.app.session import Session
 from fleet.config.sources import render_added
-from fleet.errors import Exit, FleetError
-from fleet.health.judge import leaves
+from fleet.errors import Exit
 from fleet.model.desired import HostState
-from fleet.model.gates import ControllerCheck
 from fleet.model.refs import all_refs
 from fleet.model.releases import Record
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
@@ -52,7 +49,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         registries = session.registries()
         session.unlock(all_refs(registries))
         chosen = [host.name for host in session.hosts]
-        going = wish(record, session.inventory, _added(session, record), chosen, _checks(session))
+        going = wish(record, session.inventory, _added(session, record), chosen, todays_checks(session))
         desired = replace(going.desired, undo=undo(later, releases, chosen))
         unlock_record(session, record, desired)
 
@@ -94,16 +91,3 @@ def _added(session: Session, record: Record) -> Mapping[str, HostState]:
         record.head.version, record.head.number,
     )  # fmt: skip
     return {state.host: state for state in states}
-
-
-def _checks(session: Session) -> frozenset[ControllerCheck]:
-    """Commands that today's roles let gates run here. A checkout that is broken allows none."""
-    with contextlib.suppress(FleetError):
-        return frozenset(
-            check
-            for state in session.desired().hosts
-            for service in state.services
-            for check in leaves(service.gate.checks)
-            if isinstance(check, ControllerCheck)
-        )
-    return frozenset()

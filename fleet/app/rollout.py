@@ -15,7 +15,7 @@ from fleet.app.verdict import verdict
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
-from fleet.model.releases import Record, jobs_done
+from fleet.model.releases import jobs_done
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.back import going_back
 from fleet.plan.build import plan as build
@@ -60,7 +60,7 @@ class Run:
         tenure: Tenure,
         books: Books,
         announcer: Announcer,
-        earlier: Record | None = None,
+        earlier: Desired | None = None,
     ) -> None:
         self._session = session
         self._connections = connections
@@ -114,7 +114,7 @@ class Run:
         before there was a ledger, orphans) what the containers' labels say."""
         back = previous(desired, facts, touched)
         if self._earlier:
-            back = going_back(self._earlier.desired, back, desired.selected)
+            back = going_back(self._earlier, back, desired.selected)
         return replace(back, undo=undo([self._books.record], self._books.releases, touched))
 
     def _go_back(self, desired: Desired, back: Desired, before: Facts, failed: Outcome) -> Outcome:

@@ -93,6 +93,8 @@ class Session:
                 return
             self.sinks.remove(sink)
             what = "the output" if sink is self.report else "the journal"
+            if not self.sinks:
+                return  # nobody is left to be told, and nothing goes on that they would miss
             why = "it was closed" if isinstance(error, (BrokenPipeError, SystemExit)) else error
             with contextlib.suppress(OSError, SystemExit):
                 self.report.error(f"{what} cannot be written any more: {why}; the run goes on")

@@ -19,6 +19,7 @@ from fleet.model.releases import Outcome, Release, current, left_behind
 from fleet.model.services import Service
 from fleet.report.names import fold
 from fleet.report.plan_text import Line
+from fleet.run import owner
 
 COLUMNS = ("service", "host", "version", "health", "up", "drift")
 
@@ -78,14 +79,14 @@ def _ledger(session: Session, custody: Custody) -> tuple[tuple[Release, ...], Ho
 
 def _about(env: str, releases: tuple[Release, ...], holder: Holder | None, now: datetime) -> Iterator[Line]:
     """The release that the environment is at, what is wrong with it, and who works now."""
-    if holder:
+    if holder and not owner.gone(holder.claim.process):
         yield Line(told(env, holder), "warning")
     release = current(releases)
     if release is None:
         return
     name = f"release {release.number} ({release.head.version})"
     running = release.outcome is Outcome.RUNNING
-    if running and not holder:
+    if running and (not holder or owner.gone(holder.claim.process)):
         text = f"{name} was cut off; inv deploy --env {env} --resume goes on with it"
         yield Line(text, "error")
     elif release.outcome is Outcome.FAILED:

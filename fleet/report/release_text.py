@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fleet.model.difference import difference
 from fleet.model.jobs import Job
-from fleet.model.releases import Entry, Record, Release
+from fleet.model.releases import Entry, Outcome, Record, Release
 from fleet.model.services import ContainerSpec, Service
 from fleet.plan.compare import with_image_text
 from fleet.report.names import fold
@@ -22,8 +22,8 @@ def show_lines(record: Record, release: Release, running: str = "") -> Iterator[
     """``running``: the run that holds the lease, if any. Secrets are shown as references."""
     yield from _head(release, running)
     yield Line("")
-    for entry in release.entries:
-        yield from _entry(entry)
+    for index, entry in enumerate(release.entries):
+        yield from _entry(entry, first=index == 0)
     for service, hosts in _alike(record):
         yield Line("")
         yield Line(f"{service.key} on {fold(hosts)}", "title")
@@ -45,14 +45,16 @@ def _head(release: Release, running: str) -> Iterator[Line]:
     yield Line(f"  hosts: {fold(head.hosts)}{roles}")
 
 
-def _entry(entry: Entry) -> Iterator[Line]:
+def _entry(entry: Entry, *, first: bool) -> Iterator[Line]:
     if entry.job:
         what = "undone" if entry.job.undone else "ran"
         text = f"job {entry.job.key} {what} on {entry.job.host} in {took(entry.job.seconds)}"
         yield Line(f"  {_time(entry.at)}  {text}")
     if entry.outcome:
         after = f" after {took(entry.seconds)}" if entry.seconds else ""
-        yield Line(f"  {_time(entry.at)}  {entry.outcome.value.replace('-', ' ')}{after}, {entry.who}")
+        word = entry.outcome.value.replace("-", " ")
+        word = "goes on" if entry.outcome is Outcome.RUNNING and not first else word
+        yield Line(f"  {_time(entry.at)}  {word}{after}, {entry.who}")
     for text in entry.why.splitlines():
         yield Line(f"    {text}", "faint")
     if entry.failed:
