@@ -121,16 +121,20 @@ class Custody:
     @property
     def history(self) -> History:
         """Raises LedgerError: it could not be read."""
-        if isinstance(self._opened, FleetError):
-            raise self._opened
-        if self._opened is None:
-            raise LedgerError("the ledger gave no answer", host=self.host)
-        return self._opened.history
+        return self._known.history
 
     @property
     def holder(self) -> Holder | None:
         """Who had the lease when we asked. Raises LedgerError."""
-        return self._opened.holder if isinstance(self._opened, Opened) and self.history else None
+        return self._known.holder
+
+    @property
+    def _known(self) -> Opened:
+        if isinstance(self._opened, FleetError):
+            raise self._opened
+        if self._opened is None:
+            raise LedgerError("the ledger gave no answer", host=self.host)
+        return self._opened
 
     def secure(self) -> bool:
         """The lease is ours from here on, or Locked is raised. True: it was not at once, so that others

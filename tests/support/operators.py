@@ -87,7 +87,7 @@ def expires(operator: Operator, host: Host) -> None:
 
 def history(operator: Operator, host: Host) -> list[tuple[int, str, list[str]]]:
     """Number, version and what became of it, entry by entry, as the ledger's files on ``host`` tell it."""
-    return told(host.run(f"cd {operator.base}/ledger && head -n 1 -v *.head *.e*"))
+    return told(host.run(f"cd {operator.base}/ledger && head -n 1 -v [0-9]*.head [0-9]*.e[0-9]*"))
 
 
 def told(text: str) -> list[tuple[int, str, list[str]]]:
