@@ -67,5 +67,6 @@ def unlock_earlier(session: Session, record: Record) -> Desired | None:
     except FleetError as error:
         version = f"{record.head.version} (release {record.head.number})"
         text = f"should this fail, it cannot go back to {version} by its record: {error.what}"
-        session.emit(ev.Note("\n".join([text, *error.why.splitlines()]), "warning"))
+        hint = [f"→ {error.hint}"] if error.hint else []
+        session.emit(ev.Note("\n    ".join([text, *error.why.splitlines(), *hint]), "warning"))
         return None

@@ -19,7 +19,7 @@ from fleet.model.releases import jobs_done
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.back import going_back
 from fleet.plan.build import plan as build
-from fleet.plan.previous import lost, previous
+from fleet.plan.previous import instead, lost, previous
 from fleet.plan.tree import Plan
 from fleet.plan.undo import undo
 from fleet.report import events as ev
@@ -126,21 +126,22 @@ class Run:
             facts = self._with_jobs(self._settled(back))
             reached = tuple(state for state in back.hosts if state.host in facts.hosts)
             were = {one.id for host in before.hosts.values() for one in _known(host.containers)}
-            plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True, spared=were)
+            spared = were.union(instead(back, before, facts))
+            plan = build(replace(back, hosts=reached), facts, self._registries, reverse=True, spared=spared)
         except FleetError as error:
             return Outcome(Ending.FAILED, why=str(error))
-        if plan.empty:
-            session.emit(ev.Note("nothing has to be put back: what ran before still does"))
-        else:
+        gone = ", ".join(lost(back, before, facts))
+        if not plan.empty:
             for line in plan_lines(plan):
                 session.show(line)
+        elif not gone:
+            session.emit(ev.Note("nothing has to be put back: what ran before still does"))
         if plan.errors:
             return Outcome(Ending.FAILED, why=plan.errors[0].what)
         outcome = self._execute(plan)
-        gone = ", ".join(lost(desired, before, facts))
         silent = fold(name for name in failed.touched if name not in facts.hosts)
         if outcome.ending is Ending.DONE and gone:
-            why = f"cannot be made again from what its labels said: {gone}"
+            why = f"what ran before cannot be made again, and what took its place stays: {gone}"
             outcome.ending, outcome.why = Ending.FAILED, why
         elif outcome.ending is Ending.DONE and silent:
             outcome.ending, outcome.why = Ending.FAILED, f"no answer from {silent}"

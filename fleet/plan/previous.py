@@ -47,15 +47,28 @@ def _name(desired: Desired, states: tuple[HostState, ...]) -> str:
     return " and ".join(sorted(releases)) or "what ran before"
 
 
-def lost(desired: Desired, before: Facts, now: Facts) -> Iterator[str]:
-    """Containers that were there, are gone by now and cannot be made again, in words."""
-    for state in desired.hosts:
-        if state.host not in now.hosts:
-            continue
-        here = {one.id for one in _containers(now.hosts[state.host])}
-        for one in _containers(before.hosts[state.host]):
-            if one.id not in here and _service(desired, state, before.hosts[state.host], one) is None:
-                yield f"{state.host}: {one.name}"
+def lost(back: Desired, before: Facts, now: Facts) -> Iterator[str]:
+    """Containers that were there, are gone by now and are not to come ``back``, in words."""
+    for state, one in _missing(back, before, now):
+        if one.id not in {other.id for other in _containers(now.hosts[state.host])}:
+            yield f"{state.host}: {one.name}"
+
+
+def instead(back: Desired, before: Facts, now: Facts) -> Iterator[str]:
+    """Ids of what took the place of a container that does not come ``back``: better than nothing there."""
+    for state, gone in _missing(back, before, now):
+        for one in _containers(now.hosts[state.host]):
+            if (one.role, one.service) == (gone.role, gone.service):
+                yield one.id
+
+
+def _missing(back: Desired, before: Facts, now: Facts) -> Iterator[tuple[HostState, Container]]:
+    for state in back.hosts:
+        if state.host in now.hosts:
+            coming = {(one.role, one.name) for one in state.services}
+            for one in _containers(before.hosts[state.host]):
+                if (one.role, one.service) not in coming:
+                    yield state, one
 
 
 def _services(desired: Desired, state: HostState, facts: HostFacts) -> Iterator[Service]:

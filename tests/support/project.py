@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,8 +93,14 @@ class Running:
         self._process.send_signal(signal.SIGCONT)
 
     def end(self, seconds: float = 60) -> Done:
-        rest, _ = self._process.communicate(timeout=seconds)
-        ended = Done(self._process.returncode, self._seen + rest, "", time.monotonic() - self._began)
+        """Everything it said. It is killed if it does not end in time."""
+        assert self._process.stdout
+        late = threading.Timer(seconds, self._process.kill)
+        late.start()
+        # Not communicate(): that passes over what until() has taken off the pipe and not told yet.
+        said = self._seen + self._process.stdout.read()
+        ended = Done(self._process.wait(), said, "", time.monotonic() - self._began)
+        late.cancel()
         return _told(ended, self._words)
 
 

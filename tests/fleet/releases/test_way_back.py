@@ -1,8 +1,10 @@
-"""A version that fails late: every host and every role goes back to the release before, as it was recorded."""
+"""A version that fails late: every host and role goes back to the release before, as it was recorded."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from fleet.rehearsal import Host
 from tests.support.look import containers, versions
@@ -36,6 +38,13 @@ def roles(fleet: Operator, token: str) -> None:
         fleet.project.write(f"roles/{role}/templates/app.conf.j2", f"{role} with {token}\n")
 
 
+def commit(root: Path) -> None:
+    """As a project is kept; so the secrets of a release are known from the commit that it was made from."""
+    own = ["-c", "user.name=anna", "-c", "user.email=anna@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*own, "commit", "-qm", "roles"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+
+
 def running(fleet: Operator, host: Host) -> dict[str, tuple[str, str, str]]:
     """Version, secret and configuration of each role."""
     found = {}
@@ -50,11 +59,10 @@ def test_a_failure_in_the_third_batch_takes_all_hosts_and_roles_back(fleet: Oper
     fleet.inventory({"web": HOSTS, "edge": HOSTS})
     fleet.project.environ |= SECRETS
     roles(fleet, "OLD_TOKEN")
+    commit(fleet.project.root)
     fleet.deploy("v1").ended(0)
     before = [running(fleet, web(number)) for number in ALL]
     assert before[0]["edge"] == ("v1", "0ld-t0ken", "edge with OLD_TOKEN")
-    # The file that still names the old secret: a record alone may not ask for it.
-    fleet.project.write("roles/web/templates/unused.j2", "")
     roles(fleet, "NEW_TOKEN")
     run = fleet.begin("v2", "--on-failure", "rollback")
     run.until("web-2 ✓ edge.app is healthy")
@@ -66,3 +74,19 @@ def test_a_failure_in_the_third_batch_takes_all_hosts_and_roles_back(fleet: Oper
     assert [running(fleet, web(number)) for number in ALL] == before
     assert history(fleet, web(1))[-1] == (2, "v2", ["running", "rolled-back"])
     fleet.say("status").says("none")
+
+
+def test_what_cannot_be_brought_back_is_told_and_nothing_is_removed_for_it(fleet: Operator, web: Web) -> None:
+    """Without a repository nobody knows the secret that the release before had."""
+    fleet.project.environ |= SECRETS
+    roles(fleet, "OLD_TOKEN")
+    fleet.deploy("v1").ended(0)
+    roles(fleet, "NEW_TOKEN")
+    failed = fleet.deploy("sick", "--on-failure", "rollback").ended(1)
+    failed.says(
+        "should this fail, it cannot go back to v1 (release 1)",
+        "!secret env:OLD_TOKEN",
+        "and so did the way back",
+        f"what took its place stays: web-1: {fleet.name()}",
+    )
+    assert [versions(web(number)) for number in ALL] == [{fleet.name(): "sick"}] * 3

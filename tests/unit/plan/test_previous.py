@@ -9,7 +9,7 @@ from fleet.model.found import FoundDir, FoundFile
 from fleet.model.gates import ControllerCheck, GateSpec, RunningCheck
 from fleet.model.services import ConfigDir, ConfigFile, Reload, Service
 from fleet.plan.build import plan
-from fleet.plan.previous import lost, previous
+from fleet.plan.previous import instead, lost, previous
 from fleet.secret import Hole, SealedText, SecretRef
 from tests.support.build import container, desired, facts_for, host_facts, service
 
@@ -46,6 +46,15 @@ def test_only_checks_of_todays_roles_run_on_the_controller() -> None:
     assert service_before.gate.checks == (RunningCheck(), ours)
 
 
+def test_what_comes_back_by_the_ledger_is_not_lost_though_its_label_is_not_believed() -> None:
+    wish = desired({"web-1": [with_secret(OURS, "v2")]}, "v2")
+    before = facts_for(wish, host_facts("web-1", [container(with_secret(THEIRS), "old")]))
+    now = facts_for(wish, host_facts("web-1", [container(with_secret(OURS, "v2"), "new")]))
+    back = desired({"web-1": [with_secret(THEIRS)]}, "v1")
+    assert list(lost(back, before, now)) == []
+    assert list(instead(back, before, now)) == []
+
+
 def test_what_cannot_be_made_again_is_spared_and_told_only_when_it_is_gone() -> None:
     """A label of another version of Fleet; the container was replaced by the run, or was not."""
     wish = desired({"web-1": [service(version="v2")]}, "v2")
@@ -53,9 +62,10 @@ def test_what_cannot_be_made_again_is_spared_and_told_only_when_it_is_gone() -> 
     before = facts_for(wish, host_facts("web-1", [unread]))
     back = previous(wish, before, ["web-1"])
     assert plan(back, before, reverse=True, spared={"old"}).empty
-    assert list(lost(wish, before, before)) == []
+    assert list(lost(back, before, before)) == []
     now = facts_for(wish, host_facts("web-1", [container(service(version="v2"), "new")]))
-    assert list(lost(wish, before, now)) == ["web-1: shop-test-web-app-1"]
+    assert list(lost(back, before, now)) == ["web-1: shop-test-web-app-1"]
+    assert plan(back, now, reverse=True, spared=instead(back, before, now)).empty
 
 
 def test_files_that_came_with_a_reload_after_the_container_was_made_come_back_too() -> None:
