@@ -45,7 +45,8 @@ class Books:
         self._session = session
         self._connections = connections
         self._custody = custody
-        self._entries: list[Entry] = []
+        known = (one for one in custody.history.releases if one.number == record.head.number)
+        self._entries = list(next((one.entries for one in known), ()))
         self.record = record
 
     @property
@@ -58,14 +59,20 @@ class Books:
         before = [one for one in self._custody.history.releases if one.number != self.number]
         return (*before, Release(self.record.head, tuple(self._entries)))
 
-    def open(self, going_on: Release | None = None) -> None:
-        """Write the release as running, before anything is changed, here and on every host of the run.
-        Raises LedgerError, Fenced, and what a host answers that cannot keep its copy."""
+    @property
+    def _keepers(self) -> tuple[str, ...]:
+        """Hosts that keep a copy: those of the release, and those that a later run brings up to it."""
+        return tuple(dict.fromkeys([*self.record.head.hosts, *(host.name for host in self._session.hosts)]))
+
+    def open(self, *, repair: bool = False) -> None:
+        """Write the release as running, before anything is changed, here and on every host of the run; one
+        that is known goes on. ``repair``: of a good release, which stays good. Raises LedgerError, Fenced,
+        and what a host answers that cannot keep its copy."""
         custody = self._custody
-        begun = self.entry(Outcome.RUNNING)
-        if going_on:
-            self._entries = list(going_on.entries)
-            self._add(begun)
+        begun = self.entry(None if repair else Outcome.RUNNING)
+        if self.number:
+            if not repair:
+                self._add(begun)
         else:
             for release in custody.history.releases[-1:]:
                 if release.outcome is Outcome.RUNNING:
@@ -76,12 +83,13 @@ class Books:
             head = custody.store.begin(custody.tenure.lease, self.record, begun)
             self.record = replace(self.record, head=head)
             self._entries = [begun]
-        errors = self.spread(self.record.head.hosts)
+        errors = self.spread(self._keepers)
         for error in errors.values():
             if isinstance(error, Fenced):
                 raise error
         if errors:
-            self.tell(replace(begun, outcome=Outcome.FAILED, why="copies could not be written"), errors)
+            outcome = None if repair else Outcome.FAILED
+            self.tell(replace(begun, outcome=outcome, why="copies could not be written"), errors)
             what = "hosts cannot keep a copy of the release; nothing was changed"
             raise FleetError(what, why=told(errors))
 
@@ -95,7 +103,7 @@ class Books:
         self._add(entry)
         number, index, last = self.number, len(self._entries), self._entries[-1]
         script = copy_entry_script(self._session.place, number, index, last)
-        keeping = [name for name in self.record.head.hosts if name not in without]
+        keeping = [name for name in self._keepers if name not in without]
         errors = self._everywhere(dict.fromkeys(keeping, script))
         if errors:
             text = f"copies of release {number} are not complete:\n{told(errors)}"
@@ -113,7 +121,8 @@ class Books:
         masked = replace(entry, why=self._session.masked(entry.why))
         if entry.job:
             masked = replace(masked, job=replace(entry.job, output=self._session.masked(entry.job.output)))
-        custody.store.add(custody.tenure.lease, self.number, masked)
+        lease, number = custody.tenure.lease, self.number
+        custody.patiently(lambda store: store.add(lease, number, masked))
         self._entries.append(masked)
 
     def _everywhere(self, scripts: Mapping[str, Text]) -> dict[str, FleetError]:

@@ -6,7 +6,7 @@ Deploy, rollback, resume and converge differ in what they want. What becomes of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from fleet.app.announce import Announcer
 from fleet.app.books import Books, head
@@ -17,8 +17,9 @@ from fleet.app.refs import unlock_earlier
 from fleet.app.rollout import Ended, Run
 from fleet.app.session import Session
 from fleet.app.tag import tag
+from fleet.app.wanted import Wanted
 from fleet.errors import Exit, FleetError, LedgerError
-from fleet.model.desired import Desired, HostState
+from fleet.model.desired import Desired
 from fleet.model.found import Facts, HostRelease
 from fleet.model.releases import Head, Outcome, Record, Release, current, jobs_done, left_behind
 from fleet.ops.effects import RegistryAuth
@@ -33,45 +34,6 @@ from fleet.run.journal import Journal
 Confirm = Callable[[str], bool]
 
 OUTCOMES = {Exit.OK: Outcome.GOOD, Exit.ROLLED_BACK: Outcome.ROLLED_BACK}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """``desired`` is planned; ``whole`` recorded: the same without what only this run needs.
-
-    ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to. ``goes_on``:
-    the release that this run continues. ``notes`` are told with the plan. ``sources`` of the roles.
-    ``skipped``: hosts that are left behind. ``spared``: ids of containers that are no orphans.
-    ``rest``: what of the release this run leaves out.
-    """
-
-    desired: Desired
-    whole: Desired
-    command: str = "deploy"
-    of: int = 0
-    goes_on: Release | None = None
-    notes: tuple[Finding, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
-    skipped: tuple[str, ...] = ()
-    spared: frozenset[str] = frozenset()
-    rest: tuple[HostState, ...] = ()
-
-
-def with_policy(desired: Desired, failure_action: str) -> Desired:
-    """``--on-failure``: every role's own answer to a failure is replaced."""
-    if not failure_action:
-        return desired
-    states = tuple(
-        replace(
-            state,
-            services=tuple(
-                replace(one, update=replace(one.update, failure_action=failure_action))
-                for one in state.services
-            ),
-        )
-        for state in desired.hosts
-    )
-    return replace(desired, hosts=states)
 
 
 def gathered(
@@ -169,22 +131,27 @@ class Change:
             return Exit.OK
         if session.options.check:
             return Exit.CHANGES
+        earlier = self._earlier()
+        back = unlock_earlier(session, earlier) if earlier and not self._repairs else None
         if not session.options.yes and not confirm(f"Do this to {session.options.env}?"):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
-        return self._run()
+        return self._run(earlier, back)
 
-    def _run(self) -> Exit:
+    @property
+    def _repairs(self) -> bool:
+        """The release is good and stays so, whatever becomes of this run."""
+        return self.wanted.goes_on is not None and self.wanted.goes_on.outcome is Outcome.GOOD
+
+    def _run(self, earlier: Record | None, back: Desired | None) -> Exit:
         session, custody = self._session, self._custody
-        earlier = self._earlier()
-        back = unlock_earlier(session, earlier) if earlier else None
         books = self._books(earlier)
         journal = Journal(session.options.root, custody.run)
         session.sinks.append(journal)
         lines = (line.text for line in plan_lines(self.plan, diff=True))
         journal.save("plan.txt", session.masked("\n".join(lines) + "\n"))
         try:
-            books.open(self.wanted.goes_on)
+            books.open(repair=self._repairs)
             self._begin(books)
             run = Run(
                 session,
@@ -196,7 +163,7 @@ class Change:
                 self._announcer,
                 back,
             )
-            ended = run.carry_out(self.wanted.desired, self.facts, self.plan, self.wanted.command)
+            ended = run.carry_out(self.wanted, self.facts, self.plan)
             return self._finish(books, earlier, ended)
         finally:
             session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
@@ -207,7 +174,7 @@ class Change:
         try:
             self._announcer.begins(self.wanted.desired.version, books.number, self.plan.hosts)
         except FleetError as error:
-            books.tell(books.entry(Outcome.FAILED, why=error.what))
+            books.tell(books.entry(None if self._repairs else Outcome.FAILED, why=error.what))
             raise
 
     def _finish(self, books: Books, earlier: Record | None, ended: Ended) -> Exit:
@@ -219,13 +186,14 @@ class Change:
                 f"{text}; {missing}",
                 f"inv deploy --env {self._session.options.env} --resume goes on",
             )
+        failed = tuple(ended.outcome.errors)
         entry = books.entry(
-            Outcome.FAILED if missing else OUTCOMES.get(code, Outcome.FAILED),
+            None if self._repairs else Outcome.FAILED if missing else OUTCOMES.get(code, Outcome.FAILED),
             seconds=round(ended.seconds, 1),
             why=missing if code is Exit.OK else ended.outcome.why,
             hosts=tuple(host.name for host in self._session.hosts),
-            failed=tuple(ended.outcome.errors),
-            behind=self.wanted.skipped,
+            failed=failed,
+            behind=(*self.wanted.skipped, *(failed if self._repairs else ())),
         )
         try:
             # A lost lease is another's: what became of this release is theirs to write.
@@ -281,18 +249,26 @@ class Change:
         after its last step, of a version that changes nothing, of a fleet that had no ledger so far."""
         releases = self._custody.history.releases
         now, made = current(releases), self._head()
-        same = now and (now.head.version, now.head.hosts, now.head.roles) == (
-            made.version, made.hosts, made.roles,
-        )  # fmt: skip
-        going_on = self.wanted.goes_on or (now if same else None)
-        caught_up = set(left_behind(releases)) & {host.name for host in self._session.hosts}
-        if going_on and (going_on.outcome is not Outcome.GOOD or caught_up) and not self._not_yet():
-            record = self._custody.store.record(going_on.number)
+        hosts = tuple(host.name for host in self._session.hosts)
+        caught_up = set(left_behind(releases)) & set(hosts)
+        unfinished = now is not None and (now.outcome is not Outcome.GOOD or bool(caught_up))
+        if self._not_yet():
+            return
+        books = None
+        if self.wanted.goes_on:
+            books = self._books(None) if unfinished else None
+        elif now and unfinished and self._same(now):
+            record = self._custody.store.record(now.number)
             books = Books(self._session, self._connections, self._custody, record)
-            books.open(going_on)
-            hosts = tuple(host.name for host in self._session.hosts)
-            books.tell(books.entry(Outcome.GOOD, why="found complete", hosts=hosts))
-        elif going_on is None and (now is None or now.head.version != made.version):
+        elif unfinished or now is None or now.head.version != made.version:
             books = self._books(self._earlier())
-            books.open()
-            books.tell(books.entry(Outcome.GOOD, why="the hosts were as wanted"))
+        if books:
+            books.open(repair=bool(books.number and now and now.outcome is Outcome.GOOD))
+            why = "found complete" if unfinished else "the hosts were as wanted"
+            books.tell(books.entry(Outcome.GOOD, why=why, hosts=hosts, behind=self.wanted.skipped))
+
+    def _same(self, release: Release) -> bool:
+        """Is what this run wants that release, and not only called like it?"""
+        earlier = self._earlier()
+        made = recorded(self.wanted.whole, self.facts, earlier.desired if earlier else None)
+        return self._custody.store.record(release.number).desired == made

@@ -71,7 +71,7 @@ class Custody:
         if lease:
             # It ends by itself, should the ledger host not answer now.
             with contextlib.suppress(FleetError):
-                self._patiently(lambda store: store.release(lease))
+                self.patiently(lambda store: store.release(lease))
 
     @property
     def changing(self) -> bool:
@@ -160,7 +160,7 @@ class Custody:
             # Facts took longer than a lease lives; nothing was changed on its strength so far.
             lease, late = self._again(), True
         if late:
-            self._opened = Opened(lease, None, self.store.history())
+            self._opened = Opened(lease, None, self.patiently(lambda store: store.history()))
         if lease is None:
             raise LedgerError("the ledger gave neither the lease nor its holder", host=self.host)
         self._tenure = Tenure(lease, self._asked, self._renew, self._lost, self._late)
@@ -169,9 +169,14 @@ class Custody:
 
     def _again(self, over: int = 0) -> Lease:
         self._asked = now()
-        answer = self._patiently(lambda store: store.take(self.claim, over))
+        answer = self.patiently(lambda store: store.take(self.claim, over))
         if isinstance(answer, Holder):
-            raise locked(self._session.options.env, answer)
+            if answer.claim.run != self.run:
+                raise locked(self._session.options.env, answer)
+            # Taken by a call whose answer was lost.
+            answer = Lease(answer.token, self.claim)
+        # At once: whatever goes wrong from here on, it is ours to give back.
+        self._opened = Opened(answer, None, self.history)
         return answer
 
     def _wait(self, holder: Holder) -> Lease:
@@ -190,9 +195,9 @@ class Custody:
 
     def _renew(self) -> None:
         lease = self.tenure.lease
-        self._patiently(lambda store: store.renew(lease))
+        self.patiently(lambda store: store.renew(lease))
 
-    def _patiently(self, call: Callable[[Store], T]) -> T:
+    def patiently(self, call: Callable[[Store], T]) -> T:
         """A connection that broke is no reason to lose the lease: once more over a new one."""
         try:
             return call(self.store)

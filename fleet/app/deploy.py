@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fleet.app.announce import Announcer
-from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
+from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
 from fleet.app.session import Session
+from fleet.app.wanted import Wanted, with_policy
 from fleet.config.sources import role_sources
 from fleet.errors import Drift, Exit, UsageError
 from fleet.model.refs import all_refs

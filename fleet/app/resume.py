@@ -7,13 +7,14 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from fleet.app.announce import Announcer
-from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
+from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach, require_ledger
 from fleet.app.records import between
 from fleet.app.refs import admitted
 from fleet.app.session import Session
+from fleet.app.wanted import Wanted, with_policy
 from fleet.errors import Exit, UsageError
 from fleet.model.desired import Desired
 from fleet.model.refs import all_refs
@@ -95,8 +96,8 @@ def _unfinished(session: Session, custody: Custody, connections: Connections) ->
     releases = custody.history.releases
     if not releases:
         raise UsageError(f"nothing was released to {env} yet", hint=f"inv deploy --env {env}")
-    last = releases[-1]
-    if last.outcome not in UNFINISHED:
+    last = current(releases) or releases[-1]
+    if last.outcome not in UNFINISHED or last.unbegun:
         raise UsageError(
             f"nothing to go on with: release {last.number} ({last.head.version}) is {last.outcome.value}",
             hint=f"inv converge --env {env} brings up hosts that were left behind",
@@ -133,9 +134,11 @@ def _carry_on(
     if record.head.of:
         # A rollback also takes away: what later releases brought, and what their jobs did.
         later = tuple(between(session, custody, record.head.of, record.head.number))
-        undoing = undo(later, custody.history.releases, chosen)
+        undoing = undo(later, custody.history.releases, [host.name for host in session.hosts])
         whole = replace(whole, remove_orphans=True, undo=undoing)
-    desired = with_policy(whole, session.options.on_failure)
+    # A good release has none before it that a repair could go back to.
+    policy = "pause" if release.outcome is Outcome.GOOD else session.options.on_failure
+    desired = with_policy(whole, policy)
     rest = _of(recorded, set(record.head.hosts) - chosen, roles).hosts
     rest = tuple(state for state in rest if state.host in session.everyone)
     connections.witness([*session.witnesses(desired), *(session.everyone[one.host] for one in rest)])

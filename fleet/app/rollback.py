@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleet.app.announce import Announcer
-from fleet.app.change import Change, Confirm, Wanted, gathered, with_policy
+from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
 from fleet.app.records import between
 from fleet.app.refs import todays_checks, unlock_record
 from fleet.app.session import Session
+from fleet.app.wanted import Wanted, with_policy
 from fleet.config.sources import render_added
 from fleet.errors import Exit
 from fleet.model.desired import HostState
+from fleet.model.hosts import Host
 from fleet.model.refs import all_refs
 from fleet.model.releases import Record
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
@@ -37,6 +39,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         announcer = Announcer(session, custody, "rollback", to)
         if changing:
             announcer.connecting()
+        every = session.hosts
         skipped = reach(session, connections)
         custody.open()
         custody.secure()
@@ -48,9 +51,11 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
 
         registries = session.registries()
         session.unlock(all_refs(registries))
+        added = _added(session, record, every)
+        going = wish(record, session.inventory, added, [host.name for host in every], todays_checks(session))
         chosen = [host.name for host in session.hosts]
-        going = wish(record, session.inventory, _added(session, record), chosen, todays_checks(session))
-        desired = replace(going.desired, undo=undo(later, releases, chosen))
+        states = tuple(state for state in going.desired.hosts if state.host in chosen)
+        desired = replace(going.desired, hosts=states, undo=undo(later, releases, chosen))
         unlock_record(session, record, desired)
 
         began = time.monotonic()
@@ -66,7 +71,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         )
         wanted = Wanted(
             with_policy(desired, session.options.on_failure),
-            desired,
+            going.desired,
             command="rollback",
             of=release.number,
             notes=notes,
@@ -81,9 +86,10 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         return change.go(confirm)
 
 
-def _added(session: Session, record: Record) -> Mapping[str, HostState]:
+def _added(session: Session, record: Record, hosts: Iterable[Host]) -> Mapping[str, HostState]:
     """States of hosts that were added since, rendered from the roles as they were."""
-    names = [host.name for host in session.hosts if host.name in joined(record, session.inventory)]
+    new = joined(record, session.inventory)
+    names = [host.name for host in hosts if host.name in new]
     if not names:
         return {}
     states = render_added(

@@ -12,6 +12,7 @@ from fleet.app.connections import Connections
 from fleet.app.session import Session
 from fleet.app.state import state_lines
 from fleet.app.verdict import verdict
+from fleet.app.wanted import Wanted
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
@@ -71,8 +72,8 @@ class Run:
         self._announcer = announcer
         self._earlier = earlier
 
-    def carry_out(self, desired: Desired, facts: Facts, plan: Plan, command: str = "deploy") -> Ended:
-        session = self._session
+    def carry_out(self, wanted: Wanted, facts: Facts, plan: Plan) -> Ended:
+        session, desired, command = self._session, wanted.desired, wanted.command
         began = time.monotonic()
         session.emit(
             ev.RunStarted(
@@ -81,11 +82,15 @@ class Run:
         )
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             outcome = self._execute(plan, self._announcer)
-            earlier = self._before(desired, facts, outcome.touched)
+            if wanted.goes_on and outcome.ending is Ending.ROLL_BACK:
+                # What an earlier run of this release has changed goes back, too.
+                outcome.touched |= dict.fromkeys(one.host for one in (*desired.hosts, *wanted.rest))
+            scope = replace(desired, hosts=(*desired.hosts, *wanted.rest))
+            earlier = self._before(scope, facts, outcome.touched)
             back: Outcome | None = None
             if outcome.ending is Ending.ROLL_BACK and outcome.touched:
                 session.interrupt.forgive()
-                back = self._go_back(desired, earlier, facts, outcome)
+                back = self._go_back(scope, earlier, facts, outcome)
             state, remaining = self._verify(desired, facts.digests, outcome)
         if outcome.ending is Ending.DONE and remaining:
             outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
@@ -140,12 +145,23 @@ class Run:
             return Outcome(Ending.FAILED, why=plan.errors[0].what)
         outcome = self._execute(plan)
         silent = fold(name for name in failed.touched if name not in facts.hosts)
-        if outcome.ending is Ending.DONE and gone:
+        undone = self._undone()
+        if outcome.ending is Ending.DONE and undone:
+            why = f"this run has undone {undone}, which has not run again"
+            outcome.ending, outcome.why = Ending.FAILED, why
+        elif outcome.ending is Ending.DONE and gone:
             why = f"what ran before cannot be made again, and what took its place stays: {gone}"
             outcome.ending, outcome.why = Ending.FAILED, why
         elif outcome.ending is Ending.DONE and silent:
             outcome.ending, outcome.why = Ending.FAILED, f"no answer from {silent}"
         return outcome
+
+    def _undone(self) -> str:
+        """Jobs of earlier releases that this run has undone on its way to the one that failed."""
+        entries = self._books.releases[-1].entries
+        runs = [entry.job for entry in entries if entry.job and entry.run == self._journal.run]
+        ours = {run.key for run in runs if not run.undone}
+        return ", ".join(dict.fromkeys(run.key for run in runs if run.undone and run.key not in ours))
 
     def _with_jobs(self, facts: Facts) -> Facts:
         return replace(facts, jobs=jobs_done(self._books.releases))

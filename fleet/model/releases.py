@@ -42,7 +42,8 @@ class Entry:
     """One thing that happened to a release. ``outcome`` is what it was from then on; None: no change.
 
     ``at`` is UTC in ISO 8601, by the clock of the controller that wrote it; ``seconds`` the run took.
-    ``hosts`` are those of its run; ``failed`` those on which it failed, ``behind`` those that were skipped.
+    ``hosts`` are those of its run, none when it ended before anything was changed; ``failed`` those on which
+    it failed, ``behind`` those that have not got the release.
     """
 
     at: str
@@ -120,6 +121,12 @@ class Release:
         return next((entry for entry in reversed(self.entries) if entry.outcome), None)
 
     @property
+    def unbegun(self) -> bool:
+        """It ended before anything was changed: the hosts know nothing of it."""
+        last = self.last
+        return self.outcome is Outcome.FAILED and last is not None and not last.hosts
+
+    @property
     def seconds(self) -> float:
         """Of all its runs that ended."""
         return sum(entry.seconds for entry in self.entries)
@@ -136,18 +143,18 @@ def jobs_done(releases: Iterable[Release]) -> dict[str, JobRun]:
 
 
 def current(releases: Iterable[Release]) -> Release | None:
-    """What the environment is at: the newest release that was neither taken back nor given up."""
+    """What the environment is at: the newest release that was begun, and neither taken back nor given up."""
     over = {Outcome.ROLLED_BACK, Outcome.SUPERSEDED}
-    return next((one for one in reversed(tuple(releases)) if one.outcome not in over), None)
+    known = reversed(tuple(releases))
+    return next((one for one in known if one.outcome not in over and not one.unbegun), None)
 
 
 def left_behind(releases: Iterable[Release]) -> dict[str, int]:
-    """Hosts that a run skipped and no later run has brought up → the number of that release."""
+    """Hosts that a run left behind and no later run has brought up → the number of that release."""
     behind: dict[str, int] = {}
     for release in releases:
         for entry in release.entries:
-            if entry.outcome in {Outcome.GOOD, Outcome.FAILED}:
-                for host in entry.hosts or release.head.hosts:
-                    behind.pop(host, None)
-                behind |= dict.fromkeys(entry.behind, release.number)
+            for host in entry.hosts:
+                behind.pop(host, None)
+            behind |= dict.fromkeys(entry.behind, release.number)
     return behind
