@@ -22,8 +22,8 @@ def role(fleet: Operator, up: str, **job: object) -> None:
     migrate = {
         "service": "app",
         "entrypoint": ["/bin/sh", "-c"],
-        "command": [f'echo "up $VERSION" >>/log/diary; {up}'],
-        "down": ['echo "down $VERSION" >>/log/diary'],
+        "command": [f'echo "up $$VERSION" >>/log/diary; {up}'],
+        "down": ['echo "down $$VERSION" >>/log/diary'],
         **job,
     }
     fleet.project.compose(
@@ -35,7 +35,7 @@ def role(fleet: Operator, up: str, **job: object) -> None:
 
 def diary(web: Web) -> list[str]:
     """What all hosts' jobs have written."""
-    lines = [web(number).run(f"cat {DIARY} 2>/dev/null || :").out.splitlines() for number in ALL]
+    lines = [web(number).run(f"cat {DIARY} 2>/dev/null || :").splitlines() for number in ALL]
     return [line for found in lines for line in found]
 
 
