@@ -183,7 +183,7 @@ class Custody:
         env, patience = self._session.options.env, self._session.options.wait
         if not patience:
             raise locked(env, holder)
-        self._say(f"{told(env, holder)}: waiting up to {_span(patience)}")
+        self._say(f"{told(env, holder)}; waiting up to {_span(patience)}")
         end = time.monotonic() + patience
         while not self._session.interrupt.asked.wait(POLL):
             try:

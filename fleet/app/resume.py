@@ -149,7 +149,7 @@ def _carry_on(
     wanted = Wanted(
         desired,
         whole,
-        record.head.command,
+        "converge" if release.outcome is Outcome.GOOD else record.head.command,
         goes_on=release,
         notes=notes,
         skipped=tuple(finding.host for finding in skipped),
