@@ -41,4 +41,18 @@ def gone(name: str) -> bool:
     space, _, rest = rest.partition(" ")
     number = rest.partition(" ")[0]
     ours = process().split(" ")[:2]
-    return bool(number) and number.isdecimal() and [boot, space] == ours and process(int(number)) != name
+    if not number.isdecimal() or [boot, space] != ours:
+        return False
+    there = process(int(number))
+    return there != name if there else _ended(int(number))
+
+
+def _ended(pid: int) -> bool:
+    """/proc may hide the processes of other users; a signal tells them from those that are no more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
