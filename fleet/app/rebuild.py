@@ -96,7 +96,7 @@ def _copies(session: Session, connections: Connections) -> tuple[dict[str, Found
         try:
             result = transport.run(read_copy_script(session.place), timeout=SECONDS)
             answer = (result.out + b"\n" + result.err).decode("utf-8", "replace")
-            return Found(parse_copy(name, answer, result.rc), parse_fence(answer))
+            return Found(parse_copy(name, answer, result.rc), parse_fence(name, answer))
         except FleetError as error:
             error.host = error.host or name
             return error

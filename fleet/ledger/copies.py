@@ -13,7 +13,7 @@ from fleet.ledger import codec, scripts
 from fleet.ledger.answer import files, said
 from fleet.ledger.codec import RecordFiles
 from fleet.ledger.embedded import record_files, run
-from fleet.ledger.failures import failure
+from fleet.ledger.failures import failure, understood
 from fleet.ledger.opening import read_entries
 from fleet.model.images import ImageRef
 from fleet.model.place import Place
@@ -99,7 +99,7 @@ def parse_copy(host: str, answer: str, rc: int | None) -> tuple[Record, tuple[En
     names = set(said(answer, "name"))
     if not names:
         return None
-    number = max((int(name.partition(".")[0]) for name in names if name.endswith(".head")), default=0)
+    number = understood(host, lambda: max(_numbers(names), default=0))
     texts = files(answer)
     try:
         record = codec.decode(number, record_files(number, texts))
@@ -111,9 +111,9 @@ def parse_copy(host: str, answer: str, rc: int | None) -> tuple[Record, tuple[En
     return record, tuple(entries.values())
 
 
-def parse_fence(answer: str) -> int:
-    """The highest token of a lease that the host has seen; 0 when it has seen none."""
-    return max(map(int, said(answer, "fence")), default=0)
+def parse_fence(host: str, answer: str) -> int:
+    """The highest token of a lease that the host has seen; 0 when it has seen none. Raises LedgerError."""
+    return understood(host, lambda: max(map(int, said(answer, "fence")), default=0))
 
 
 def restore(transport: Transport, place: Place, record: Record, entries: Sequence[Entry]) -> None:
@@ -136,6 +136,10 @@ def raise_token(transport: Transport, place: Place, token: int) -> None:
     """Let the tokens of this ledger's lease begin above ``token``: another ledger has given that one out,
     and hosts that have seen it would refuse lower ones. Raises LedgerError."""
     run(transport, "written", scripts.raise_token(place, token))
+
+
+def _numbers(names: Iterable[str]) -> Iterator[int]:
+    return (int(name.partition(".")[0]) for name in names if name.endswith(".head"))
 
 
 def _whole(number: int, files: RecordFiles) -> bool:

@@ -8,7 +8,7 @@ from fleet.errors import LedgerError
 from fleet.ledger import codec, scripts
 from fleet.ledger.answer import files, said
 from fleet.ledger.codec import RecordFiles
-from fleet.ledger.failures import failure
+from fleet.ledger.failures import failure, understood
 from fleet.ledger.opening import Opened, opening_script, parse_opening
 from fleet.ledger.store import History
 from fleet.model.leases import Claim, Holder, Lease
@@ -68,8 +68,9 @@ class EmbeddedStore:
 
     def begin(self, lease: Lease, record: Record, entry: Entry) -> Head:
         script = scripts.begin(self._place, lease.token, codec.encode(record), codec.encode_entry(entry))
-        number = said(self._run("written", script), "number")
-        return replace(record.head, number=int(number[-1]))
+        told = said(self._run("written", script), "number")
+        number = understood(self._transport.host, lambda: int(told[-1]))
+        return replace(record.head, number=number)
 
     def add(self, lease: Lease, number: int, entry: Entry) -> None:
         self._run("written", scripts.add(self._place, lease.token, number, codec.encode_entry(entry)))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 from fleet.errors import Fenced, FleetError, LedgerError
 from fleet.ledger import scripts
 from fleet.ledger.answer import said
 from fleet.model import codec
 from fleet.model.leases import Claim, Holder
+
+T = TypeVar("T")
 
 FULL = ("No space left on device", "Disk quota exceeded")
 RIGHTS = ("Permission denied", "Read-only file system", "Operation not permitted", "Not a directory")
@@ -18,7 +22,7 @@ def failure(host: str, doing: str, rc: int | None, answer: str, ending: str = ""
     """``doing`` completes "the ledger cannot be"; ``answer`` is what the script printed on both streams."""
     why = "\n".join(line for line in answer.splitlines() if line and not line.startswith("@"))
     if rc == scripts.FENCED:
-        return fenced(host, holding(answer))
+        return fenced(host, _known(answer))
     if rc == scripts.BUSY:
         hint = "try again in a moment; if it stays so, look there who has that file: fuser -v"
         return LedgerError("the ledger is locked by another process", why=why, hint=hint, host=host)
@@ -48,8 +52,19 @@ def fenced(host: str, holder: Holder | None) -> Fenced:
     )
 
 
+def understood(host: str, read: Callable[[], T]) -> T:
+    """What ``read`` takes from the host's answer. Raises LedgerError for one that is none of ours."""
+    try:
+        return read()
+    except (ValueError, IndexError) as error:
+        hint = "a newer Fleet may have written it: update Fleet here"
+        raise LedgerError(
+            "the answer of the ledger is not understood", why=str(error), hint=hint, host=host
+        ) from error
+
+
 def holding(answer: str) -> Holder | None:
-    """Who holds the lease, as the scripts tell it; None when it is free."""
+    """Who holds the lease, as the scripts tell it; None when it is free. Raises ValueError."""
     state, claim = said(answer, "lease"), said(answer, "claim")
     if not state or not claim:
         return None
@@ -57,3 +72,11 @@ def holding(answer: str) -> Holder | None:
     if word != "held":
         return None
     return Holder(int(token), codec.load(Claim, json.loads(claim[-1])), float(left))
+
+
+def _known(answer: str) -> Holder | None:
+    """That the lease is lost counts for more than who has it."""
+    try:
+        return holding(answer)
+    except ValueError:
+        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fleet.ledger import codec, scripts
 from fleet.ledger.answer import entry_names, files, said
-from fleet.ledger.failures import failure, holding
+from fleet.ledger.failures import failure, holding, understood
 from fleet.ledger.store import History
 from fleet.model.leases import Claim, Holder, Lease
 from fleet.model.place import Place
@@ -32,6 +32,10 @@ def parse_opening(host: str, answer: str, rc: int | None, claim: Claim | None) -
     """Raises LedgerError."""
     if rc != 0:
         raise failure(host, "opened", rc, answer, f"exit status {rc}")
+    return understood(host, lambda: _opened(answer, claim))
+
+
+def _opened(answer: str, claim: Claim | None) -> Opened:
     taken = said(answer, "taken")
     if claim and taken:
         return Opened(Lease(int(taken[-1]), claim), None, history(answer))

@@ -189,7 +189,15 @@ def test_entries_that_the_copy_missed_are_kept(host: LedgerHost) -> None:
 def test_the_fence_of_a_host_is_told(host: LedgerHost) -> None:
     for token in (3, 12, 7):
         host.run(fence_check(host.place, token, 2_000_000))
-    assert parse_fence(host.run(read_copy_script(host.place))[1]) == 12
+    assert parse_fence("web-1", host.run(read_copy_script(host.place))[1]) == 12
+
+
+def test_an_answer_of_nonsense_is_an_error_of_that_host() -> None:
+    with pytest.raises(LedgerError, match="not understood") as told:
+        parse_copy("web-1", "@name x.head", 0)
+    assert told.value.host == "web-1"
+    with pytest.raises(LedgerError, match="not understood"):
+        parse_fence("web-1", "@fence many")
 
 
 def test_tokens_go_on_above_those_of_the_lost_ledger(host: LedgerHost) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import FleetError, LedgerError
+from fleet.errors import Fenced, FleetError, LedgerError
 from fleet.ledger import codec, scripts
+from fleet.ledger.failures import failure
 from fleet.ledger.opening import opening_script, parse_opening
 from fleet.model.leases import Claim, Lease
 from fleet.model.releases import Outcome
@@ -261,6 +262,39 @@ def test_an_opening_that_failed_is_an_error() -> None:
     for rc in (1, 2, 127, None):
         with pytest.raises(FleetError):
             parse_opening("web-1", "sh: 1: mkdir: not found", rc, claim())
+
+
+NEWER = '{"run":"r9","who":"zoe","mood":"good"}'
+ANSWERS = ["@lease 1 0", "@lease x 0 held", "@lease 1 soon held"]
+
+
+@pytest.mark.parametrize("state", [*ANSWERS, "@lease 1 9 held"])
+@pytest.mark.parametrize("who", ["{}", "[]", "nonsense", NEWER])
+def test_a_holder_that_is_not_understood_is_an_error(state: str, who: str) -> None:
+    with pytest.raises(LedgerError, match="not understood") as told:
+        parse_opening("web-1", f"{state}\n@claim {who}", 0, None)
+    assert told.value.host == "web-1"
+    assert "update Fleet" in told.value.hint
+
+
+def test_a_token_that_is_not_understood_is_an_error() -> None:
+    with pytest.raises(LedgerError, match="not understood"):
+        parse_opening("web-1", "@taken soon", 0, claim())
+
+
+def test_a_lease_that_was_lost_to_somebody_unknown_is_lost() -> None:
+    error = failure("web-1", "written", scripts.FENCED, f"@lease 2 9 held\n@claim {NEWER}")
+    assert isinstance(error, Fenced)
+
+
+@pytest.mark.parametrize("answer", ["", "@number", "@number two"])
+def test_a_release_that_was_given_no_number_is_an_error(
+    host: LedgerHost, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = taken(host.store)
+    monkeypatch.setattr(scripts, "begin", lambda *given: f"echo '{answer}'")
+    with pytest.raises(LedgerError, match="not understood"):
+        host.store.begin(lease, record("v1"), entry())
 
 
 def test_a_large_record_goes_through(host: LedgerHost) -> None:
