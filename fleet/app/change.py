@@ -61,6 +61,8 @@ def gathered(
 
 def keeper(session: Session, custody: Custody, facts: Facts) -> None:
     """Raises LedgerError when the hosts have seen a newer release than this ledger: it is not the one."""
+    if not custody.changing:
+        return  # without the lease a release may have begun between the two looks
     newest = max((release.number for release in custody.history.releases), default=0)
     for name, host in facts.hosts.items():
         seen = host.release
@@ -187,6 +189,9 @@ class Change:
                 f"inv deploy --env {self._session.options.env} --resume goes on",
             )
         failed = tuple(ended.outcome.errors)
+        if self.wanted.skipped and code is Exit.OK:
+            text = f"{text}; left behind: {fold(self.wanted.skipped)}"
+            hint = f"when they are back: inv converge --env {self._session.options.env}"
         entry = books.entry(
             None if self._repairs else Outcome.FAILED if missing else OUTCOMES.get(code, Outcome.FAILED),
             seconds=round(ended.seconds, 1),

@@ -35,7 +35,10 @@ def table(session: Session) -> Exit:
         session.report.table(*releases_table(releases, datetime.now(UTC), running))
     else:
         env = session.options.env
-        session.show(Line(f"nothing was released to {env} yet; inv deploy --env {env} does"))
+        host = session.ledger.name
+        session.show(
+            Line(f"{host} knows no release of {env}: none was made, or another host keeps the ledger")
+        )
     return Exit.OK
 
 

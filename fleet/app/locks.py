@@ -29,7 +29,7 @@ def show(session: Session) -> Exit:
         session.emit(ev.Note(f"  {_state(holder)}"))
     else:
         session.emit(ev.Note(f"{env} is free: nobody is changing it"))
-    return Exit.LOCKED if holder else Exit.OK
+    return Exit.LOCKED if holder and not owner.gone(holder.claim.process) else Exit.OK
 
 
 def lock(session: Session, message: str) -> Exit:
@@ -65,7 +65,12 @@ def unlock(session: Session, confirm: Callable[[str], bool]) -> Exit:
         if isinstance(lease, Holder):
             raise locked(env, lease)
         store.release(lease)
-    session.emit(ev.Note(f"{env} is free"))
+    if holder.frozen:
+        session.emit(ev.Note(f"{env} is free: the freeze is over"))
+    else:
+        claim = holder.claim
+        taken = f"the lease was taken from {claim.who}@{claim.controller} ({claim.doing}), whose run stops"
+        session.emit(ev.Note(f"{env} is free: {taken}"))
     return Exit.OK
 
 

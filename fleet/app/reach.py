@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fleet.app.connections import Connections, Unreached
 from fleet.app.options import budget
 from fleet.app.session import Session
-from fleet.errors import FleetError
 from fleet.plan.tree import Finding
 
 
@@ -22,9 +19,12 @@ def reach(session: Session, connections: Connections) -> tuple[Finding, ...]:
     if not errors:
         return ()
     if len(errors) > allowed or len(errors) == len(session.hosts):
+        error = Unreached(errors)
         if allowed:
-            raise _too_many(errors, allowed)
-        connections.require_all()
+            error.what = f"{error.what}; {allowed} may be skipped"
+        else:
+            error.hint = f"{error.hint}; or leave them behind: --unreachable skip"
+        raise error
     session.hosts = tuple(host for host in session.hosts if host.name not in errors)
     connections.errors.clear()
     return tuple(
@@ -50,9 +50,3 @@ def require_ledger(session: Session, connections: Connections) -> None:
             "--rebuild --ledger HOST makes the ledger anew on another host, from the copies of all hosts"
         )
         raise error
-
-
-def _too_many(errors: Mapping[str, FleetError], allowed: int) -> Unreached:
-    error = Unreached(errors)
-    error.what = f"{error.what}; {allowed} may be skipped"
-    return error

@@ -47,6 +47,10 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         release = choose(releases, to)
         record = custody.store.record(release.number)
         session.options = replace(session.options, version=record.head.version)
+        about = (
+            f"release {release.number} ({record.head.version}), by {record.head.who} on {record.head.at[:10]}"
+        )
+        session.emit(ev.Note(f"back to {about}"))
         later = tuple(between(session, custody, release.number))
 
         registries = session.registries()

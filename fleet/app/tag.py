@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from fleet.app.options import TAGS
+from fleet.app.trust import COMMIT
 from fleet.model.releases import Head
 
 
@@ -15,6 +16,8 @@ def tag(root: Path, head: Head) -> str:
         return "the project is in no git repository"
     if head.dirty:
         return "the checkout has changes that no commit holds"
+    if not COMMIT.fullmatch(head.commit):
+        return f"{head.commit!r} of release {head.number} is not the name of a commit"
     name = f"{TAGS}{head.env}/{head.number}"
     done = subprocess.run(  # noqa: S603 — no shell; the words cannot be options
         ["git", "-C", str(root), "tag", "-a", "-m", f"{head.version} to {head.env}", name, head.commit],  # noqa: S607

@@ -16,14 +16,15 @@ from pathlib import Path
 from fleet.config.trust import asked_for, places, refs_in
 from fleet.secret import SecretRef
 
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+"""What git calls a commit, in full; nothing else that a record holds is handed to git."""
 
 
 def untrusted(root: Path, env: str, commit: str, refs: Iterable[SecretRef]) -> set[SecretRef]:
     """Those of ``refs`` that no file of the project has, neither now nor at ``commit``; a commit that is
     not in the local repository has no files."""
     strange = set(refs) - asked_for(root, env)
-    if strange and _COMMIT.fullmatch(commit):
+    if strange and COMMIT.fullmatch(commit):
         strange -= refs_in(file for top in places(env) for file in _files(root, commit, top))
     return strange
 

@@ -184,7 +184,10 @@ def _held(desired: Desired, recipe: Recipe, host: HostFacts) -> Iterator[Finding
         if clash(one, recipe.spec):
             what = f"{recipe.service.key}: its name or port is held by {one.role}.{one.service}"
             yield Finding(
-                True, f"{what}, which no role of this host has", "--remove-orphans removes it", host.host
+                True,
+                f"{what}, which no role of this host has",
+                "inv deploy --remove-orphans removes it",
+                host.host,
             )
 
 

@@ -36,4 +36,4 @@ def left(desired: Desired, facts: Facts) -> Iterator[Finding]:
     for state in desired.hosts:
         for one in orphans(desired, state, facts.hosts[state.host]):
             what = f"{one.role}.{one.service} runs here, and no role of this host has it"
-            yield Finding(False, what, "--remove-orphans removes it", state.host)
+            yield Finding(False, what, "inv deploy --remove-orphans removes it", state.host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,10 @@ def read_options(ctx: Context, env: str, *, needs_version: bool = False, **given
     from fleet.app.options import FAILURE_ACTIONS, budget  # noqa: PLC0415
     from fleet.suggest import suggest  # noqa: PLC0415
 
+    for flag, value in pairwise(sys.argv):
+        # A variable of the shell that is not set must not mean "all hosts".
+        if flag.startswith("--") and "=" not in flag and value == "":
+            raise UsageError(f"{flag} is empty")
     root = options.find_root(Path.cwd())
     configured = str(ctx.config.get("fleet", {}).get("env", ""))
     parallel = given.pop("parallel", "")

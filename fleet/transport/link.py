@@ -194,6 +194,13 @@ def _shake_hands(hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) 
             why=str(error) or type(error).__name__,
             hint="is this port sshd's? An overloaded sshd (MaxStartups) also ends connections here",
         ) from error
+    # It returns without a word when its time is up.
+    if not link.initial_kex_done:
+        raise Unreachable(
+            f"{hop} accepts the connection and then says nothing",
+            why=f"no SSH handshake within {timeout:g} s",
+            hint="the host hangs: look at its console, its memory and its disks",
+        )
     shown = link.get_remote_server_key()
     _check_key(hop, name, shown.asbytes(), shown.get_name(), known)
 

@@ -18,7 +18,8 @@ def release(
     """Begun, with a job that ran if it is given, and ended unless ``outcome`` is running."""
     entries = [Entry(AT, f"run-{number}", "anna", Outcome.RUNNING)]
     entries += [Entry(AT, f"run-{number}", "anna", job=job)] if job else []
-    entries += [Entry(AT, f"run-{number}", "anna", outcome, 72)] if outcome is not Outcome.RUNNING else []
+    ended = Entry(AT, f"run-{number}", "anna", outcome, 72, hosts=("web-1",))
+    entries += [ended] if outcome is not Outcome.RUNNING else []
     return Release(head(number, version, of), tuple(entries))
 
 
