@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from fleet.app.deploy import deploy
 from fleet.app.options import choose_version
+from fleet.app.tag import tag
 from fleet.errors import Exit
+from tests.support.history import head
 from tests.unit.app.conftest import Shop
 
 
@@ -56,4 +61,11 @@ def test_a_release_that_failed_is_not_tagged(shop: Shop) -> None:
     committed(shop)
     shop.fleet.host("web-2").sick.add("v1")
     assert bring(shop, "v1") is not Exit.OK
+    assert git(shop.root, "tag", "--list", "fleet/*") == ""
+
+
+@pytest.mark.parametrize("commit", ["--force", "HEAD", "-d", "v1", "c0ffee", f"{'a' * 40}\n"])
+def test_what_a_ledger_calls_a_commit_and_is_none_never_reaches_git(shop: Shop, commit: str) -> None:
+    committed(shop)
+    assert "not the name of a commit" in tag(shop.root, replace(head(7, "v1"), commit=commit))
     assert git(shop.root, "tag", "--list", "fleet/*") == ""
