@@ -183,7 +183,8 @@ def _shake_hands(hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) 
     _prefer(link, (key.kind for key in known if not key.revoked))
     link.banner_timeout = timeout
     try:
-        link.start_client(timeout=timeout)
+        # A second more than the banner gets: which of the two is late shall not be chance.
+        link.start_client(timeout=timeout + 1)
     except IncompatiblePeer as error:
         raise Unreachable(
             f"{hop} and Fleet have no common SSH algorithm", why=str(error), hint="update the host's OpenSSH"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import sys
 
 import pytest
+from invoke.context import Context
 from invoke.exceptions import Exit as InvokeExit
 from invoke.parser import Argument
 
-from fleet.errors import Drift, Exit, FleetError
+from fleet.errors import Drift, Exit, FleetError, UsageError
 from fleet.tasks import ns
-from fleet.tasks.common import HELP, guarded
+from fleet.tasks.common import HELP, guarded, read_options
 
 TASKS = sorted(ns.tasks)
 
@@ -60,6 +62,15 @@ def ended(body) -> InvokeExit:  # type: ignore[no-untyped-def]
     with pytest.raises(InvokeExit) as caught:
         guarded(body)()
     return caught.value
+
+
+@pytest.mark.parametrize("words", [["rollback", "--to", ""], ["deploy", "--limit", "", "--yes"]])
+def test_an_empty_flag_is_no_flag_that_was_left_out(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["inv", *words])
+    with pytest.raises(UsageError, match=f"{words[1]} is empty"):
+        read_options(Context(), "test")
 
 
 def test_an_error_becomes_a_message_and_a_code() -> None:

@@ -103,6 +103,25 @@ def test_a_server_that_says_nothing() -> None:
     thread.join(10)
 
 
+def test_a_host_that_hangs_after_its_first_words() -> None:
+    """As one does whose processes are stopped, or that is out of memory."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port, over = server.getsockname()[1], threading.Event()
+
+        def serve() -> None:
+            with server.accept()[0] as client:
+                client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                over.wait(30)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        error = refused(fresh(timeout=1), Endpoint("web-1", "127.0.0.1", port=port, user="x"))
+        over.set()
+    thread.join(10)
+    assert error.what == f"127.0.0.1 port {port} accepts the connection and then says nothing"
+    assert "no SSH handshake within 1 s" in error.why
+
+
 def test_nothing_is_written_to_the_terminal(connector: Connector, capfd: pytest.CaptureFixture[str]) -> None:
     port, thread = greeter(b"nonsense\r\n")
     refused(connector, Endpoint("web-1", "127.0.0.1", port=port, user="x"))
