@@ -16,6 +16,9 @@ from fleet.report import events as ev
 from fleet.run import owner
 from fleet.run.journal import new_run_id
 
+GRASP = 5.0
+"""Seconds for which unlock itself holds the lease: should it be cut off, no freeze stays behind."""
+
 
 def show(session: Session) -> Exit:
     """Who may change the environment now. Exit 73 when somebody has the lease."""
@@ -34,7 +37,7 @@ def show(session: Session) -> Exit:
 
 def lock(session: Session, message: str) -> Exit:
     """Freeze the environment until it is unlocked. Raises Locked when somebody else has the lease."""
-    claim = _claim("a freeze", message)
+    claim = _claim("a freeze", message=message)
     with Connections(session) as connections:
         answer = _store(session, connections).take(claim)
     env = session.options.env
@@ -61,7 +64,7 @@ def unlock(session: Session, confirm: Callable[[str], bool]) -> Exit:
                 session.emit(ev.Note("nothing was changed"))
                 return Exit.FAILED
         # Taking it raises the token, so that hosts refuse the run that had it.
-        lease = store.take(_claim("unlock", ""), over=holder.token)
+        lease = store.take(_claim("unlock", seconds=GRASP), over=holder.token)
         if isinstance(lease, Holder):
             raise locked(env, lease)
         store.release(lease)
@@ -81,10 +84,10 @@ def _store(session: Session, connections: Connections) -> EmbeddedStore:
     return EmbeddedStore(connections.transports[keeper.name], session.place)
 
 
-def _claim(doing: str, message: str) -> Claim:
+def _claim(doing: str, *, seconds: float = 0, message: str = "") -> Claim:
     now = datetime.now(UTC)
     since = now.isoformat(timespec="seconds")
-    return Claim(new_run_id(now), owner.who(), owner.controller(), doing, since, 0, message=message)
+    return Claim(new_run_id(now), owner.who(), owner.controller(), doing, since, seconds, message=message)
 
 
 def _state(holder: Holder) -> str:
