@@ -163,6 +163,7 @@ def head(session: Session, custody: Custody, command: str, of: int = 0) -> Head:
         hosts=tuple(host.name for host in session.hosts),
         roles=options.roles,
         ledger=custody.host,
+        limited=bool(options.limit or options.roles),
     )
 
 

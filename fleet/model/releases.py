@@ -82,6 +82,7 @@ class Head:
     hosts: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     ledger: str = ""
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,13 @@ def choose(releases: Releases, to: str) -> Release:
 
 
 def find(releases: Releases, named: str) -> Release:
-    """Of one version the newest good release, or the newest when none is good; else the one of that number.
-    ``#7`` is always a number. Raises UsageError."""
+    """Of one version the newest good release of all hosts, or of some, or the newest when none is good; else
+    the one of that number. ``#7`` is always a number. Raises UsageError."""
     versions = [one for one in releases if one.head.version == named]
     if versions:
         good = [one for one in versions if one.outcome is Outcome.GOOD]
-        return (good or versions)[-1]
+        whole = [one for one in good if not one.head.limited]
+        return (whole or good or versions)[-1]
     number = named.removeprefix("#")
     by_number = {str(one.number): one for one in releases}
     if number in by_number:

@@ -158,3 +158,10 @@ def test_a_rollback_that_fails_goes_back_to_where_it_began(shop: Shop) -> None:
     shop.fleet.host("web-2").sick.add("v1")
     assert back(shop, "v1", on_failure="rollback") is Exit.ROLLED_BACK
     assert shop.running() == everywhere("v2")
+
+
+def test_a_version_means_the_release_of_all_hosts_and_not_of_one(shop: Shop) -> None:
+    bring(shop, "v1", "v2")
+    assert back(shop, "v1", limit="web-2") is Exit.OK
+    assert back(shop, "v1") is Exit.OK
+    assert shop.running() == everywhere("v1")
