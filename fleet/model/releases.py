@@ -64,7 +64,8 @@ class Head:
 
     ``number`` counts from 1 within the environment. ``command`` is deploy or rollback; ``of`` the number
     of the release that a rollback returns to. ``hosts`` are those of the run, ``roles`` those it was
-    limited to (empty: all). ``tool`` is the version of Fleet. ``ledger`` the host that keeps the ledger.
+    limited to (empty: all), ``limited``: on a part of hosts or roles. ``tool`` is the version of Fleet,
+    ``ledger`` the host that keeps the ledger.
     """
 
     number: int
