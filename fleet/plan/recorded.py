@@ -16,8 +16,8 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
     """The whole environment from this release on, every image by digest as far as one is known.
 
     What is not of this run is as ``earlier``, the release before, has it: hosts that ``--limit`` left out,
-    and with ``desired.selected`` the other roles of its own hosts. Hosts that carry no role any more are
-    left out.
+    those of roles that only ``earlier`` knows, and with ``desired.selected`` the other roles of its own
+    hosts. Hosts that carry no role any more are left out.
     """
     states = _carried_over(desired, earlier) if earlier else {}
     for state in desired.hosts:
@@ -60,7 +60,10 @@ def together(first: HostState, second: HostState) -> HostState:
 
 def _carried_over(desired: Desired, earlier: Desired) -> dict[str, HostState]:
     """States by host; their services bear the name of the release that they came from."""
-    carrying = {name for role in desired.roles for name in role.hosts}
+    today = {role.name for role in desired.roles}
+    # A rollback does not know the roles that were added since, and leaves their hosts as they are.
+    added = (role for role in earlier.roles if role.name not in today)
+    carrying = {name for role in (*desired.roles, *added) for name in role.hosts}
     return {
         state.host: replace(
             state,

@@ -83,6 +83,23 @@ def test_a_host_without_a_role_any_more_is_not_taken_over() -> None:
     assert [state.host for state in recorded(wish, facts_for(wish), before).hosts] == ["web-1"]
 
 
+def test_a_way_back_keeps_the_hosts_of_roles_that_were_added_since() -> None:
+    db = service("pg", "db", "v2")
+    today = desired({"web-1": [service(version="v2")], "web-2": [service(version="v2")], "db-1": [db]}, "v2")
+    both = desired({"web-1": [service()], "web-2": [service()]})
+    made = recorded(replace(both, hosts=both.hosts[:1]), facts_for(both), today)
+    assert {state.host: [(one.key, one.release) for one in state.services] for state in made.hosts} == {
+        "web-1": [("web.app", "")],
+        "web-2": [("web.app", "v2")],
+        "db-1": [("db.pg", "v2")],
+    }
+    assert [(role.name, role.hosts) for role in made.roles] == [
+        ("web", ("web-1", "web-2")),
+        ("db", ("db-1",)),
+    ]
+    assert recorded(both, facts_for(both), made).roles == made.roles
+
+
 @given(wishes("v1"))
 @settings(deadline=None)
 def test_a_record_planned_on_what_it_recorded_is_empty(wish: Desired) -> None:
