@@ -19,10 +19,12 @@ from fleet.config.sources import render_added
 from fleet.errors import Exit
 from fleet.model.desired import HostState
 from fleet.model.hosts import Host
+from fleet.model.jobs import Undo
 from fleet.model.refs import all_refs
 from fleet.model.releases import Record
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
 from fleet.plan.choose import choose, doubts
+from fleet.plan.tree import Finding
 from fleet.plan.undo import undo, undone
 from fleet.plan.wish import joined, wish
 from fleet.report import events as ev
@@ -59,7 +61,9 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         going = wish(record, session.inventory, added, [host.name for host in every], todays_checks(session))
         chosen = [host.name for host in session.hosts]
         states = tuple(state for state in going.desired.hosts if state.host in chosen)
-        desired = replace(going.desired, hosts=states, undo=undo(later, releases, chosen))
+        undoing = undo(later, releases, chosen)
+        # Hosts that stay where they are still need what a job did.
+        desired = replace(going.desired, hosts=states, undo=() if session.options.limit else undoing)
         unlock_record(session, record, desired)
 
         began = time.monotonic()
@@ -72,6 +76,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
             *going.findings,
             *secrets_changed(record, facts),
             *undone(record, releases),
+            *(_stays(one) for one in undoing if session.options.limit),
         )
         wanted = Wanted(
             with_policy(desired, session.options.on_failure),
@@ -88,6 +93,11 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         change.show()
         change.refuse()
         return change.go(confirm)
+
+
+def _stays(one: Undo) -> Finding:
+    what = f"job {one.job.key} of release {one.number} ({one.version}) is not undone"
+    return Finding(False, what, "only a part of the hosts goes back, and the others still need what it did")
 
 
 def _added(session: Session, record: Record, hosts: Iterable[Host]) -> Mapping[str, HostState]:

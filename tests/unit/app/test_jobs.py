@@ -121,3 +121,12 @@ def test_cut_off_in_a_job_the_next_run_waits_for_it(
     assert containers(shop) == len(ALL)
     assert bring(shop, "v1") is Exit.OK
     assert len(started) == 3
+
+
+def test_a_rollback_of_a_part_of_the_hosts_undoes_nothing(shop: Shop) -> None:
+    bring(shop, "v1")
+    bring(shop, "v2")
+    did(shop)
+    assert rollback(shop.session("unknown", yes=True, limit="web-2"), never, "v1") is Exit.OK
+    assert did(shop) == []
+    assert "job web.migrate of release 2 (v2) is not undone" in shop.told.text

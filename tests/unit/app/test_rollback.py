@@ -165,3 +165,10 @@ def test_a_version_means_the_release_of_all_hosts_and_not_of_one(shop: Shop) -> 
     assert back(shop, "v1", limit="web-2") is Exit.OK
     assert back(shop, "v1") is Exit.OK
     assert shop.running() == everywhere("v1")
+
+
+def test_a_rollback_of_a_part_is_no_step_back_of_all(shop: Shop) -> None:
+    bring(shop, "v1", "v2", "v3")
+    assert back(shop, limit="web-1") is Exit.OK
+    assert back(shop) is Exit.OK
+    assert shop.running() == everywhere("v2")
