@@ -78,9 +78,10 @@ def _before(releases: Releases) -> Release:
     here = current(releases)
     if here is None:
         raise _nothing()
-    if here.head.limited and here.head.of:
+    target = next((one for one in releases if here.head.of and one.number == here.head.of), None)
+    if here.head.limited and target:
         # A part of the hosts is there already: now the others follow.
-        return next(one for one in releases if one.number == here.head.of)
+        return target
     start = _origin(releases, here)
     good = [one for one in releases if one.outcome is Outcome.GOOD and one.number < start.number]
     if good:
