@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from fleet.app.told import told
 from fleet.errors import Exit, FleetError, LedgerError
 from fleet.ledger.copies import parse_copy, parse_fence, raise_token, read_copy_script, restore
 from fleet.ledger.store import Store
+from fleet.model.place import Place
 from fleet.model.releases import Entry, Record
 from fleet.report import events as ev
 from fleet.report.names import fold
@@ -45,6 +46,7 @@ def rebuild(session: Session, confirm: Callable[[str], bool]) -> Exit:
         if not missing:
             session.emit(ev.Note(f"the ledger on {custody.host} has all that the hosts' copies have"))
             return Exit.OK
+        _refuse_contradictions(session.place, found, missing)
         for number, (record, entries) in missing.items():
             outcome = next((one.outcome for one in reversed(entries) if one.outcome), None)
             what = f"release {number}: {record.head.version}, {outcome.value if outcome else 'running'}"
@@ -53,11 +55,11 @@ def rebuild(session: Session, confirm: Callable[[str], bool]) -> Exit:
         if not session.options.yes and not confirm(f"Write them into the ledger on {custody.host}?"):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
+        custody.open()
+        custody.secure()
         transport = connections.transports[custody.host]
         # Hosts that have seen the lost ledger's tokens would refuse those of a ledger that begins at 1.
         raise_token(transport, session.place, max(one.token for one in found.values()))
-        custody.open()
-        custody.secure()
         for record, entries in missing.values():
             restore(transport, session.place, record, entries)
         session.emit(ev.Note(f"the ledger on {custody.host} is complete again up to release {max(best)}"))
@@ -75,6 +77,22 @@ def _intact(store: Store, number: int) -> bool:
 
 def _number(found: Found) -> int:
     return found.copy[0].head.number if found.copy else 0
+
+
+def _refuse_contradictions(place: Place, found: Mapping[str, Found], numbers: Iterable[int]) -> None:
+    """A record is written once and is the same everywhere; of two, one has been tampered with, or is of
+    another ledger. Raises LedgerError: how many hosts say so does not make it right."""
+    for number in numbers:
+        records = {host: one.copy[0] for host, one in found.items() if one.copy and _number(one) == number}
+        first = next(iter(records.values()))
+        same = [host for host, record in records.items() if record == first]
+        others = records.keys() - same
+        if others:
+            raise LedgerError(
+                f"the hosts' copies of release {number} contradict each other; nothing was written",
+                why=f"{fold(same)} keep another one than {fold(others)}",
+                hint=f"find out which is right, remove {place.base}/copy on the other hosts, and try again",
+            )
 
 
 def _best(found: dict[str, Found]) -> dict[int, tuple[Record, tuple[Entry, ...]]]:

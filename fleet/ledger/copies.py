@@ -133,8 +133,9 @@ def restore(transport: Transport, place: Place, record: Record, entries: Sequenc
 
 
 def raise_token(transport: Transport, place: Place, token: int) -> None:
-    """Let the tokens of this ledger's lease begin above ``token``: another ledger has given that one out,
-    and hosts that have seen it would refuse lower ones. Raises LedgerError."""
+    """Let the next tokens of this ledger's lease be above ``token``: another ledger has given that one out,
+    and hosts that have seen it would refuse lower ones. To be done while the lease is held. Raises
+    LedgerError."""
     run(transport, "written", scripts.raise_token(place, token))
 
 

@@ -119,11 +119,12 @@ def release(place: Place, token: int) -> str:
 
 
 def raise_token(place: Place, token: int) -> str:
-    """Let the next holder's token be higher than ``token``."""
+    """Let the next holder's token be higher than ``token``; the lease and who has it stay."""
+    seen = f"fence/{int(token)}"
     return (
-        f"{_base(place)}{WRITING}{LEASE}{ENTER}look\n"
-        '[ "$state" = free ] || state=held\n'
-        f'[ "$token" -ge {int(token)} ] || {{ token={int(token)}; hold "$expires" "$state"; }}\n'
+        f"{_base(place)}{WRITING}{ENTER}"
+        f"mkdir -p fence && true >{seen} || fail {CANNOT} '{seen} cannot be written'\n"
+        "settle fence\n"
     )
 
 

@@ -207,3 +207,12 @@ def test_tokens_go_on_above_those_of_the_lost_ledger(host: LedgerHost) -> None:
     assert lease.token == 42
     raise_token(host.transport, host.place, 7)
     assert host.store.take(claim("r2"), over=42).token == 43
+
+
+def test_raising_tokens_takes_the_lease_from_nobody(host: LedgerHost) -> None:
+    lease = taken(host.store)
+    raise_token(host.transport, host.place, 41)
+    host.store.renew(lease)
+    host.store.release(lease)
+    assert host.store.holder() is None
+    assert taken(host.store, claim("r2")).token == 42
