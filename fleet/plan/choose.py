@@ -78,11 +78,12 @@ def _before(releases: Releases) -> Release:
     here = current(releases)
     if here is None:
         raise _nothing()
-    target = next((one for one in releases if here.head.of and one.number == here.head.of), None)
-    if here.head.limited and target:
-        # A part of the hosts is there already: now the others follow.
-        return target
-    start = _origin(releases, here)
+    start = here
+    while target := _target(releases, start):
+        if start.head.limited:
+            # A part of the hosts is there already: now the others follow.
+            return target
+        start = target
     good = [one for one in releases if one.outcome is Outcome.GOOD and one.number < start.number]
     if good:
         return good[-1]
@@ -91,11 +92,10 @@ def _before(releases: Releases) -> Release:
     )
 
 
-def _origin(releases: Releases, release: Release) -> Release:
-    numbers = {one.number: one for one in releases}
-    while release.head.of in numbers and release.head.of < release.number:
-        release = numbers[release.head.of]
-    return release
+def _target(releases: Releases, rollback: Release) -> Release | None:
+    """What it returned to; None when it is no rollback, or the history has lost that release."""
+    known = (one for one in releases if one.number == rollback.head.of < rollback.number)
+    return next(known, None)
 
 
 def _listed(releases: Releases) -> str:

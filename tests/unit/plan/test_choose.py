@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fleet.errors import UsageError
@@ -56,6 +58,18 @@ def test_rollbacks_in_a_row_go_on_back() -> None:
     history = (*history, release(7, "v41", of=5))
     with pytest.raises(UsageError, match="before 1"):
         choose(history, "")
+
+
+def test_after_a_rollback_of_a_part_the_others_follow() -> None:
+    part = release(4, "v42", of=2)
+    part = replace(part, head=replace(part.head, limited=True))
+    history = (release(1, "v41"), release(2, "v42"), release(3, "v43"), part)
+    assert choose(history, "").number == 2
+    assert choose((*history, release(5, "v42", of=2)), "").number == 1
+    there_again = (*history, release(5, "v44"), release(6, "v42", of=4))
+    assert choose(there_again, "").number == 2, "release 4 is one of a part, also when it is returned to"
+    with pytest.raises(UsageError, match="no good release before 4"):
+        choose((part,), "")
 
 
 def test_what_there_is_stands_in_the_error() -> None:
