@@ -135,7 +135,7 @@ def _carry_on(
         # A rollback also takes away: what later releases brought, and what their jobs did.
         later = tuple(between(session, custody, record.head.of, record.head.number))
         undoing = undo(later, custody.history.releases, [host.name for host in session.hosts])
-        whole = replace(whole, remove_orphans=True, undo=undoing)
+        whole = replace(whole, remove_orphans=True, undo=() if record.head.limited else undoing)
     # A good release has none before it that a repair could go back to.
     policy = "pause" if release.outcome is Outcome.GOOD else session.options.on_failure
     desired = with_policy(whole, policy)
