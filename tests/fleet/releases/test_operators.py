@@ -36,7 +36,7 @@ def test_the_one_who_waits_does_his_work_when_the_other_has_done_hers(fleet: Ope
     first = fleet.begin("v1")
     first.until("web-2 ✓ start")
     second = fleet.deploy("v2", "--wait", "60s").ended(0)
-    second.says("deploy v1: waiting up to 1 min")
+    second.says("deploy v1; waiting up to 1 min")
     first.end().ended(0)
     assert [answer(web(number)) for number in ALL] == ["ok v2"] * 3
     assert history(fleet, web(1)) == [(1, "v1", ["running", "good"]), (2, "v2", ["running", "good"])]
