@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from fleet.app.custody import Custody
 from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import Fenced, FleetError
-from fleet.ledger.copies import copy_entry_script, copy_scripts
+from fleet.ledger.copies import copy_entry_script, copying
 from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release
 from fleet.report import events as ev
 from fleet.run.perform import failure
@@ -104,7 +104,7 @@ class Books:
         number, index, last = self.number, len(self._entries), self._entries[-1]
         script = copy_entry_script(self._session.place, number, index, last)
         keeping = [name for name in self._keepers if name not in without]
-        errors = self._everywhere(dict.fromkeys(keeping, script))
+        errors = self._everywhere(keeping, lambda host: script)
         if errors:
             text = f"copies of release {number} are not complete:\n{told(errors)}"
             self._session.emit(ev.Note(text, "warning"))
@@ -114,7 +114,7 @@ class Books:
 
     def spread(self, hosts: Iterable[str]) -> Mapping[str, FleetError]:
         """A copy of this release for each of ``hosts``; the errors of those that could not take it."""
-        return self._everywhere(copy_scripts(self._session.place, self.record, self._entries, hosts))
+        return self._everywhere(hosts, copying(self._session.place, self.record, self._entries))
 
     def _add(self, entry: Entry) -> None:
         custody = self._custody
@@ -125,13 +125,13 @@ class Books:
         custody.patiently(lambda store: store.add(lease, number, masked))
         self._entries.append(masked)
 
-    def _everywhere(self, scripts: Mapping[str, Text]) -> dict[str, FleetError]:
+    def _everywhere(self, hosts: Iterable[str], script: Callable[[str], Text]) -> dict[str, FleetError]:
         transports = self._connections.fenced(self._custody.tenure, self._session.place)
-        there = {name: script for name, script in scripts.items() if name in transports}
+        there = [name for name in hosts if name in transports]
 
         def one(name: str) -> FleetError | None:
             try:
-                result = transports[name].run(there[name], timeout=COPY_SECONDS)
+                result = transports[name].run(script(name), timeout=COPY_SECONDS)
                 if not result.ok:
                     raise failure("keep a copy of the release", result, COPY_SECONDS)
             except FleetError as error:

@@ -6,7 +6,7 @@ tags and configuration directories each release needed on this host.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fleet.errors import LedgerError
 from fleet.ledger import codec, scripts
@@ -15,6 +15,7 @@ from fleet.ledger.codec import RecordFiles
 from fleet.ledger.embedded import record_files, run
 from fleet.ledger.failures import failure, understood
 from fleet.ledger.opening import read_entries
+from fleet.model.desired import HostState
 from fleet.model.images import ImageRef
 from fleet.model.place import Place
 from fleet.model.releases import Entry, Record
@@ -49,15 +50,15 @@ printf '\\n@end .\\n'
 
 def copy_script(place: Place, record: Record, entries: Sequence[Entry], host: str) -> str:
     """Keep this release on ``host`` instead of the one before. A cut leaves one of the two readable."""
-    return copy_scripts(place, record, entries, (host,))[host]
+    return copying(place, record, entries)(host)
 
 
-def copy_scripts(
-    place: Place, record: Record, entries: Sequence[Entry], hosts: Iterable[str]
-) -> dict[str, str]:
-    """The same for many hosts: a record is large, and is written out once."""
+def copying(place: Place, record: Record, entries: Sequence[Entry]) -> Callable[[str], str]:
+    """The same for many hosts, each when it is its turn: a record is large, so it is written out once, and
+    a thousand scripts are never held at the same time."""
     keeping = _keep(place, record, entries)
-    return {host: f"{keeping}{_remember(record, host)}" for host in hosts}
+    states = {state.host: state for state in record.desired.hosts}
+    return lambda host: f"{keeping}{_remember(record.head.number, states.get(host, HostState(host)))}"
 
 
 def _keep(place: Place, record: Record, entries: Sequence[Entry]) -> str:
@@ -151,9 +152,9 @@ def _whole(number: int, files: RecordFiles) -> bool:
     return True
 
 
-def _remember(record: Record, host: str) -> str:
+def _remember(number: int, state: HostState) -> str:
     """Sorted and each line once, so that writing it again changes nothing."""
-    lines = "".join(f"{scripts.stem(record.head.number)} {use}\n" for use in _uses(record, host))
+    lines = "".join(f"{scripts.stem(number)} {use}\n" for use in _uses(state))
     return (
         "[ -e uses ] || true >uses\n"
         f"printf %s {words([lines])} | sort -u uses - >uses.new || fail {scripts.CANNOT} 'no room for uses'\n"
@@ -161,15 +162,14 @@ def _remember(record: Record, host: str) -> str:
     )
 
 
-def _uses(record: Record, host: str) -> Iterator[str]:
-    for state in record.desired.hosts:
-        for service in state.services if state.host == host else ():
-            image = ImageRef.parse(service.container.image)
-            if image.digest:
-                yield f"image {image.pinned(image.digest)}"
-            if image.tag:
-                yield f"tag {image.name}:{image.tag}"
-            yield from (f"dir {config.directory}" for config in service.configs)
+def _uses(state: HostState) -> Iterator[str]:
+    for service in state.services:
+        image = ImageRef.parse(service.container.image)
+        if image.digest:
+            yield f"image {image.pinned(image.digest)}"
+        if image.tag:
+            yield f"tag {image.name}:{image.tag}"
+        yield from (f"dir {config.directory}" for config in service.configs)
 
 
 def _base(place: Place) -> str:

@@ -11,7 +11,7 @@ from fleet.errors import LedgerError
 from fleet.ledger.copies import (
     copy_entry_script,
     copy_script,
-    copy_scripts,
+    copying,
     parse_copy,
     parse_fence,
     raise_token,
@@ -127,9 +127,11 @@ def test_what_the_host_uses_is_noted_once(host: LedgerHost) -> None:
 def test_scripts_for_many_hosts_differ_in_what_each_uses(host: LedgerHost) -> None:
     given = record("v1", 1, web_1=(configured("app"),), web_2=(configured("db"),))
     hosts = ("web-1", "web-2")
-    many = copy_scripts(host.place, given, (entry(),), hosts)
-    assert many == {name: copy_script(host.place, given, (entry(),), name) for name in hosts}
-    assert many["web-1"] != many["web-2"]
+    script = copying(host.place, given, (entry(),))
+    assert [script(name) for name in hosts] == [
+        copy_script(host.place, given, (entry(),), name) for name in hosts
+    ]
+    assert script("web-1") != script("web-2")
 
 
 def test_a_full_disk_leaves_the_old_copy(host: LedgerHost) -> None:
