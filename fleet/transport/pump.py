@@ -73,6 +73,10 @@ def carry_out(
     return _Run(process, payload, timeout, on_line, cancel, spare).result()
 
 
+EARLY = 0.25
+"""Seconds: the host's clock of the limit begins to run before ours, when the process is started."""
+
+
 class NeverBegan(RemoteFailed):
     """The script did not start: ``said`` is what the host printed instead."""
 
@@ -140,7 +144,7 @@ class _Run:
 
     def _was_timeout(self, ending: Ending, seconds: float) -> bool:
         # timeout(1) answers 124, or dies of its own SIGKILL; a script may end so by itself, but not so late.
-        return seconds >= self._timeout and (ending.rc in {124, 137} or ending.signal == "SIGKILL")
+        return seconds >= self._timeout - EARLY and (ending.rc in {124, 137} or ending.signal == "SIGKILL")
 
     def _wanted_to_stop(self) -> bool:
         return (self._cancel is not None and self._cancel.is_set()) or (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import paramiko
@@ -22,6 +23,8 @@ RUN_SESSIONS = 5
 """With the 3 of Docker calls 8; with one more to kill a command below sshd's default MaxSessions of 10."""
 
 OPEN_TIMEOUT = 20.0
+CLOSING = 3.0
+"""Seconds in which a refused session is asked for again."""
 
 
 class SshTransport(HostTransport):
@@ -76,10 +79,21 @@ class SshTransport(HostTransport):
             host=self.host,
         )
 
+    def _opened(self) -> paramiko.Channel:
+        """A busy sshd counts a session that we have closed until it has noticed: it is given a while."""
+        deadline = time.monotonic() + CLOSING
+        while True:
+            try:
+                return self._link.open_session(timeout=OPEN_TIMEOUT)
+            except paramiko.ChannelException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     def _session(self, command: str) -> paramiko.Channel:
         """A channel that runs ``command``. Raises ConnectionLost, RemoteFailed."""
         try:
-            channel = self._link.open_session(timeout=OPEN_TIMEOUT)
+            channel = self._opened()
         except paramiko.ChannelException as error:
             raise RemoteFailed(
                 "the host refuses one more session",
