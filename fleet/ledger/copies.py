@@ -15,6 +15,7 @@ from fleet.ledger.codec import RecordFiles
 from fleet.ledger.embedded import record_files, run
 from fleet.ledger.failures import failure, understood
 from fleet.ledger.opening import read_entries
+from fleet.ledger.packed import packed
 from fleet.model.desired import HostState
 from fleet.model.images import ImageRef
 from fleet.model.place import Place
@@ -66,12 +67,15 @@ def _keep(place: Place, record: Record, entries: Sequence[Entry]) -> str:
     name = scripts.stem(record.head.number)
     texts = {f"{name}.head": files.head, f"{name}.record": files.record}
     texts |= {f"{name}.e{index:02d}": codec.encode_entry(one) for index, one in enumerate(entries, 1)}
-    return "".join((
-        f"{_base(place)}{MEND}rm -rf copy.new; mkdir -p copy.new/content; cd copy.new\n",
+    writing = "".join((
         scripts.contents(files.contents),
         *(f"put {words([one])} {words([text])}\n" for one, text in texts.items()),
-        f"flush {words(texts)}\n{SWAP}",
+        f"flush {words(texts)}\n",
     ))  # fmt: skip
+    return (
+        f"{_base(place)}{MEND}rm -rf copy.new; mkdir -p copy.new/content; cd copy.new\n"
+        f"{packed(writing)}{SWAP}"
+    )
 
 
 def copy_entry_script(place: Place, number: int, index: int, entry: Entry) -> str:

@@ -134,6 +134,27 @@ def test_scripts_for_many_hosts_differ_in_what_each_uses(host: LedgerHost) -> No
     assert script("web-1") != script("web-2")
 
 
+def test_a_copy_of_many_hosts_is_small(host: LedgerHost) -> None:
+    names = [f"web_{index}" for index in range(200)]
+    given = record("v1", 1, **{name: (configured("app", name), configured("side", name)) for name in names})
+    write(host, given)
+    assert read(host) == (given, (entry(),))
+    kept = sum(path.stat().st_size for path in (host.base / "copy").rglob("*") if path.is_file())
+    assert len(copy_script(host.place, given, (entry(),), "web-1")) < kept / 3
+
+
+@pytest.mark.parametrize("program", ["base64", "gzip"])
+def test_a_host_that_cannot_unpack_it_says_so(host: LedgerHost, program: str) -> None:
+    write(host, record("v1", 1))
+    host.program(program, f"echo 'sh: {program}: not found' >&2; exit 127")
+    rc, _, err = host.run(copy_script(host.place, record("v2", 2), (entry(),), "web-1"))
+    (host.bin / program).unlink()
+    assert rc
+    assert f"{program}: not found" in err
+    assert "the copy cannot be unpacked" in err
+    assert read(host) == (record("v1", 1), (entry(),))
+
+
 def test_a_full_disk_leaves_the_old_copy(host: LedgerHost) -> None:
     write(host, record("v1", 1))
     host.program("sync", "echo 'sync: No space left on device' >&2; exit 1")
