@@ -19,6 +19,7 @@ from fleet.model.refs import all_refs
 from fleet.model.releases import Record
 from fleet.plan.trusted import controller_checks, trusted
 from fleet.report import events as ev
+from fleet.secret import SecretRef
 
 
 def todays_checks(session: Session) -> Set[ControllerCheck]:
@@ -31,8 +32,11 @@ def todays_checks(session: Session) -> Set[ControllerCheck]:
 def unlock_record(session: Session, record: Record, desired: Desired) -> None:
     """Resolve the secrets that ``desired``, made of a record, refers to. Raises ConfigError for those that
     the project's files do not have, now or at the recorded commit."""
-    refs = all_refs(desired)
-    strange = untrusted(session.options.root, session.options.env, record.head.commit, refs)
+    strange = {
+        ref
+        for role, refs in _by_role(desired).items()
+        for ref in untrusted(session.options.root, session.options.env, record.head.commit, refs, role)
+    }
     if strange:
         number, commit = record.head.number, record.head.commit[:12]
         names = "\n".join(sorted(str(ref) for ref in strange))
@@ -42,7 +46,20 @@ def unlock_record(session: Session, record: Record, desired: Desired) -> None:
             why=names,
             hint=f"{where}: what a ledger alone says is neither read nor run on this machine",
         )
-    session.unlock(refs)
+    session.unlock(all_refs(desired))
+
+
+def _by_role(desired: Desired) -> dict[str, set[SecretRef]]:
+    """A role gets no secret that only another one asks for."""
+    found: dict[str, set[SecretRef]] = {}
+    for state in desired.hosts:
+        for service in state.services:
+            found.setdefault(service.role, set()).update(all_refs(service))
+    for one in desired.undo:
+        found.setdefault(one.job.role, set()).update(all_refs(one.service))
+    # Nothing else of a state may hold a secret; if it does, any role may have asked for it.
+    found[""] = all_refs(desired) - set().union(*found.values())
+    return found
 
 
 def admitted(session: Session, record: Record) -> Desired:

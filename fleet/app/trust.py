@@ -20,12 +20,12 @@ COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 """What git calls a commit, in full; nothing else that a record holds is handed to git."""
 
 
-def untrusted(root: Path, env: str, commit: str, refs: Iterable[SecretRef]) -> set[SecretRef]:
-    """Those of ``refs`` that no file of the project has, neither now nor at ``commit``; a commit that is
-    not in the local repository has no files."""
-    strange = set(refs) - asked_for(root, env)
+def untrusted(root: Path, env: str, commit: str, refs: Iterable[SecretRef], role: str = "") -> set[SecretRef]:
+    """Those of ``refs`` that neither the inventory nor ``role`` (empty: any role) has, now or at ``commit``;
+    a commit that is not in the local repository has no files."""
+    strange = set(refs) - asked_for(root, env, role)
     if strange and COMMIT.fullmatch(commit):
-        strange -= refs_in(file for top in places(env) for file in _files(root, commit, top))
+        strange -= refs_in(file for top in places(env, role) for file in _files(root, commit, top))
     return strange
 
 

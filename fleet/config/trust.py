@@ -16,19 +16,19 @@ from fleet.secret import PROVIDERS, SecretRef
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def asked_for(root: pathlib.Path, env: str = "") -> set[SecretRef]:
-    """The secrets that the roles and the inventory of ``env`` (empty: every inventory) refer to, as the
-    files are now."""
-    return refs_in(_files(root, env))
+def asked_for(root: pathlib.Path, env: str = "", role: str = "") -> set[SecretRef]:
+    """The secrets that ``role`` (empty: every role) and the inventory of ``env`` (empty: every inventory)
+    refer to, as the files are now."""
+    return refs_in(_files(root, env, role))
 
 
-def places(env: str) -> tuple[str, str]:
-    """Directories of a project that may refer to secrets."""
-    return "roles", f"inventories/{env}".rstrip("/")
+def places(env: str, role: str = "") -> tuple[str, str]:
+    """Directories of a project that may refer to secrets of a role."""
+    return f"roles/{role}".rstrip("/"), f"inventories/{env}".rstrip("/")
 
 
-def _files(root: pathlib.Path, env: str) -> Iterator[tuple[str, bytes]]:
-    for path in (path for top in places(env) for path in sorted((root / top).rglob("*"))):
+def _files(root: pathlib.Path, env: str, role: str) -> Iterator[tuple[str, bytes]]:
+    for path in (path for top in places(env, role) for path in sorted((root / top).rglob("*"))):
         # One that cannot be read asks for nothing.
         with contextlib.suppress(OSError):
             if path.is_file():

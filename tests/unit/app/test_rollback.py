@@ -172,3 +172,21 @@ def test_a_rollback_of_a_part_is_no_step_back_of_all(shop: Shop) -> None:
     assert back(shop, limit="web-1") is Exit.OK
     assert back(shop) is Exit.OK
     assert shop.running() == everywhere("v2")
+
+
+def test_a_secret_of_one_role_is_not_given_to_another_because_a_record_says_so(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "only-for-the-database")
+    bring(shop, "v1")
+    (shop.root / ROLE).write_text(COMPOSE.replace("env:APP_PASSWORD", "env:DB_PASSWORD"))
+    bring(shop, "v2")
+    (shop.root / ROLE).write_text(COMPOSE)
+    bring(shop, "v3")
+    db = shop.root / "roles" / "db" / "compose.yml"
+    db.parent.mkdir()
+    db.write_text(COMPOSE.replace("env:APP_PASSWORD", "env:DB_PASSWORD"))
+    with pytest.raises(ConfigError, match="does not know|do not know") as caught:
+        back(shop, "v2")
+    assert "env:DB_PASSWORD" in caught.value.why
+    assert back(shop, "v1") is Exit.OK
