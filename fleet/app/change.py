@@ -247,7 +247,10 @@ class Change:
 
     def _head(self) -> Head:
         made = head(self._session, self._custody, self.wanted.command, self.wanted.of)
-        return replace(made, version=self.wanted.desired.version)
+        # What a rollback brings back comes from that release's commit, and not from today's.
+        origin = self.wanted.origin or made
+        version = self.wanted.desired.version
+        return replace(made, version=version, commit=origin.commit, dirty=origin.dirty)
 
     def _found_done(self) -> None:
         """Nothing has to be done on the hosts. The history must say so, too: of a release that was cut off

@@ -83,6 +83,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
             going.desired,
             command="rollback",
             of=release.number,
+            origin=record.head,
             notes=notes,
             sources=record.sources,
             skipped=tuple(finding.host for finding in skipped),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fleet.model.desired import Desired, HostState
-from fleet.model.releases import Release
+from fleet.model.releases import Head, Release
 from fleet.plan.tree import Finding
 
 
@@ -14,8 +14,9 @@ from fleet.plan.tree import Finding
 class Wanted:
     """``desired`` is planned; ``whole`` recorded: the same without what only this run needs.
 
-    ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to. ``goes_on``:
-    the release that this run continues. ``notes`` are told with the plan. ``sources`` of the roles.
+    ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to, ``origin``
+    its head. ``goes_on``: the release that this run continues. ``notes`` are told with the plan. ``sources``
+    of the roles.
     ``skipped``: hosts that are left behind. ``spared``: ids of containers that are no orphans.
     ``rest``: what of the release this run leaves out.
     """
@@ -24,6 +25,7 @@ class Wanted:
     whole: Desired
     command: str = "deploy"
     of: int = 0
+    origin: Head | None = None
     goes_on: Release | None = None
     notes: tuple[Finding, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
