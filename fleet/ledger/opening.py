@@ -3,6 +3,7 @@ wanted, tell who holds it, and read the history."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fleet.ledger import codec, scripts
@@ -44,18 +45,19 @@ def _opened(answer: str, claim: Claim | None) -> Opened:
 
 def history(answer: str) -> History:
     texts = files(answer)
-    names = {*said(answer, "name"), *texts}
+    filed = _by_number({*said(answer, "name"), *texts})
     sums = {name: total for total, _, name in (line.partition("  ") for line in said(answer, "sum"))}
     damaged: list[str] = []
     releases = []
-    heads = {int(name.removesuffix(".head")) for name in names if _is_head(name)}
-    for number in sorted({*heads, *_headless(names, max(heads, default=0))}):
+    for number in sorted(filed):
+        names, record = filed[number], f"{scripts.stem(number)}.record"
         try:
             head, expected = codec.decode_head(number, texts.get(f"{scripts.stem(number)}.head", ""))
         except ValueError as error:
             damaged.append(f"release {number}: {error}")
             continue
-        if sums.get(f"{scripts.stem(number)}.record") != expected:
+        # The sums of older ones are looked at when they are read.
+        if record not in names or sums.get(record, expected) != expected:
             damaged.append(f"release {number}: its record is damaged (checksum) or missing")
         entries, wrong = read_entries(number, texts, names)
         damaged += (f"release {number}: {why}" for why in wrong)
@@ -75,11 +77,12 @@ def read_entries(number: int, texts: dict[str, str], names: set[str]) -> tuple[d
     return found, wrong
 
 
-def _is_head(name: str) -> bool:
-    return name.endswith(".head") and name.removesuffix(".head").isdigit()
-
-
-def _headless(names: set[str], highest: int) -> set[int]:
-    """Releases of which only other files are left. One after the last is a run's that was cut off."""
-    stems = {stem for stem, dot, _ in (name.partition(".") for name in names) if dot and stem.isdigit()}
-    return {int(stem) for stem in stems if int(stem) < highest}
+def _by_number(names: Iterable[str]) -> dict[int, set[str]]:
+    """The files of each release. What lies after the last that has a head is a run's that was cut off."""
+    filed: dict[int, set[str]] = {}
+    for name in names:
+        stem, dot, _ = name.partition(".")
+        if dot and stem.isdigit():
+            filed.setdefault(int(stem), set()).add(name)
+    last = max((number for number in filed if f"{scripts.stem(number)}.head" in filed[number]), default=0)
+    return {number: names for number, names in filed.items() if number <= last}

@@ -124,6 +124,19 @@ def test_what_is_gone_is_told(host: LedgerHost, name: str) -> None:
     assert "missing" in told
 
 
+def test_of_a_long_history_only_the_newest_records_are_checked(host: LedgerHost) -> None:
+    filled(host, scripts.CHECKED + 2)
+    for number in (1, 3):
+        (host.ledger / f"{number:06d}.record").write_text("changed")
+    (host.ledger / "000002.record").unlink()
+    history = host.store.history()
+    assert len(history.releases) == scripts.CHECKED + 2
+    wrong = "its record is damaged (checksum) or missing"
+    assert history.damaged == (f"release 2: {wrong}", f"release 3: {wrong}")
+    with pytest.raises(LedgerError, match="release 1 cannot be read"):
+        host.store.record(1)
+
+
 @pytest.mark.parametrize("victim", ["000002.head", "000002.record", "content"])
 def test_a_damaged_record_is_refused(host: LedgerHost, victim: str) -> None:
     filled(host)
