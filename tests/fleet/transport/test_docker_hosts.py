@@ -186,7 +186,12 @@ def test_a_call_that_takes_too_long(enter: Enter, registry: Registry) -> None:
     digest = registry.push("shop", "v1", "slow")
     image = f"{registry.address}/shop@{digest}"
     transport.docker(fx.PullImage(image), timeout=60)
-    transport.run("kill -STOP $(pgrep -x dockerd)", timeout=30)
+    stopped = transport.run(
+        "pid=$(pgrep -x dockerd) && kill -STOP $pid || exit\n"
+        "until grep -q '^State:.*stopped' /proc/$pid/status; do sleep 0.05; done",
+        timeout=30,
+    )
+    assert stopped.ok, stopped
     try:
         start = time.monotonic()
         failure = fails(transport, PING, timeout=2)
