@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -16,37 +16,42 @@ from fleet.secret import PROVIDERS, SecretRef
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def asked_for(root: pathlib.Path, env: str = "", role: str = "") -> set[SecretRef]:
-    """The secrets that ``role`` (empty: every role) and the inventory of ``env`` (empty: every inventory)
-    refer to, as the files are now."""
-    return refs_in(_files(root, env, role))
+def asked_for(root: pathlib.Path, env: str = "") -> set[SecretRef]:
+    """The secrets that the roles and the inventory of ``env`` (empty: every inventory) refer to."""
+    return set().union(*asked_by_role(root, env).values())
 
 
-def places(env: str, role: str = "") -> tuple[str, str]:
-    """Directories of a project that may refer to secrets of a role."""
-    return f"roles/{role}".rstrip("/"), f"inventories/{env}".rstrip("/")
+def asked_by_role(root: pathlib.Path, env: str = "") -> dict[str, set[SecretRef]]:
+    """The same by role, and those of the inventory, which are every role's, under the empty name."""
+    found: dict[str, set[SecretRef]] = {}
+    for path, content in _files(root, env):
+        role = path.parts[1] if path.parts[0] == "roles" else ""
+        found.setdefault(role, set()).update(_refs_in(path, content))
+    return found
 
 
-def _files(root: pathlib.Path, env: str, role: str) -> Iterator[tuple[str, bytes]]:
-    for path in (path for top in places(env, role) for path in sorted((root / top).rglob("*"))):
+def places(env: str) -> tuple[str, str]:
+    """Directories of a project that may refer to secrets."""
+    return "roles", f"inventories/{env}".rstrip("/")
+
+
+def _files(root: pathlib.Path, env: str) -> Iterator[tuple[pathlib.PurePosixPath, bytes]]:
+    for path in (path for top in places(env) for path in sorted((root / top).rglob("*"))):
         # One that cannot be read asks for nothing.
         with contextlib.suppress(OSError):
             if path.is_file():
-                yield path.relative_to(root).as_posix(), path.read_bytes()
+                yield pathlib.PurePosixPath(path.relative_to(root)), path.read_bytes()
 
 
-def refs_in(files: Iterable[tuple[str, bytes]]) -> set[SecretRef]:
-    """``files``: paths within the project, and what they hold. One that is no YAML refers to nothing."""
-    found: set[SecretRef] = set()
-    for path, content in files:
-        try:
-            tops = list(yaml.compose_all(content, _LOADER))
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-            continue
-        for top in tops:
-            found.update(_tagged(top, set()))
-            found.update(_compose_secrets(pathlib.PurePosixPath(path), top))
-    return found
+def _refs_in(path: pathlib.PurePosixPath, content: bytes) -> Iterator[SecretRef]:
+    """``path`` within the project. A file that is no YAML refers to nothing."""
+    try:
+        tops = list(yaml.compose_all(content, _LOADER))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        return
+    for top in tops:
+        yield from _tagged(top, set())
+        yield from _compose_secrets(path, top)
 
 
 def _tagged(node: Node | None, seen: set[int]) -> Iterator[SecretRef]:

@@ -64,8 +64,9 @@ class Head:
 
     ``number`` counts from 1 within the environment. ``command`` is deploy or rollback; ``of`` the number
     of the release that a rollback returns to. ``hosts`` are those of the run, ``roles`` those it was
-    limited to (empty: all), ``limited``: on a part of hosts or roles. ``tool`` is the version of Fleet,
-    ``ledger`` the host that keeps the ledger.
+    limited to (empty: all), ``limited``: on a part of hosts or roles. ``commits`` are those, besides
+    ``commit``, that what was carried over comes from. ``tool`` is the version of Fleet, ``ledger`` the host
+    that keeps the ledger.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Head:
     roles: tuple[str, ...] = ()
     ledger: str = ""
     limited: bool = False
+    commits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
