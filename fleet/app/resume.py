@@ -12,7 +12,7 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach, require_ledger
 from fleet.app.records import between
-from fleet.app.refs import admitted
+from fleet.app.refs import admitted, unlock_record
 from fleet.app.session import Session
 from fleet.app.wanted import Wanted, with_policy
 from fleet.errors import Exit, UsageError
@@ -125,7 +125,7 @@ def _carry_on(
 ) -> Exit:
     registries = session.registries()
     session.unlock(all_refs(registries))
-    recorded = admitted(session, record)
+    recorded = admitted(session, record, {*record.head.hosts, *(host.name for host in session.hosts)}, roles)
     began = time.monotonic()
     chosen = {host.name for host in session.hosts}
     skipped = reach(session, connections)
@@ -136,6 +136,7 @@ def _carry_on(
         later = tuple(between(session, custody, record.head.of, record.head.number))
         undoing = undo(later, custody.history.releases, [host.name for host in session.hosts])
         whole = replace(whole, remove_orphans=True, undo=() if record.head.limited else undoing)
+        unlock_record(session, record, whole)
     # A good release has none before it that a repair could go back to.
     policy = "pause" if release.outcome is Outcome.GOOD else session.options.on_failure
     desired = with_policy(whole, policy)
