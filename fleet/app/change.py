@@ -242,7 +242,12 @@ class Change:
         else:
             made = recorded(wanted.whole, self.facts, earlier.desired if earlier else None)
             sources = {**(earlier.sources if earlier else {}), **wanted.sources}
-            record = Record(self._head(), made, sources, self.facts.fingerprints)
+            made_here = self._head()
+            if earlier and made_here.limited:
+                # What is carried over comes from the commits of the release before.
+                before = (earlier.head.commit, *earlier.head.commits)
+                made_here = replace(made_here, commits=tuple(dict.fromkeys(filter(None, before))))
+            record = Record(made_here, made, sources, self.facts.fingerprints)
         return Books(self._session, self._connections, custody, record)
 
     def _head(self) -> Head:

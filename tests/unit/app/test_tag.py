@@ -14,6 +14,7 @@ from fleet.app.tag import tag
 from fleet.errors import Exit
 from tests.support.history import head
 from tests.unit.app.conftest import Shop
+from tests.unit.app.test_resume import history
 
 
 def git(root: Path, *words: str) -> str:
@@ -69,3 +70,12 @@ def test_what_a_ledger_calls_a_commit_and_is_none_never_reaches_git(shop: Shop, 
     committed(shop)
     assert "not the name of a commit" in tag(shop.root, replace(head(7, "v1"), commit=commit))
     assert git(shop.root, "tag", "--list", "fleet/*") == ""
+
+
+def test_a_part_knows_the_commit_that_the_rest_came_from(shop: Shop) -> None:
+    committed(shop)
+    bring(shop, "v1")
+    first = git(shop.root, "rev-parse", "HEAD")
+    git(shop.root, "commit", "-q", "--allow-empty", "-m", "more")
+    assert deploy(shop.session("v2", yes=True, limit="web-2"), lambda question: False) is Exit.OK
+    assert history(shop)[-1].head.commits == (first,)
