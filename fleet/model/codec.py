@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from fleet.model import gates
+from fleet.model import gates, watch
 from fleet.model.refs import all_refs
 from fleet.model.services import Service
 from fleet.secret import Hole, SealedText, SecretRef
@@ -33,6 +33,10 @@ KINDS: dict[str, type] = {
     "controller": gates.ControllerCheck,
     "log": gates.LogCheck,
     "any": gates.AnyOf,
+    "http value": watch.HttpValue,
+    "prometheus": watch.PrometheusValue,
+    "log rate": watch.LogRate,
+    "watch command": watch.WatchCommand,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 

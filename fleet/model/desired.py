@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fleet.errors import Position
+from fleet.model.balancing import BalancerHost
 from fleet.model.jobs import Job, Undo
 from fleet.model.services import Pairs, Service
 
@@ -76,5 +77,7 @@ class Desired:
     selected: tuple[str, ...] = ()
     remove_orphans: bool = False
     """Remove our containers that no role of their host wants any more."""
+    balancers: tuple[BalancerHost, ...] = ()
+    """Every balancer of the environment, also those outside of ``--limit``."""
     undo: tuple[Undo, ...] = ()
     """Jobs of later releases that a rollback undoes, the newest first."""

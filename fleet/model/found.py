@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
 from fleet.model.services import Service
 
@@ -159,5 +160,7 @@ class Facts:
     """Host → secret reference → fingerprint under the host's key."""
     jobs: Mapping[str, JobRun] = field(default_factory=dict)
     """``role.name`` → what the ledger last says of that job."""
+    balancers: Mapping[str, BalancerView | Unknown] = field(default_factory=dict)
+    """Host → what its balancer told of itself; a host whose balancer does not run is not in it."""
     gone: Mapping[str, str] = field(default_factory=dict)
     """Image named by digest that some host lacks → why its registry does not give it: ``is gone from …``."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fleet.errors import Position
+from fleet.model.balancing import Balancer, Membership
 from fleet.model.gates import GateSpec
+from fleet.model.strategy import ROLLING, Strategy
+from fleet.model.watch import WatchSpec
 from fleet.secret import Text
 
 Pairs = tuple[tuple[str, str], ...]
@@ -242,6 +245,10 @@ class Service:
     configs: tuple[ConfigDir, ...] = ()
     secret_dir: str = ""
     secrets: tuple[SecretFile, ...] = ()
+    load_balancer: Membership | None = None
+    balancer: Balancer | None = None
+    strategy: Strategy = ROLLING
+    watch: WatchSpec | None = None
     release: str = ""
     """The release it belongs to when that is not the run's own: on the way back to an earlier one."""
     at: Position | None = field(default=None, compare=False, repr=False)
