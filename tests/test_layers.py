@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FLEET = Path(__file__).parent.parent / "fleet"
-PURE = ("model", "config", "render", "facts", "ops", "health", "plan")
+PURE = ("model", "config", "render", "facts", "ops", "health", "balancers", "plan")
 FOREIGN = {
     "paramiko", "fabric", "docker", "socket", "subprocess", "threading", "concurrent", "time", "random",
     "secrets", "requests", "urllib3", "invoke", "rich", "asyncio",
@@ -23,16 +23,17 @@ ALLOWED = {
     "facts": {"model"},
     "ops": {"model", "facts"},
     "health": {"model"},
+    "balancers": {"model"},
     "plan": {"model", "facts", "ops", "health"},
     "secrets": {"model"},
     "transport": {"model", "ops"},
     "report": {"model", "plan", "ops"},
     "ledger": {"model", "transport"},
     "notify": {"model"},
-    "run": {"model", "facts", "ops", "health", "plan", "transport", "report", "ledger"},
+    "run": {"model", "facts", "ops", "health", "balancers", "plan", "transport", "report", "ledger"},
     "rehearsal": {"model", "config"},
     "app": {
-        "model", "config", "render", "facts", "ops", "health", "plan",
+        "model", "config", "render", "facts", "ops", "health", "balancers", "plan",
         "secrets", "transport", "report", "run", "ledger", "notify",
     },
     "tasks": {"app", "config", "report", "rehearsal"},

@@ -100,7 +100,7 @@ class ServerView:
 @dataclass(frozen=True, slots=True)
 class Workers:
     """Processes of one balancer: ``current`` serves, ``old`` ones end what they have begun. ``reloads`` and
-    ``failed`` count since the master began."""
+    ``failed`` are counted since the master began, and since a reload last went well."""
 
     current: int
     old: tuple[int, ...] = ()
@@ -114,4 +114,3 @@ class BalancerView:
 
     servers: Mapping[str, ServerView] = field(default_factory=dict)
     clients: int = 0
-    version: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleet.errors import Position
@@ -79,5 +80,10 @@ class Desired:
     """Remove our containers that no role of their host wants any more."""
     balancers: tuple[BalancerHost, ...] = ()
     """Every balancer of the environment, also those outside of ``--limit``."""
+    trial: Mapping[str, int] = field(default_factory=dict)
+    """``role.service`` → percent of the requests at which its new version stays beside the old one, to be
+    promoted or aborted. One that is not in it takes over at once."""
+    allow_downtime: bool = False
+    """A backend may be left without a server for a while."""
     undo: tuple[Undo, ...] = ()
     """Jobs of later releases that a rollback undoes, the newest first."""

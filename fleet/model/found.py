@@ -162,5 +162,7 @@ class Facts:
     """``role.name`` → what the ledger last says of that job."""
     balancers: Mapping[str, BalancerView | Unknown] = field(default_factory=dict)
     """Host → what its balancer told of itself; a host whose balancer does not run is not in it."""
+    drained: Mapping[str, str] = field(default_factory=dict)
+    """Host that the operator keeps out of traffic → why, by the ledger."""
     gone: Mapping[str, str] = field(default_factory=dict)
     """Image named by digest that some host lacks → why its registry does not give it: ``is gone from …``."""

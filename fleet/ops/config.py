@@ -44,6 +44,9 @@ rm -rf "$dir/$new" "$dir/.fleet-link"
 mv "$dir/.fleet-stage" "$dir/$new"
 sync -f "$dir" 2>/dev/null || sync
 switch "$new"
+"""
+
+LINKS = """\
 link() {
   [ "$(readlink "$dir/$1" 2>/dev/null)" != "$current/$1" ] || return 0
   [ ! -f "$dir/$1" ] || [ -L "$dir/$1" ] || cp -p "$dir/$1" "$dir/$1.before-fleet"
@@ -76,6 +79,9 @@ class WriteConfig:
     """(file name, fingerprint) of the files that hold secrets; they go beside the files."""
     lines: tuple[str, ...] = ()
     """The difference as shown to the operator."""
+    verified: bool = False
+    """That it was taken up is verified afterwards; :meth:`confirm` says so on the host, or :meth:`undo`
+    brings the files from before back."""
 
     @property
     def target(self) -> str:
@@ -105,13 +111,31 @@ class WriteConfig:
             *self._validation(),
             *([f': >"$dir/{PENDING}"', disprove(self.state_dir, self.reload)] if self.reload else []),
             SWITCH,
+            # What the link led to before, for a reload that turns out bad later.
+            *([f'printf %s "$before" >"$dir/{PENDING}"'] if self.verified else []),
+            LINKS,
             *(f"link {_q(file.name)}" for file in self.config.files),
             *(f'rm -f "$dir/"{_q(name)}' for name in self.stale),
             *self._reloading(),
-            f'rm -f "$dir/{PENDING}"',
+            *([] if self.verified else [f'rm -f "$dir/{PENDING}"']),
             'for old in "$dir"/.fleet-[0-9a-f]*; do',
             '  case ${old##*/} in "$new" | "$before" | .fleet-current) ;; *) rm -rf "$old" ;; esac',
             "done",
+        ]
+        return (Shell(shell.lines(parts)),)
+
+    def confirm(self) -> tuple[Effect, ...]:
+        return (Shell(f'dir={_q(self.config.directory)}\nrm -f "$dir/{PENDING}"\n'),)
+
+    def undo(self) -> tuple[Effect, ...]:
+        """The files from before, and the container told of them; that it takes them up is not asked again."""
+        parts = [
+            f"dir={_q(self.config.directory)} current={CURRENT}",
+            HEAD,
+            f'before=$(cat "$dir/{PENDING}" 2>/dev/null || :)',
+            LINKS,
+            *self._switching_back(),
+            f"{self._command()} </dev/null >/dev/null 2>&1 || :",
         ]
         return (Shell(shell.lines(parts)),)
 
@@ -153,23 +177,28 @@ class WriteConfig:
         ]
 
     def _reloading(self) -> list[Text]:
-        reload = self.config.reload
-        if not self.reload or reload is None:
+        if not self.reload or self.config.reload is None:
             return []
-        command = (
-            f"docker kill -s {_q(reload.signal)} {self.reload}"
-            if reload.signal
-            else f"docker exec {self.reload} {shell.words(reload.command)}"
-        )
         return [
-            f"if ! report=$({command} </dev/null 2>&1); then",
-            '  if [ -n "$before" ]; then switch "$before"; else rm "$dir/$current"; fi',
-            *(f"  back {_q(name)} {sha}" for name, sha in self.found),
-            f'  rm -f "$dir/{PENDING}"',
+            f"if ! report=$({self._command()} </dev/null 2>&1); then",
+            *self._switching_back(),
             '  printf "%s\\n" "$report" >&2',
             f"  fail {RELOAD} 'the reload failed; the old files are back'",
             "fi",
         ]
+
+    def _switching_back(self) -> list[Text]:
+        return [
+            '  if [ -n "$before" ]; then switch "$before"; else rm -f "$dir/$current"; fi',
+            *(f"  back {_q(name)} {sha}" for name, sha in self.found),
+            f'  rm -f "$dir/{PENDING}"',
+        ]
+
+    def _command(self) -> str:
+        reload = self.config.reload
+        if reload is None or reload.signal:
+            return f"docker kill -s {_q(reload.signal if reload else '')} {self.reload}"
+        return f"docker exec {self.reload} {shell.words(reload.command)}"
 
 
 def _q(word: str) -> str:

@@ -25,6 +25,8 @@ def going_back(earlier: Desired, labelled: Desired, roles: Collection[str] = ())
         roles=earlier.roles or labelled.roles,
         selected=labelled.selected,
         remove_orphans=True,
+        balancers=labelled.balancers,
+        allow_downtime=labelled.allow_downtime,
     )
 
 

@@ -9,6 +9,7 @@ from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Container, Facts, HostFacts, Unknown
 from fleet.model.images import ImageRef
 from fleet.model.services import Service
+from fleet.model.slots import slot_of
 from fleet.ops.containers import Remove
 from fleet.ops.effects import RegistryAuth
 from fleet.ops.op import Op
@@ -16,11 +17,14 @@ from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.plan import images, lint
 from fleet.plan.around import in_order
+from fleet.plan.backends import backends
 from fleet.plan.batches import cut, least
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
-from fleet.plan.tree import Kept, Phase, Plan, Rollout, Stage, Step, Turn
+from fleet.plan.traffic import lane
+from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
+from fleet.plan.trial import trials
 from fleet.plan.turn import turn
 
 Registries = Mapping[str, RegistryAuth]
@@ -47,9 +51,10 @@ def plan(
     findings += lint.gone(desired, facts)
     kept: list[Kept] = []
     gone: set[str] = set(spared)
+    services = _services(desired, reverse=reverse)
     rollouts = [
         rollout
-        for role, name in _services(desired, reverse=reverse)
+        for role, name in services
         if (rollout := _rollout(desired, facts, role, name, kept, gone, reverse=reverse))
     ]
     work = jobs(desired, facts)
@@ -59,9 +64,11 @@ def plan(
         *_places(desired, facts),
         *leftovers(desired, facts, work.due, spared),
         *in_order(desired, rollouts, work.due, reverse=reverse),
+        *(one for role, name in services for one in trials(desired, facts, role, name)),
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
+    findings += backends(desired, facts, rollouts)
     findings += work.findings
     findings += still_running(desired, facts, work.due)
     findings += left(desired, facts)
@@ -100,7 +107,9 @@ def _rollout(
             service = replace(service, update=service.rollback)
         policy = policy or service.update
         going = tuple(one for one in _orphans(desired, state, host) if one.id not in gone)
-        result = turn(desired, service, image, host, facts.fingerprints.get(state.host, {}), going)
+        prints = facts.fingerprints.get(state.host, {})
+        here = lane(desired, facts, service, state.host)
+        result = turn(desired, service, image, host, prints, here, going)
         if isinstance(result, Kept):
             kept.append(result)
         else:
@@ -180,23 +189,21 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
             reverse=True,
         )
         steps = [
-            Step(
-                state.host,
-                Remove(
-                    one.name,
-                    one.id,
-                    f"{one.role}.{one.service}",
-                    one.definition.container.stop_grace_period if one.definition else 10,
-                    "no role of this host has it",
-                ),
-            )
-            for one in leaving
-            if one.id not in gone
+            node for one in leaving if one.id not in gone for node in _leaves(desired, facts, state, one)
         ]
         if steps:
             turns.append(Turn(state.host, tuple(steps), disrupts=True))
     if turns:
         yield Phase("remove what is wanted no more", tuple(turns))
+
+
+def _leaves(desired: Desired, facts: Facts, state: HostState, one: Container) -> Iterator[Node]:
+    service, grace = one.definition, 10.0
+    if service:
+        grace = service.container.stop_grace_period
+        yield from lane(desired, facts, service, state.host).drain(slot_of(service, one.name) or 1)
+    why = "no role of this host has it"
+    yield Step(state.host, Remove(one.name, one.id, f"{one.role}.{one.service}", grace, why))
 
 
 def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:

@@ -103,6 +103,8 @@ def jobs(desired: Desired, facts: Facts) -> Work:
 def _forth(desired: Desired, facts: Facts, key: str, where: list[tuple[HostState, Job]]) -> Due | Kept | None:
     """On the first host that has the job, or on the one where a run that was cut off began it. None: the
     image is not known, which is an error elsewhere."""
+    if where[0][1].at == "after" and any(one.startswith(f"{where[0][1].role}.") for one in desired.trial):
+        return Kept(where[0][0].host, f"job {key}", "runs when the new version is promoted")
     options = [
         due
         for state, job in where

@@ -32,7 +32,9 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
         for state in desired.hosts
         if state.host in hosts
     )
-    return replace(desired, hosts=states, version=_name(desired, states), remove_orphans=True, undo=())
+    return replace(
+        desired, hosts=states, version=_name(desired, states), remove_orphans=True, undo=(), trial={}
+    )
 
 
 def _name(desired: Desired, states: tuple[HostState, ...]) -> str:

@@ -29,6 +29,8 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
         selected=(),
         remove_orphans=False,
         undo=(),
+        trial={},
+        allow_downtime=False,
     )
 
 

@@ -10,7 +10,8 @@ from fleet.model.found import Container
 from fleet.model.services import Service
 from fleet.ops.containers import Changes, Create, Recipe, Remove, Replace
 from fleet.plan.decide import Found
-from fleet.plan.tree import Gate, Step
+from fleet.plan.traffic import Lane
+from fleet.plan.tree import Gate, Node, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,30 @@ def reason(recipe: Recipe, main: Container, state: Found, why: str) -> Reason:
 
 
 def replacement(
-    gate: Callable[[str], Gate], recipe: Recipe, main: Container, why: Reason, *, beside: bool
-) -> list[Step | Gate]:
-    """``beside``: the new one starts in the other slot and is healthy before the old one goes.
-    ``gate``: makes the gate of a container."""
-    old = main.definition or recipe.service
-    grace = old.container.stop_grace_period
-    if not beside:
-        passed = gate(recipe.spec.name)
-        swap = Replace(recipe, main.name, main.id, grace, why.text, why.changes, main.anonymous)
-        return [Step(passed.host, swap), passed]
+    gate: Callable[[str, int], Gate], lane: Lane, recipe: Recipe, main: Container, why: Reason
+) -> list[Node]:
+    """The old one goes, the new one comes. ``gate``: makes the gate of a container in a slot."""
+    grace = (main.definition or recipe.service).container.stop_grace_period
+    passed = gate(recipe.spec.name, recipe.slot)
+    swap = Replace(recipe, main.name, main.id, grace, why.text, why.changes, main.anonymous)
+    return [*lane.drain(recipe.slot), Step(passed.host, swap), passed, *lane.admit(recipe.slot)]
+
+
+def beside(
+    gate: Callable[[str, int], Gate], lane: Lane, recipe: Recipe, main: Container, why: Reason
+) -> list[Node]:
+    """The new one starts in the other slot, and is kept from requests until it is healthy."""
     new = replace(recipe, slot=3 - recipe.slot)
-    passed = gate(new.spec.name)
+    passed = gate(new.spec.name, new.slot)
     create = Create(new, True, why.text, why.changes, left=main.anonymous)
+    return [*lane.hold(new.slot), Step(passed.host, create), passed]
+
+
+def taking_over(lane: Lane, recipe: Recipe, main: Container) -> list[Node]:
+    """The new one, which stands beside the old one in the other slot, takes its requests and its place."""
+    grace = (main.definition or recipe.service).container.stop_grace_period
     remove = Remove(main.name, main.id, recipe.service.key, grace, "the new one takes its place")
-    return [Step(passed.host, create), passed, Step(passed.host, remove)]
+    return [*lane.admit(3 - recipe.slot), *lane.drain(recipe.slot), Step(lane.host, remove)]
 
 
 def summary(changes: Changes) -> str:

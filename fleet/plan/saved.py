@@ -14,7 +14,7 @@ from typing import Any
 from fleet.model import codec
 from fleet.model.desired import Desired
 from fleet.plan.seen import Seen
-from fleet.plan.tree import Plan, Step
+from fleet.plan.tree import Gate, Node, Plan, Step
 
 FORMAT = 1
 
@@ -52,16 +52,19 @@ class Saved:
         return cls(desired, digests, seen, str(data["fingerprint"]), plan)
 
 
+def _shape(step: Node) -> object:
+    match step:
+        case Step():
+            return step.op
+        case Gate():
+            return step.service
+    return step
+
+
 def fingerprint(plan: Plan) -> str:
     """Changes when any step does, also in what it expects to find."""
     shape = [
-        [
-            [
-                [step.id, codec.dump(step.op if isinstance(step, Step) else step.service)]
-                for step in turn.steps
-            ]
-            for turn in stage.turns
-        ]
+        [[[step.id, codec.dump(_shape(step))] for step in turn.steps] for turn in stage.turns]
         for stage in plan.stages
     ]
     return hashlib.sha256(codec.canonical(shape).encode()).hexdigest()

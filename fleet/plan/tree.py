@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fleet.model.balancing import WEIGHT, Server
 from fleet.model.services import Service, UpdatePolicy
+from fleet.model.strategy import Share
+from fleet.model.watch import WatchSpec
 from fleet.ops.op import Op
 
 
@@ -20,21 +23,100 @@ class Step:
     def id(self) -> str:
         return f"{self.host}/{self.op.target}"
 
+    def describe(self) -> str:
+        return self.op.describe()
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Wait until the container is healthy by its service's gate. ``fresh``: it has just been made,
-    so that any restart counts."""
+    so that any restart counts. ``server``: its balancers must find it healthy, too."""
 
     host: str
     service: Service
     container: str
     state_dir: str
     fresh: bool = True
+    server: Server | None = None
 
     @property
     def id(self) -> str:
         return f"{self.host}/gate:{self.service.key}"
+
+    def describe(self) -> str:
+        return f"wait until {self.service.key} is healthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """No balancer sends new requests to the server, and its sessions have ended or had ``timeout`` seconds
+    to. ``empty``: nothing runs there yet, so there is nothing to wait for."""
+
+    host: str
+    service: str
+    server: Server
+    timeout: float
+    empty: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/drain:{self.server}"
+
+    def describe(self) -> str:
+        if self.empty:
+            return f"keep requests from {place(self)} until it is healthy"
+        return f"drain {place(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Every balancer that answers finds the server healthy, and sends it its share of the requests.
+    ``weight``: its share beside others, of which :data:`WEIGHT` is the usual one; ``slow_start``: seconds in
+    which the share grows."""
+
+    host: str
+    service: str
+    server: Server
+    weight: int = WEIGHT
+    slow_start: float = 0
+    why: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/admit:{self.server}"
+
+    def describe(self) -> str:
+        share = f" at weight {self.weight}" if self.weight != WEIGHT else ""
+        return f"send requests to {place(self)}{share}{f' ({self.why})' if self.why else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """The virtual address goes from ``host`` to the host ``to`` before ``host`` is touched."""
+
+    host: str
+    to: str
+    address: str
+    service: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/address:{self.address}"
+
+    def describe(self) -> str:
+        return f"hand {self.address} over to {self.to}"
+
+
+Lead = Drain | Admit | Handover
+"""Where requests are led: done on the balancers, for the sake of ``host``."""
+
+Node = Step | Gate | Lead
+
+
+def place(node: Drain | Admit) -> str:
+    """The backend, and which of the host's servers in it when there are two."""
+    colour = node.server.name.removeprefix(node.host).lstrip("-")
+    return f"{colour} in backend {node.server.backend}" if colour else f"backend {node.server.backend}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +124,7 @@ class Turn:
     """What happens on one host within a stage. ``disrupts``: the service is away for a while."""
 
     host: str
-    steps: tuple[Step | Gate, ...]
+    steps: tuple[Node, ...]
     disrupts: bool = False
 
 
@@ -77,7 +159,35 @@ class Rollout:
         return tuple(turn for batch in self.batches for turn in batch)
 
 
-Stage = Phase | Rollout
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A container of the new version, and its server."""
+
+    host: str
+    container: str
+    server: Server | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """New and old version of one service side by side: the turns give the new one its share, then it is
+    watched. ``watch`` None: nothing is compared."""
+
+    service: str
+    role: str
+    turns: tuple[Turn, ...]
+    share: Share
+    new: tuple[Member, ...]
+    old: tuple[Server, ...]
+    watch: WatchSpec | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is watched: a share that waits to be promoted for the window of its watch."""
+        return self.share.seconds or (self.watch.window if self.watch else 0)
+
+
+Stage = Phase | Rollout | Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +217,11 @@ class Plan:
     stages: tuple[Stage, ...] = ()
     kept: tuple[Kept, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def tried(self) -> bool:
+        """It ends with new and old side by side."""
+        return any(isinstance(stage, Trial) for stage in self.stages)
 
     @property
     def steps(self) -> Iterator[Step]:

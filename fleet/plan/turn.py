@@ -16,8 +16,9 @@ from fleet.ops.secrets import WriteSecrets
 from fleet.plan.decide import TABLE, Change, Found, found
 from fleet.plan.files import DirChange, config_change, secrets_change
 from fleet.plan.orphans import clash
-from fleet.plan.replacement import reason, replacement
-from fleet.plan.tree import Gate, Kept, Step, Turn
+from fleet.plan.replacement import beside, reason, replacement, taking_over
+from fleet.plan.traffic import Lane
+from fleet.plan.tree import Gate, Kept, Node, Step, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def turn(
     image: str,
     facts: HostFacts,
     fingerprints: Mapping[str, str],
+    lane: Lane,
     orphans: tuple[Container, ...] = (),
 ) -> Turn | Kept:
     """``image`` is ``name@digest``; ``fingerprints`` are those of the host; ``orphans`` the host's
@@ -51,7 +53,7 @@ def turn(
     digest = codec.digest(service, image, fingerprints)
     here = standing(service, facts.of_services, digest)
     writes = (config_change(config, facts, fingerprints) for config in service.configs)
-    configs = [one for one in writes if one]
+    configs = tuple(one for one in writes if one)
     secrets = secrets_change(service, facts, fingerprints)
     state = found(here.main, digest, proven=_proven(here.main, facts))
     if here.main and state is not Found.DIFFERENT and _moved(service, here.main):
@@ -65,45 +67,108 @@ def turn(
 
     main = here.main
     # A container under another name (container_name was changed) is replaced like one in slot 1.
-    host, slot = facts.host, (slot_of(service, main.name) or 1) if main else 1
+    slot = (slot_of(service, main.name) or 1) if main else 1
     release = service.release or desired.version
     recipe = Recipe(desired.project, desired.env, release, service, image, digest, slot)
-    rivals = [one for one in here.leftovers if not is_leftover(one.name)]
-    replaced = change is Change.REPLACE and main is not None
-    # With both slots taken (a start-first that was cut off) the other one goes on serving meanwhile.
-    serving = any(one.running for one in rivals)
-    start_first = service.update.order == "start-first"
-    beside = replaced and start_first and not rivals and main is not None and main.running
-    evicted = [one for one in orphans if change is Change.CREATE and clash(one, recipe.spec)]
-
-    def gate(container: str) -> Gate:
-        return Gate(host, service, container, desired.state_dir)
-
-    steps: list[Step | Gate] = [
-        _remove(host, one, f"{one.name}, left by an interrupted run")
+    evicted = tuple(one for one in orphans if change is Change.CREATE and clash(one, recipe.spec))
+    case = _Case(desired, lane, facts.host, here, recipe, change, state, why)
+    steps: list[Node] = [
+        _remove(facts.host, one, f"{one.name}, left by an interrupted run")
         for one in here.leftovers
-        if one not in rivals
+        if is_leftover(one.name)
     ]
     if secrets is not None:
         write = WriteSecrets(service.key, service.secret_dir, service.secrets, secrets)
-        steps.append(Step(host, write))
+        steps.append(Step(facts.host, write))
     told = main.id if main and change in {Change.KEEP, Change.WATCH} else ""
-    steps += [_config(host, desired.state_dir, service, image, one, told) for one in configs]
-    steps += [_remove(host, one, f"{service.key} takes its place") for one in evicted]
-    if change is Change.CREATE:
-        # A replacement that was killed half-way may be the last to hold the anonymous volumes.
-        held = next((one.anonymous for one in here.leftovers if one.anonymous), ())
-        steps += [Step(host, Create(recipe, volumes=held)), gate(recipe.spec.name)]
-    elif replaced and main:
-        steps += replacement(gate, recipe, main, reason(recipe, main, state, why), beside=beside)
-    elif main and (configs or rivals or change is Change.WATCH):
-        # With a rival: the run that was to judge the new one was cut, and the old one still serves.
-        steps.append(replace(gate(main.name), fresh=False))
-    steps += [_remove(host, one, f"{one.name}, left in the other slot") for one in rivals]
+    steps += [_config(facts.host, desired.state_dir, service, image, one, told) for one in configs]
+    steps += [_remove(facts.host, one, f"{service.key} takes its place") for one in evicted]
+    steps += case.containers(bool(configs))
+    steps += case.rivals_go()
     if not steps:
-        return Kept(host, service.key, why)
-    disrupts = (replaced and not beside and not serving) or bool(evicted)
-    return Turn(host, tuple(steps), disrupts)
+        return Kept(facts.host, service.key, why)
+    return Turn(facts.host, tuple(steps), case.disrupts or bool(evicted))
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What was found of one service on one host, and what is to become of it."""
+
+    desired: Desired
+    lane: Lane
+    host: str
+    here: Standing
+    recipe: Recipe
+    change: Change
+    state: Found
+    why: str
+
+    def containers(self, written: bool) -> list[Node]:
+        """``written``: configuration changes, so that it is looked at again."""
+        main, lane, recipe = self.here.main, self.lane, self.recipe
+        if main is None or self.change is Change.CREATE:
+            # A replacement that was killed half-way may be the last to hold the anonymous volumes.
+            held = next((one.anonymous for one in self.here.leftovers if one.anonymous), ())
+            name, slot = recipe.spec.name, recipe.slot
+            create = Step(self.host, Create(recipe, volumes=held))
+            return [*lane.hold(slot), create, self.gate(name, slot), *lane.admit(slot)]
+        if self.change is Change.REPLACE:
+            why = reason(recipe, main, self.state, self.why)
+            if not self.overlaps:
+                return replacement(self.gate, lane, recipe, main, why)
+            steps = beside(self.gate, lane, recipe, main, why)
+            return steps if self.tried else [*steps, *taking_over(lane, recipe, main)]
+        both = bool(self.rivals) and not self.tried
+        steps = []
+        if written or both or self.change is Change.WATCH:
+            # With a rival: the run that was to judge the new one was cut, and the old one still serves.
+            steps.append(replace(self.gate(main.name, recipe.slot), fresh=False))
+        if not self.tried and (both or lane.left_out(recipe.slot)):
+            steps += lane.admit(recipe.slot, why="" if steps else "left out of traffic")
+        return steps
+
+    def rivals_go(self) -> list[Node]:
+        """On trial the two of them stay."""
+        steps: list[Node] = []
+        if not (self.tried and self.change in {Change.KEEP, Change.WATCH}):
+            for one in self.rivals:
+                slot = slot_of(self.recipe.service, one.name) or 3 - self.recipe.slot
+                steps += self.lane.drain(slot)
+                steps.append(_remove(self.host, one, f"{one.name}, left in the other slot"))
+        return steps
+
+    def gate(self, container: str, slot: int) -> Gate:
+        server = self.lane.server(slot)
+        return Gate(self.host, self.recipe.service, container, self.desired.state_dir, server=server)
+
+    @property
+    def tried(self) -> bool:
+        return self.recipe.service.key in self.desired.trial
+
+    @property
+    def rivals(self) -> tuple[Container, ...]:
+        return tuple(one for one in self.here.leftovers if not is_leftover(one.name))
+
+    @property
+    def overlaps(self) -> bool:
+        """The new one starts in the other slot while the old one serves."""
+        running = self.here.main is not None and self.here.main.running
+        return running and not self.rivals and _overlap(self.desired, self.recipe.service)
+
+    @property
+    def disrupts(self) -> bool:
+        """With both slots taken (a start-first that was cut off) the other one goes on serving meanwhile."""
+        serving = any(one.running for one in self.rivals)
+        return self.change is Change.REPLACE and not self.overlaps and not serving
+
+
+def _overlap(desired: Desired, service: Service) -> bool:
+    """Old and new run side by side for a while: as the role says, and where the only host of a role would
+    else leave its balancers without a server."""
+    if service.update.order == "start-first" or service.strategy.tried:
+        return True
+    alone = any(role.name == service.role and len(role.hosts) == 1 for role in desired.roles)
+    return alone and service.load_balancer is not None and bool(service.port_pair)
 
 
 def _proven(main: Container | None, facts: HostFacts) -> bool:
@@ -133,6 +198,7 @@ def _config(host: str, state_dir: str, service: Service, image: str, change: Dir
             reload=reload if change.config.reload else "",
             fingerprints=change.fingerprints,
             lines=change.lines,
+            verified=bool(service.balancer and service.balancer.master and reload and change.config.reload),
         ),
     )
 

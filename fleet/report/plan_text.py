@@ -24,7 +24,7 @@ from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.plan.tree import Finding, Gate, Phase, Plan, Rollout, Step, Turn
+from fleet.plan.tree import Finding, Gate, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
 
@@ -51,12 +51,17 @@ def body_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
             limit = f", {stage.limit} hosts at once" if len(stage.turns) > stage.limit else ""
             yield Line(f"{stage.title}{limit}", "title")
             groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
+        elif isinstance(stage, Trial):
+            yield Line(f"{stage.service}: new and old side by side", "title")
+            groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
         else:
             yield Line(_headline(stage), "title")
             yield from (Line(f"  gate: {text}", "faint") for text in _gates(stage))
             groups = _batches(stage, diff=diff)
         for group in groups:
             yield from group.lines()
+        if isinstance(stage, Trial):
+            yield Line(f"  {_trial_text(stage)}", "faint")
         yield Line("")
     yield from _findings(plan)
 
@@ -141,7 +146,7 @@ def _alike(turns: Sequence[Turn], *, diff: bool) -> list[tuple[Content, list[str
     """Hosts whose turns read the same, together."""
     groups: dict[Content, list[str]] = {}
     for turn in turns:
-        content = tuple(_content(step, diff=diff) for step in turn.steps if isinstance(step, Step)) or (
+        content = tuple(_content(step, diff=diff) for step in turn.steps if not isinstance(step, Gate)) or (
             ("only its gate", "faint", ()),
         )
         groups.setdefault(content, []).append(turn.host)
@@ -183,7 +188,16 @@ def _gates(stage: Rollout) -> list[str]:
     return [gate_text(gate) for gate in dict.fromkeys(gates)]
 
 
-def _content(step: Step, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
+def _trial_text(stage: Trial) -> str:
+    """What becomes of it: ``watched for 60 s, then it waits for inv promote or inv abort``."""
+    watched = f"watched for {stage.seconds:g} s" if stage.watch else f"for {stage.seconds:g} s"
+    then = "then the next share" if stage.share.seconds else "then it waits for inv promote or inv abort"
+    return f"{watched}, {then}" if stage.seconds else then.removeprefix("then ")
+
+
+def _content(step: Node, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
+    if not isinstance(step, Step):
+        return step.describe(), "plain", ()
     style = STYLES.get(type(step.op), "plain")
     return f"{MARKS.get(style, '')}{step.op.describe()}", style, step.op.diff() if diff else ()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleet.errors import Drift, Fenced, FleetError, Interrupted
-from fleet.plan.tree import Gate, Phase, Plan, Rollout, Step, Turn
+from fleet.plan.tree import Gate, Lead, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report import events as ev
 from fleet.run.interrupt import Interrupt
 
@@ -28,6 +28,7 @@ class Ending(enum.Enum):
     DRIFT = "drift"
     INTERRUPTED = "interrupted"
     LOST = "the lease was lost"
+    UNDECIDED = "undecided"
 
 
 @dataclass(slots=True)
@@ -41,12 +42,21 @@ class Outcome:
     why: str = ""
 
 
+class Undecided(FleetError):
+    """There was too little traffic to compare two versions by."""
+
+
 class Hands(Protocol):
-    """What does the work on the hosts. Both raise FleetError when it went wrong."""
+    """What does the work on the hosts. Each raises FleetError when it went wrong."""
 
     def perform(self, step: Step) -> None: ...
 
     def watch(self, gate: Gate) -> None: ...
+
+    def lead(self, node: Lead) -> None: ...
+
+    def compare(self, trial: Trial) -> None:
+        """Raises Undecided when nobody can say yet whether the new version is as good."""
 
 
 class Around(Protocol):
@@ -83,10 +93,11 @@ class Executor:
             if self._stop_asked(outcome):
                 break
             hosts = tuple(dict.fromkeys(turn.host for turn in stage.turns))
-            title = stage.title if isinstance(stage, Phase) else stage.service
-            self._emit(ev.StageStarted(title, number, len(plan.stages), hosts))
+            self._emit(ev.StageStarted(stage_title(stage), number, len(plan.stages), hosts))
             if isinstance(stage, Phase):
                 self._phase(stage, outcome)
+            elif isinstance(stage, Trial):
+                self._trial(stage, outcome)
             else:
                 self._rollout(stage, outcome)
             if outcome.ending is not Ending.DONE:
@@ -105,6 +116,25 @@ class Executor:
             back = phase.on_failure == "rollback"
             outcome.ending = _ending(errors, Ending.ROLL_BACK if back else Ending.FAILED)
             outcome.why = f"{phase.title} failed on {_names(errors)}"
+
+    def _trial(self, trial: Trial, outcome: Outcome) -> None:
+        """What fails here is taken back or left for the operator, as the service's watch says."""
+        errors = self._side_by_side(trial.turns, self._parallel, outcome)
+        if not errors and trial.seconds:
+            try:
+                self._hands.compare(trial)
+            except Undecided as undecided:
+                outcome.ending, outcome.why = Ending.UNDECIDED, undecided.what
+                self._emit(ev.Note(str(undecided), "warning"))
+                return
+            except FleetError as error:
+                errors = {"": error}
+                self._emit(ev.Note(str(error), "error"))
+        if errors:
+            outcome.errors.update({host: error for host, error in errors.items() if host})
+            pause = trial.watch is not None and trial.watch.on_failure == "pause"
+            outcome.ending = _ending(errors, Ending.PAUSED if pause else Ending.ROLL_BACK)
+            outcome.why = next(iter(errors.values())).what
 
     def _rollout(self, rollout: Rollout, outcome: Outcome) -> None:
         """Batch by batch, with the healthy hosts counted before each."""
@@ -190,7 +220,7 @@ class Executor:
         error: FleetError | None = None
         failed_before = turn.host in outcome.errors
         for step in turn.steps:
-            text = describe(step)
+            text = step.describe()
             if failed_before:
                 self._emit(ev.StepSkipped(turn.host, step.id, text, "the host failed before"))
             elif error is not None:
@@ -203,15 +233,18 @@ class Executor:
                 error = self._one(step, text, outcome)
         return error
 
-    def _one(self, step: Step | Gate, text: str, outcome: Outcome) -> FleetError | None:
+    def _one(self, step: Node, text: str, outcome: Outcome) -> FleetError | None:
         self._emit(ev.StepStarted(step.host, step.id, text))
         began = self._clock()
         try:
             if isinstance(step, Gate):
                 self._hands.watch(step)
-            else:
+            elif isinstance(step, Step):
                 outcome.touched[step.host] = None
                 self._hands.perform(step)
+            else:
+                outcome.touched[step.host] = None
+                self._hands.lead(step)
         except Exception as raised:  # noqa: BLE001 — whatever it is, the other hosts and the way back go on
             error = raised if isinstance(raised, FleetError) else _mistake(raised, step)
             took = self._clock() - began
@@ -232,7 +265,13 @@ class Executor:
         return self._interrupt.asked.is_set()
 
 
-def _mistake(raised: Exception, step: Step | Gate) -> FleetError:
+def stage_title(stage: Phase | Rollout | Trial) -> str:
+    if isinstance(stage, Trial):
+        return f"{stage.service}: {stage.share.weight} % of the requests to the new version"
+    return stage.title if isinstance(stage, Phase) else stage.service
+
+
+def _mistake(raised: Exception, step: Node) -> FleetError:
     frames = traceback.extract_tb(raised.__traceback__)[-3:]
     where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
     return FleetError(
@@ -242,10 +281,6 @@ def _mistake(raised: Exception, step: Step | Gate) -> FleetError:
         host=step.host,
         step=step.id,
     )
-
-
-def describe(step: Step | Gate) -> str:
-    return step.op.describe() if isinstance(step, Step) else f"wait until {step.service.key} is healthy"
 
 
 def _ending(errors: dict[str, FleetError], otherwise: Ending) -> Ending:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from fleet.model.balancing import BalancerView, ServerView
 from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, Image
+from fleet.model.servers import server_in
+from fleet.model.services import Service
+from fleet.model.slots import slot_of
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Recipe, Remove, Replace
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.plan.tree import Gate, Plan, Step
+from fleet.plan.tree import Admit, Drain, Gate, Lead, Node, Plan, Step
 
 
-def every_step(plan: Plan) -> list[Step | Gate]:
+def every_step(plan: Plan) -> list[Node]:
     return [step for stage in plan.stages for turn in stage.turns for step in turn.steps]
 
 
@@ -35,8 +39,12 @@ class World:
         for step in every_step(plan):
             self.perform(step)
 
-    def perform(self, step: Step | Gate) -> None:
+    def perform(self, step: Node) -> None:
         host = self.facts.hosts[step.host]
+        if isinstance(step, (Drain, Admit)):
+            return self._lead(step, host)
+        if isinstance(step, Step):
+            self._requests_are_safe(step, host)
         if isinstance(step, Gate):
             ids = tuple(one.id for one in host.containers if one.name == step.container)
             assert ids, "the gate's container is not there"
@@ -50,6 +58,68 @@ class World:
         else:
             after = self._after(step.op, host)
         self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: after})
+        self._checks(after)
+        return None
+
+    def _checks(self, host: HostFacts) -> None:
+        """The balancers find out what runs on the host."""
+        behind = {str(one) for one in self._behind(host, proven=False)}
+        slots = {f"{host.host}", f"{host.host}-blue", f"{host.host}-green"}
+        for name, balancer in self.facts.balancers.items():
+            assert isinstance(balancer, BalancerView)
+            servers = {
+                key: replace(view, up=key in behind) if key.partition("/")[2] in slots else view
+                for key, view in balancer.servers.items()
+            }
+            self.facts = replace(
+                self.facts, balancers={**self.facts.balancers, name: replace(balancer, servers=servers)}
+            )
+
+    def _lead(self, node: Lead, host: HostFacts) -> None:
+        assert isinstance(node, (Drain, Admit))
+        if isinstance(node, Admit):
+            assert node.server in self._behind(host, proven=True), "requests to what has not passed its gate"
+
+        def led(view: ServerView) -> ServerView:
+            if isinstance(node, Drain):
+                return replace(view, drained=True)
+            return replace(view, drained=False, weight=node.weight)
+
+        changed = 0
+        for name, balancer in self.facts.balancers.items():
+            assert isinstance(balancer, BalancerView)
+            if str(node.server) in balancer.servers:
+                changed += 1
+                servers = {**balancer.servers, str(node.server): led(balancer.servers[str(node.server)])}
+                made = replace(balancer, servers=servers)
+                self.facts = replace(self.facts, balancers={**self.facts.balancers, name: made})
+        assert changed, "a server that no balancer knows"
+
+    def _requests_are_safe(self, step: Step, host: HostFacts) -> None:
+        """Nothing that serves is stopped, and nothing begins where requests go at once."""
+        op = step.op
+        service: Service | None = None
+        if isinstance(op, (Create, Replace)):
+            service, slot = op.recipe.service, op.recipe.slot
+        elif isinstance(op, Remove):
+            one = next(one for one in host.containers if one.id == op.id)
+            service = one.definition if one.running else None
+            slot = slot_of(service, one.name) if service else 0
+        if service is None or not slot:
+            return
+        server = server_in(service, step.host, slot)
+        for balancer in self.facts.balancers.values():
+            assert isinstance(balancer, BalancerView)
+            view = balancer.servers.get(str(server))
+            assert view is None or view.drained, f"{step.op.describe()}: {server} gets requests meanwhile"
+
+    def _behind(self, host: HostFacts, *, proven: bool) -> set[object]:
+        return {
+            server_in(one.definition, host.host, slot_of(one.definition, one.name))
+            for one in host.containers
+            if one.definition and one.running and slot_of(one.definition, one.name)
+            and (not proven or one.id in host.proven)
+        }  # fmt: skip
 
     def cut(self, step: Step, where: str) -> None:
         """Carry out a job's step as far as ``where``, one of CUTS."""

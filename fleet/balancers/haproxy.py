@@ -1,0 +1,108 @@
+"""HAProxy, by its runtime API (2.0 and later; tried with 2.6).
+
+A setting answers with an empty line when it was taken, so what came of it is read from ``show servers
+state`` and ``show stat``. A server that leaves maintenance counts as up before any check; therefore servers
+are drained, never put into maintenance: they stay checked all the time.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from fleet.model.balancing import BalancerView, Server, ServerView, Workers
+
+RUNNING = "2"
+"""``srv_op_state`` of a server whose checks are good, or that has none."""
+MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
+"""Bits of ``srv_admin_state``: by hand, inherited, by the configuration, for want of an address."""
+DRAIN = 0x08 | 0x10
+"""By hand, inherited."""
+
+
+class HAProxy:
+    """See :class:`fleet.balancers.kind.Kind`."""
+
+    look = "show servers state;show stat"
+    state = "show servers state"
+    processes = "show proc"
+
+    def together(self, requests: Iterable[str]) -> str:
+        return ";".join(requests)
+
+    def view(self, answer: str) -> BalancerView:
+        states, separator, numbers = answer.partition("# pxname,")
+        if not separator:
+            raise ValueError(f"no statistics in {answer[:80]!r}")
+        rows = list(csv.DictReader(f"pxname,{numbers}".splitlines()))
+        told = {(row["be_name"], row["srv_name"]): row for row in _states(states)}
+        servers = {
+            f"{row['pxname']}/{row['svname']}": _server(row, told[row["pxname"], row["svname"]])
+            for row in rows
+            if (row["pxname"], row["svname"]) in told
+        }
+        clients = sum(_number(row["scur"]) for row in rows if row["svname"] == "FRONTEND")
+        return BalancerView(servers, clients)
+
+    def workers(self, answer: str) -> Workers:
+        master = re.search(r"^\d+\s+master\s+(\d+)(?: \[failed: (\d+)\])?", answer, re.M)
+        if master is None:
+            raise ValueError(f"no process in {answer[:80]!r}")
+        now, _, before = answer.partition("# old workers")
+        current = re.findall(r"^(\d+)\s+worker\b", now, re.M)
+        old = re.findall(r"^(\d+)\s+worker\b", before, re.M)
+        return Workers(
+            int(current[0]) if current else 0, tuple(map(int, old)), int(master[1]), int(master[2] or 0)
+        )
+
+    def drain(self, server: Server) -> str:
+        return f"set server {server} state drain"
+
+    def admit(self, server: Server) -> str:
+        return f"set server {server} state ready"
+
+    def weigh(self, server: Server, weight: int) -> str:
+        return f"set server {server} weight {weight}"
+
+    def recheck(self, server: Server) -> str:
+        return f"set server {server} health down"
+
+    def refused(self, answer: str) -> str:
+        return " ".join(line.strip() for line in answer.splitlines()[:3] if line.strip())
+
+
+def _states(text: str) -> Iterator[Mapping[str, str]]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    header = next((line for line in lines if line.startswith("# be_id")), "")
+    if not header:
+        raise ValueError(f"no server states in {text[:80]!r}")
+    names = header.removeprefix("# ").split()
+    yield from (
+        dict(zip(names, line.split(), strict=False)) for line in lines if line != header and " " in line
+    )
+
+
+def _server(row: Mapping[str, str], state: Mapping[str, str]) -> ServerView:
+    admin = int(state["srv_admin_state"])
+    code = row["check_code"]
+    return ServerView(
+        up=state["srv_op_state"] == RUNNING,
+        drained=bool(admin & DRAIN),
+        stopped=bool(admin & MAINTENANCE),
+        weight=int(state["srv_uweight"]),
+        sessions=_number(row["scur"]),
+        queued=_number(row["qcur"]),
+        check=row["check_status"].removeprefix("* ") + (f"/{code}" if code else ""),
+        requests=_number(row["req_tot"]) or _number(row["stot"]),
+        errors_5xx=_number(row["hrsp_5xx"]),
+        connection_errors=_number(row["econ"]),
+        response_errors=_number(row["eresp"]),
+        queue_ms=_number(row["qtime"]),
+        response_ms=_number(row["rtime"]),
+    )
+
+
+def _number(text: str) -> int:
+    """Empty where HAProxy has nothing to count."""
+    return int(text) if text else 0

@@ -1,0 +1,90 @@
+"""What the balancers' own view forbids, or makes worth a word, before a plan may run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fleet.model.desired import Desired
+from fleet.model.found import Facts, Unknown
+from fleet.model.servers import servers
+from fleet.model.services import Service
+from fleet.plan.traffic import answered
+from fleet.plan.tree import Drain, Finding, Rollout, Turn
+
+FIRST = "send requests there from the start: deploy the balancers' role first (--roles {}), then the rest"
+
+
+def backends(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Finding]:
+    yield from _unreadable(desired, facts)
+    for rollout in rollouts:
+        yield from _unknown_servers(desired, facts, rollout)
+        if not desired.allow_downtime:
+            yield from _last_one(desired, facts, rollout)
+
+
+def _unreadable(desired: Desired, facts: Facts) -> Iterator[Finding]:
+    """A balancer that runs and cannot be spoken to goes on sending requests to what is being stopped."""
+    roles = {one.load_balancer.role for state in desired.hosts for one in state.services if one.load_balancer}
+    for one in desired.balancers:
+        view = facts.balancers.get(one.host)
+        if one.role in roles and isinstance(view, Unknown):
+            hint = f"look at {one.balancer.socket} on {one.host}: the SSH login user must be able to open it"
+            yield Finding(
+                not desired.allow_downtime, f"cannot ask the balancer: {view.reason}", hint, one.host
+            )
+
+
+def _unknown_servers(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Finding]:
+    """A configuration that is older than the server: nothing can be drained, and requests may be lost."""
+    for turn in rollout.turns:
+        service = _service(desired, turn.host, rollout.service)
+        if service is None or service.load_balancer is None:
+            continue
+        role = service.load_balancer.role
+        views = list(answered(desired, facts, role))
+        lacking = [
+            one for one in servers(service, turn.host) if not any(str(one) in v.servers for v in views)
+        ]
+        if views and lacking and turn.disrupts:
+            what = f"{rollout.service}: no balancer knows {' and '.join(map(str, lacking))} yet"
+            yield Finding(False, f"{what}, so its requests cannot be led away", FIRST.format(role), turn.host)
+
+
+def _last_one(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Finding]:
+    """No batch may take the last server of a backend. A batch that was carried out counts as serving for the
+    next: if it does not, the run does not get there."""
+    serving: dict[str, set[str]] = {}
+    roles: dict[str, str] = {}
+    for turn in rollout.turns:
+        service = _service(desired, turn.host, rollout.service)
+        if service and service.load_balancer:
+            roles[service.load_balancer.backend] = service.load_balancer.role
+    for backend, role in roles.items():
+        for view in answered(desired, facts, role):
+            names = {name for name, one in view.servers.items() if one.serves}
+            serving.setdefault(backend, set()).update(
+                name for name in names if name.startswith(f"{backend}/")
+            )
+    for number, batch in enumerate(rollout.batches, 1):
+        for backend, names in serving.items():
+            taken = {str(one.server) for turn in batch if turn.disrupts for one in _drains(turn, backend)}
+            if taken & names and not names - taken:
+                yield Finding(
+                    True,
+                    f"batch {number} of {rollout.service} takes {' and '.join(sorted(taken & names))}, "
+                    f"the last that serve{'s' if len(taken & names) == 1 else ''} backend {backend}",
+                    "make the batches smaller, give it a port_pair, bring another host up first, "
+                    "or insist: --allow-downtime",
+                )
+            names |= {str(one.server) for turn in batch for one in _drains(turn, backend)}
+
+
+def _drains(turn: Turn, backend: str) -> Iterator[Drain]:
+    for node in turn.steps:
+        if isinstance(node, Drain) and not node.empty and node.server.backend == backend:
+            yield node
+
+
+def _service(desired: Desired, host: str, key: str) -> Service | None:
+    services = (one for state in desired.hosts if state.host == host for one in state.services)
+    return next((one for one in services if one.key == key), None)
