@@ -98,6 +98,23 @@ class Waiting:
     need: str
 
 
+Row = tuple[str, str, str, str, str]
+"""What is compared, of the old version, of the new one, the limit, and ``ok``, ``no`` or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A new version beside the old one (empty: there is none), watched for ``seconds`` so far.
+    ``seconds_left`` 0: the watch is over."""
+
+    service: str
+    old: str
+    new: str
+    seconds: float
+    seconds_left: float
+    rows: tuple[Row, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     host: str
@@ -175,6 +192,7 @@ Event = (
     | StepStarted
     | Progress
     | Waiting
+    | Compared
     | StepFinished
     | StepFailed
     | StepSkipped

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet.report import events as ev
+from fleet.report.compared_text import so_far, versions
 from fleet.report.text import TextReport
 
 REFRESH = 8
@@ -42,6 +43,8 @@ class Board:
             case ev.StageStarted(title, number, of, hosts):
                 self.stage, self.hosts, self.batch = f"[{number}/{of}] {title}", len(hosts), ""
                 self.done = set()
+                # A watch that was interrupted tells of no end.
+                self.running = {key: one for key, one in self.running.items() if not key.startswith("watch ")}
             case ev.BatchStarted(_, number, of, _) if of > 1:
                 self.batch = f"batch {number}/{of}"
             case ev.BatchFinished():
@@ -53,6 +56,11 @@ class Board:
                 self.running[step] = replace(self.running[step], latest=progress(done, total))
             case ev.Waiting(_, step, need) if step in self.running:
                 self.running[step] = replace(self.running[step], latest=need)
+            case ev.Compared(service, seconds=seconds, seconds_left=left):
+                self.running.pop(f"watch {service}", None)
+                if left:
+                    text = f"{versions(event)}, {left:.0f} s left"
+                    self.running[f"watch {service}"] = Running(service, text, now - seconds, so_far(event))
             case ev.StepFinished(host, step) | ev.StepFailed(host, step):
                 self.running.pop(step, None)
                 self.done.add(host)
@@ -106,6 +114,9 @@ class LiveReport(TextReport):
             self._live.start()
         if isinstance(event, ev.RunFinished):
             self.close()
+        if isinstance(event, ev.Compared) and event.seconds_left and self._started:
+            # It stands on the board.
+            return
         super().__call__(event)
 
     def _render(self) -> RenderableType:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet.report import events as ev
+from fleet.report.compared_text import Pace, compared_lines
 from fleet.report.names import fold
 from fleet.report.plan_text import Line
 
@@ -39,6 +40,7 @@ class TextReport:
         self.out = out
         self.err = err
         self._width = 8
+        self._pace = Pace()
         self._lock = threading.Lock()
 
     def __call__(self, event: ev.Event) -> None:
@@ -82,6 +84,8 @@ class TextReport:
                 yield Line(f"  batch {number} of {of} of {service} failed on {fold(failed)}", "error")
             case ev.Delay(service, seconds):
                 yield Line(f"  {seconds:g} s until the next batch", "faint")
+            case ev.Compared() if self._pace.due(event):
+                yield from compared_lines(event)
             case ev.StepFinished(host, _, text, seconds):
                 yield self._step(host, "✓", f"{text} ({seconds:.1f} s)", "plain")
             case ev.StepFailed(host, _, text, what, why, hint, seconds):

@@ -28,5 +28,8 @@ def _value(hint: object, text: str) -> object:
     if hint in plain:
         return plain[hint]  # type: ignore[index]
     if isinstance(hint, types.GenericAlias) and hint.__origin__ is tuple:
-        return (text, f"{text} again")
+        kinds = typing.get_args(hint)
+        if kinds[-1] is Ellipsis:
+            return (_value(kinds[0], text), _value(kinds[0], f"{text} again"))
+        return tuple(_value(kind, text) for kind in kinds)
     raise AssertionError(f"an event may not hold {hint}: its readers would not know what to do")
