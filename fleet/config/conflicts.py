@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from fleet.errors import ConfigError
 from fleet.model.desired import HostState
@@ -12,6 +13,7 @@ from fleet.model.slots import in_slot
 
 def conflicts(state: HostState) -> Iterator[ConfigError]:
     """Host ports and container names that several services claim, second slots included."""
+    yield from in_traffic(state.host, state.services)
     ports: dict[tuple[int, str], list[tuple[str, Service]]] = {}
     names: dict[str, Service] = {}
     for service in state.services:
@@ -27,3 +29,24 @@ def conflicts(state: HostState) -> Iterator[ConfigError]:
         if first is not service:
             what = f"the container name {service.container.name!r} is that of {first.key} too"
             yield ConfigError(what, at=service.at)
+
+
+def in_traffic(host: str, services: Iterable[Service]) -> Iterator[ConfigError]:
+    """Several services of one host in one place of a backend, and what no balancer can call a server."""
+    taken: dict[str, Service] = {}
+    balancer: Service | None = None
+    for service in services:
+        if service.balancer and balancer:
+            what = f"{balancer.key} is a balancer, too: a host has one"
+            yield ConfigError(what, at=service.at, hint="put both configurations into one")
+        balancer = service if service.balancer else balancer
+        member = service.load_balancer
+        if member is None:
+            continue
+        first = taken.setdefault(member.backend, service)
+        if first is not service:
+            what = f"{first.key} of the same host is in backend {member.backend!r}, too"
+            yield ConfigError(what, at=service.at, hint="give it a backend of its own")
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]+", host):
+            what = f"{host!r} cannot be the name of a server in backend {member.backend!r}"
+            yield ConfigError(what, at=service.at, hint="a balancer takes letters, digits and _.:- only")

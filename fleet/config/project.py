@@ -12,11 +12,13 @@ from fleet.config.conflicts import conflicts
 from fleet.config.inventory.load import environments
 from fleet.config.order import Cycle, ordered
 from fleet.config.problems import FileProblems, Problems
+from fleet.config.roles.backends import Backends
 from fleet.config.roles.services import build
 from fleet.config.roles.source import RoleSource, is_role, load_role
 from fleet.config.roles.validate import read
 from fleet.config.roles.variables import HostVariables
 from fleet.config.roles.xfleet import RoleExtension
+from fleet.config.traffic import Traffic
 from fleet.errors import ConfigError, FleetError, UsageError
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.hosts import Host, Inventory
@@ -64,13 +66,18 @@ def load_desired(
     """
     problems = Problems()
     variables = HostVariables(inventory, version, behind)
-    reading = _Reading(project, inventory, variables, problems, _sources(project.root, inventory, problems))
+    carried = [name for name, one in inventory.groups.items() if one.members and is_role(project.root, name)]
+    sources = _sources(project.root, carried, problems)
+    traffic = Traffic(project.name, inventory, variables, problems, sources, carried)
+    variables.share("backends", Backends(lambda: traffic.backends(behind)))
+    reading = _Reading(project, inventory, variables, problems, sources, traffic.balancing)
     known = reading.roles()
     _check_names(roles, reading.sources)
     states = [reading.state(host.name, known) for host in hosts_of_run]
     for state in states:
         for error in conflicts(state):
             problems.add(error, state.host)
+    balancers = traffic.balancers()
     rendered = _rendered(inventory, hosts_of_run, variables, problems)
     if not problems:
         _check_settings(problems, rendered)
@@ -85,6 +92,7 @@ def load_desired(
         known,
         tuple(states),
         settings.pull_parallel(rendered),
+        balancers=balancers,
     )
 
 
@@ -97,6 +105,7 @@ class _Reading:
     variables: HostVariables
     problems: Problems
     sources: Mapping[str, RoleSource]
+    balancing: Mapping[str, bool]
 
     def roles(self) -> tuple[Role, ...]:
         """All roles with a host, each after those that it needs."""
@@ -140,11 +149,11 @@ class _Reading:
         return read(RoleExtension, written, render, problems, ("x-fleet",)) or RoleExtension()
 
     def state(self, host: str, roles: Iterable[Role]) -> HostState:
-        parts = []
+        parts, env = [], self.inventory.env
         for source in (self.sources[role.name] for role in roles if host in role.hosts):
             variables = self.variables.in_role(self.inventory.hosts[host], source)
             problems = FileProblems(self.problems, source.document, host)
-            parts.append(build(self.project.name, self.inventory.env, source, host, variables, problems))
+            parts.append(build(self.project.name, env, source, host, variables, problems, self.balancing))
         return HostState(
             host,
             tuple(service for part in parts for service in part.services),
@@ -174,14 +183,13 @@ def _check_settings(problems: Problems, hosts: Sequence[Host]) -> None:
             problems.add(error)
 
 
-def _sources(root: pathlib.Path, inventory: Inventory, problems: Problems) -> dict[str, RoleSource]:
+def _sources(root: pathlib.Path, roles: Iterable[str], problems: Problems) -> dict[str, RoleSource]:
     found: dict[str, RoleSource] = {}
-    for name, group in inventory.groups.items():
-        if group.members and is_role(root, name):
-            try:
-                found[name] = load_role(root, name)
-            except FleetError as error:
-                problems.add(error)
+    for name in roles:
+        try:
+            found[name] = load_role(root, name)
+        except FleetError as error:
+            problems.add(error)
     return found
 
 

@@ -29,7 +29,7 @@ def container(service: ServiceScope) -> ContainerSpec:
         "name": service.container_name,
         "environment": environment(service),
         "labels": _labels(service),
-        "ports": _ports(service),
+        "ports": ports(service),
         "expose": tuple(sorted({port for ports in model.expose for port in ports})),
         "mounts": mounts(service),
         "tmpfs": tuple(
@@ -62,7 +62,7 @@ def _labels(service: ServiceScope) -> Pairs:
     return pairs(service.model.labels)
 
 
-def _ports(service: ServiceScope) -> tuple[Port, ...]:
+def ports(service: ServiceScope) -> tuple[Port, ...]:
     found: set[Port] = set()
     taken: set[tuple[int, str, str]] = set()
     for index, item in enumerate(service.model.ports):

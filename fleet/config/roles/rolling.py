@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fleet.config.roles.compose_parts import UpdateConfig
 from fleet.config.roles.scope import ServiceScope
+from fleet.config.roles.traffic import strategy
 from fleet.config.roles.xfleet import CheckModel
 from fleet.model import gates
 from fleet.model.services import Batches, Port, PortPair, UpdatePolicy
@@ -33,26 +34,35 @@ def port_pairs(service: ServiceScope, ports: tuple[Port, ...]) -> tuple[PortPair
             service.wrong(what, *place, hint=hint)
         elif any(port.published == second for port in ports):
             service.wrong(f"port_pair: {second} is published already", *place)
+    if strategy(service).tried:
+        kind = strategy(service).kind
+        _check_both_at_once(service, ports, pairs, f"strategy: {kind}", ("x-fleet", "strategy"))
+        return tuple(pairs)
     for config in ("update_config", "rollback_config"):
         if getattr(service.model.deploy, config).order == "start-first":
-            _check_start_first(service, ports, pairs, ("deploy", config, "order"))
+            _check_both_at_once(service, ports, pairs, "order: start-first", ("deploy", config, "order"))
             break
     return tuple(pairs)
 
 
-def _check_start_first(
-    service: ServiceScope, ports: tuple[Port, ...], pairs: list[PortPair], place: tuple[str, ...]
+def _check_both_at_once(
+    service: ServiceScope, ports: tuple[Port, ...], pairs: list[PortPair], how: str, place: tuple[str, ...]
 ) -> None:
     free = {(pair.target, pair.first) for pair in pairs}
     for port in ports:
         if port.published and (port.target, port.published) not in free:
-            what = f"order: start-first needs a second host port for {port.published}:{port.target}"
+            what = f"{how} needs a second host port for {port.published}:{port.target}"
             hint = f"x-fleet: {{port_pair: {{{port.target}: [{port.published}, {port.published + 1}]}}}}"
             service.wrong(what, *place, hint=hint)
     attached = filter(None, service.model.networks.values())
     if any(network.ipv4_address or network.ipv6_address for network in attached):
-        what = "order: start-first and a fixed address exclude each other: both containers run at once"
+        what = f"{how} and a fixed address exclude each other: both containers run at once"
         service.wrong(what, *place)
+    member = service.model.x_fleet.load_balancer
+    if member and service.model.network_mode == "host":
+        what = f"{how} and network_mode: host exclude each other behind a balancer"
+        hint = f"both containers would have port {member.port}: publish it by 'ports', with a port_pair"
+        service.wrong(what, *place, hint=hint)
 
 
 def gate(service: ServiceScope) -> gates.GateSpec:

@@ -92,6 +92,12 @@ def signal(name: str) -> str:
     return name
 
 
+def host_path(path: str) -> str:
+    if not path.startswith("/") or path.endswith("/") or {".", "..", ""} & set(path[1:].split("/")):
+        raise wrong(f"{path!r} is not the absolute path of a file on the host")
+    return path
+
+
 def file_name(name: str) -> str:
     if "/" in name or name in (".", "..", ""):
         raise wrong(f"{name!r} is not the name of a file in the directory")

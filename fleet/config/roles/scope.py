@@ -9,7 +9,7 @@ from typing import Literal
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, NetworkModel, ServiceModel, VolumeModel
 from fleet.config.roles.source import RoleSource
-from fleet.errors import ConfigError
+from fleet.errors import ConfigError, Position
 from fleet.model.services import Pairs
 from fleet.render import Variables
 from fleet.suggest import suggest
@@ -25,6 +25,8 @@ class RoleScope:
     variables: Variables
     problems: FileProblems
     file: ComposeFile
+    balancing: Mapping[str, bool]
+    """Roles that have hosts here → whether one of its services may be a balancer."""
 
     @property
     def role(self) -> str:
@@ -57,6 +59,11 @@ class ServiceScope:
     def container_name(self) -> str:
         role = self.role
         return self.model.container_name or f"{role.project}-{role.env}-{role.role}-{self.name}-1"
+
+    @property
+    def at(self) -> Position:
+        """Where the service begins in the file."""
+        return self.role.source.document.key_at(("services", self.name))
 
     @property
     def secret_dir(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 from fleet.config.order import Cycle, ordered
 from fleet.config.problems import FileProblems
@@ -15,6 +16,7 @@ from fleet.config.roles.networks import networks
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import RoleScope, ServiceScope
 from fleet.config.roles.source import RoleSource
+from fleet.config.roles.traffic import balancer, check_balancer, membership, strategy, watch
 from fleet.config.roles.validate import read
 from fleet.model.desired import HostState
 from fleet.model.services import Service
@@ -25,14 +27,21 @@ _PULL = {"if_not_present": "missing"}
 
 
 def build(
-    project: str, env: str, source: RoleSource, host: str, variables: Variables, problems: FileProblems
+    project: str,
+    env: str,
+    source: RoleSource,
+    host: str,
+    variables: Variables,
+    problems: FileProblems,
+    balancing: Mapping[str, bool],
 ) -> HostState:
-    """What ``host`` runs of the role. Incomplete when ``problems`` were added."""
+    """What ``host`` runs of the role; ``balancing`` as :class:`RoleScope` has it. Incomplete when
+    ``problems`` were added."""
     render = functools.partial(source.renderer.compose, variables=variables)
     file = read(ComposeFile, source.document.value, render, problems)
     if file is None:
         return HostState(host)
-    scope = RoleScope(project, env, source, variables, problems, file)
+    scope = RoleScope(project, env, source, variables, problems, file, balancing)
     services = tuple(_service(ServiceScope(scope, name, file.services[name])) for name in _order(scope))
     attached = {network.name for service in services for network in service.container.networks}
     mounted = {mount.source for service in services for mount in service.container.mounts}
@@ -41,6 +50,7 @@ def build(
 
 def _service(scope: ServiceScope) -> Service:
     model, spec = scope.model, container(scope)
+    check_balancer(scope, spec.mounts)
     return Service(
         role=scope.role.role,
         name=scope.name,
@@ -54,7 +64,11 @@ def _service(scope: ServiceScope) -> Service:
         configs=config_dirs(scope, spec.mounts),
         secret_dir=scope.secret_dir if model.secrets else "",
         secrets=secret_files(scope),
-        at=scope.role.source.document.key_at(("services", scope.name)),
+        load_balancer=membership(scope, spec.ports),
+        balancer=balancer(scope),
+        strategy=strategy(scope),
+        watch=watch(scope),
+        at=scope.at,
     )
 
 

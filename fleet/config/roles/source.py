@@ -33,6 +33,16 @@ class RoleSource:
         services = self.document.value.get("services")
         return tuple(map(str, services)) if isinstance(services, dict) else ()
 
+    def may_say(self, word: str) -> bool:
+        """Whether a service has ``word`` in its ``x-fleet``, as far as the file tells: a template may stand
+        for anything."""
+        services = self.document.value.get("services")
+        return isinstance(services, str) or any(
+            isinstance(part, str) or (isinstance(part, dict) and word in part)
+            for service in (services.values() if isinstance(services, dict) else ())
+            for part in (service.get("x-fleet") if isinstance(service, dict) else service,)
+        )
+
     def text(self, relative: str) -> str | None:
         """A file of the role, read once; None when there is none. Raises ConfigError for other trouble."""
         if relative not in self.texts:

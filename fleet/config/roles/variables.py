@@ -29,6 +29,10 @@ class HostVariables:
         if version is not None:
             self._shared["version"] = version
 
+    def share(self, name: str, value: Any) -> None:
+        """One more name that every template knows; before the first one is rendered."""
+        self._shared[name] = value
+
     def of(self, name: str) -> Variables:
         """The variables of a host outside of any role, as ``hostvars`` shows them."""
         if name not in self._made:

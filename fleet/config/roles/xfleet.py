@@ -35,6 +35,13 @@ from fleet.config.roles.scalars import (
 )
 from fleet.config.roles.short_syntax import alone
 from fleet.config.roles.strict import MAP, TEXT, Strict, shape
+from fleet.config.roles.traffic_keys import (
+    BalancerModel,
+    LoadBalancerModel,
+    PortNumber,
+    StrategyItem,
+    WatchModel,
+)
 
 
 def count_or_percent(value: Any) -> int | str:
@@ -62,7 +69,6 @@ def batch_size(value: Any) -> int | str:
 
 CountOrPercent = Annotated[Any, PlainValidator(count_or_percent, json_schema_input_type=int | str)]
 BatchSize = Annotated[Any, PlainValidator(batch_size, json_schema_input_type=int | str)]
-PortNumber = Annotated[Int, Field(ge=1, le=65535)]
 
 
 class JobModel(Strict):
@@ -168,6 +174,10 @@ class ServiceExtension(Strict):
     port_pair: dict[PortNumber, Annotated[list[PortNumber], Field(min_length=2, max_length=2)]] = {}
     config: list[ConfigModel] = []
     gate: GateModel = GateModel()
+    load_balancer: LoadBalancerModel | None = None
+    balancer: BalancerModel | None = None
+    strategy: StrategyItem = "rolling"
+    watch: WatchModel | None = None
 
 
 CheckModel.model_rebuild()

@@ -87,14 +87,21 @@ def examples(name: str) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
 
 
+def balancers(name: str) -> str:
+    (found,) = re.findall(r"```yaml roles/loadbalancer[^\n]*\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
+    return str(found)
+
+
 def roles_of(files: Files, compose: str) -> None:
     files.write("inventories/test/hosts.yml", (
-        "all: {children: {web: {hosts: {web-1: , web-2: }}, database: {hosts: {db-1: {ansible_host: 10.0.0.9}}}}}\n"
+        "all: {children: {web: {hosts: {web-1: , web-2: }}, loadbalancer: {hosts: {lb-1: }}, "
+        "database: {hosts: {db-1: {ansible_host: 10.0.0.9}}}}}\n"
     ))  # fmt: skip
     for role in ("database", "queue"):
         files.compose("services: {main: {image: x}}\n", role)
     for name in ("shop.ini.j2", "users.j2"):
         files.write(f"roles/web/templates/{name}", "version = {{ version }}\n")
+    files.compose(balancers("x-fleet.md"), "loadbalancer")
     files.compose(compose)
 
 
@@ -102,14 +109,23 @@ def test_the_examples_of_x_fleet_load_and_name_every_key(files: Files) -> None:
     text = "\n".join(examples("x-fleet.md"))
     roles_of(files, text)
     desired = files.desired()
-    service = desired.hosts[0].services[0]
+    service = next(one for state in desired.hosts for one in state.services if one.key == "web.app")
     assert service.configs[0].files[1].mode == "0640"
-    assert {role.name: role.needs for role in desired.roles} == {"database": (), "web": ("database",)}
+    assert {role.name: role.needs for role in desired.roles if role.name != "loadbalancer"} == {
+        "database": (), "web": ("database",)
+    }  # fmt: skip
+    assert [one.balancer.master for one in desired.balancers] == ["/srv/haproxy/run/master.sock"]
     value = parse(text, "x-fleet.md").value
     assert set(value["x-fleet"]) == set(LEVELS()["x-fleet"])
     assert set(value["x-fleet"]["jobs"]["migrate"]) == set(LEVELS()["x-fleet.jobs.*"])
     extension = value["services"]["app"]["x-fleet"]
-    assert set(extension) == set(LEVELS()["services.*.x-fleet"])
+    assert {*extension, "balancer"} == set(LEVELS()["services.*.x-fleet"])
+    assert set(extension["load_balancer"]) == set(LEVELS()["services.*.x-fleet.load_balancer"])
+    assert set(extension["watch"]) == set(LEVELS()["services.*.x-fleet.watch"])
+    balancer = parse(balancers("x-fleet.md"), "x-fleet.md").value["services"]["haproxy"]["x-fleet"][
+        "balancer"
+    ]
+    assert set(balancer) == set(LEVELS()["services.*.x-fleet.balancer"])
     assert set(extension["gate"]) == set(LEVELS()["services.*.x-fleet.gate"])
     assert set(extension["config"][0]) == set(LEVELS()["services.*.x-fleet.config.*"])
 
@@ -117,7 +133,7 @@ def test_the_examples_of_x_fleet_load_and_name_every_key(files: Files) -> None:
 def test_the_examples_of_compose_and_secrets_load(files: Files) -> None:
     roles_of(files, "\n".join(examples("compose.md")))
     files.write("inventories/test/group_vars/all.yml", "\n".join(examples("secrets.md")))
-    environment = dict(files.desired().hosts[0].services[0].container.environment)
+    environment = dict(files.desired(hosts=["web-1"]).hosts[0].services[0].container.environment)
     assert str(environment["DATABASE_URL"]) == "postgresql://shop:‹!secret env:DB_PASSWORD›@10.0.0.9/shop"
     assert environment["LOG_LEVEL"] == "info"
     assert environment["PEERS"] == "web-1,web-2"

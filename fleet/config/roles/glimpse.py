@@ -1,0 +1,79 @@
+"""What a role's file says of traffic alone, for hosts that nobody deploys to now.
+
+A balancer's configuration names every server of the environment, and a run asks every balancer. Of other
+hosts' services no more is rendered for that than their ports and these words.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from fleet.config.problems import FileProblems
+from fleet.config.roles.compose import ComposeFile, ServiceModel
+from fleet.config.roles.container import ports
+from fleet.config.roles.rolling import port_pairs
+from fleet.config.roles.scope import RoleScope, ServiceScope
+from fleet.config.roles.source import RoleSource
+from fleet.config.roles.traffic import balancer, membership
+from fleet.config.roles.validate import read
+from fleet.errors import ConfigError
+from fleet.model.gates import GateSpec
+from fleet.model.services import ContainerSpec, Service
+from fleet.render import Variables
+
+_LISTENS: tuple[str, ...] = ("container_name", "network_mode", "ports")
+BALANCER, SERVER = ("balancer",), ("load_balancer", "port_pair")
+
+
+def glimpse(
+    words: tuple[str, ...],
+    project: str,
+    env: str,
+    source: RoleSource,
+    variables: Variables,
+    problems: FileProblems,
+    balancing: Mapping[str, bool],
+) -> list[Service]:
+    """The services of one host that have the first of ``words`` in their ``x-fleet``, with what the words
+    say, and where they listen. Without those that are wrong: what is said in ``problems``."""
+    render = functools.partial(source.renderer.compose, variables=variables)
+
+    def mapping(written: Any, *path: str) -> dict[str, Any]:
+        """A template may stand for a whole section. What is no mapping has nothing to say here."""
+        try:
+            value = render(written) if isinstance(written, str) else written
+        except ConfigError as error:
+            problems.take(error, path)
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    found = []
+    for name, section in mapping(source.document.value.get("services"), "services").items():
+        service = mapping(section, "services", name)
+        extension = mapping(service.get("x-fleet"), "services", name, "x-fleet")
+        if extension.get(words[0]) is None:
+            continue
+        part = {key: service[key] for key in _LISTENS if key in service}
+        part["x-fleet"] = {key: extension[key] for key in words if key in extension}
+        model = read(ServiceModel, {"image": "none", **part}, render, problems, ("services", name))
+        if model:
+            file = ComposeFile.model_construct(services={name: model})
+            role = RoleScope(project, env, source, variables, problems, file, balancing)
+            found.append(_seen(ServiceScope(role, name, model)))
+    return found
+
+
+def _seen(scope: ServiceScope) -> Service:
+    published = ports(scope)
+    return Service(
+        scope.role.role,
+        scope.name,
+        ContainerSpec(scope.container_name, "", ports=published, network_mode=scope.model.network_mode),
+        GateSpec(),
+        port_pair=port_pairs(scope, published),
+        load_balancer=membership(scope, published),
+        balancer=balancer(scope),
+        at=scope.at,
+    )

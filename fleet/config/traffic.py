@@ -1,0 +1,87 @@
+"""Balancers and their servers in the whole environment, also on hosts and in roles that a run leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from fleet.config.conflicts import in_traffic
+from fleet.config.problems import FileProblems, Problems
+from fleet.config.roles.backends import Rows, rows
+from fleet.config.roles.glimpse import BALANCER, SERVER, glimpse
+from fleet.config.roles.source import RoleSource
+from fleet.config.roles.variables import HostVariables
+from fleet.model.balancing import BalancerHost
+from fleet.model.hosts import Inventory
+from fleet.model.services import Service
+
+
+class Traffic:
+    """``balancing``: roles that have hosts → whether one of their services may be a balancer; of a role whose
+    files cannot be read nobody knows, and what is said of that role is not doubted for it."""
+
+    def __init__(
+        self,
+        project: str,
+        inventory: Inventory,
+        variables: HostVariables,
+        problems: Problems,
+        sources: Mapping[str, RoleSource],
+        roles: Collection[str],
+    ) -> None:
+        self.project = project
+        self.inventory = inventory
+        self.variables = variables
+        self.problems = problems
+        self.sources = sources
+        self.balancing = {name: name not in sources or sources[name].may_say("balancer") for name in roles}
+
+    def balancers(self) -> tuple[BalancerHost, ...]:
+        """Every balancer of the environment, in inventory order."""
+        return tuple(
+            BalancerHost(host, service.role, service.key, service.balancer)
+            for host, service in self._seen(BALANCER)
+            if service.balancer
+        )
+
+    def backends(self, behind: Collection[str]) -> Rows:
+        """What balancers send requests to, on all hosts of the environment, in inventory order."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        roles: dict[str, Service] = {}
+        services: dict[str, list[Service]] = {}
+        for host, service in self._seen(SERVER):
+            member = service.load_balancer
+            if member is None:
+                continue
+            services.setdefault(host, []).append(service)
+            first = roles.setdefault(member.backend, service)
+            if first.load_balancer and first.load_balancer.role != member.role:
+                what = (
+                    f"backend {member.backend!r} is one of role {first.load_balancer.role!r} for {first.key}"
+                )
+                hint = "two roles of balancers need two names for their backends"
+                self.problems.error(what, service.at, hint=hint)
+            address = self.variables.rendered(self.inventory.hosts[host]).address
+            found.setdefault(member.backend, []).extend(rows(service, host, address, host in behind))
+        for host, several in services.items():
+            for error in in_traffic(host, several):
+                self.problems.add(error, host)
+        return found
+
+    def _seen(self, words: tuple[str, ...]) -> Iterator[tuple[str, Service]]:
+        """Host and service of all that has the first of ``words`` in its ``x-fleet``."""
+        sources = [source for source in self.sources.values() if source.may_say(words[0])]
+        members = {source.name: set(self.inventory.groups[source.name].members) for source in sources}
+        for name, host in self.inventory.hosts.items():
+            for source in sources:
+                if name in members[source.name]:
+                    seen = glimpse(
+                        words,
+                        self.project,
+                        self.inventory.env,
+                        source,
+                        self.variables.in_role(host, source),
+                        FileProblems(self.problems, source.document, name),
+                        self.balancing,
+                    )
+                    yield from ((name, service) for service in seen)
