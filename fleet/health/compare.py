@@ -108,11 +108,7 @@ class _Case:
     @property
     def known(self) -> bool:
         """The old version had requests enough to be compared with."""
-        return self.old.requests >= self._some
-
-    @property
-    def _some(self) -> int:
-        return max(1, min(LEAST, self.spec.requests))
+        return self.old.requests >= max(1, min(LEAST, self.spec.requests))
 
     @property
     def enough(self) -> bool:
@@ -130,10 +126,8 @@ class _Case:
 
     def beyond(self, growth: float = 1) -> bool:
         """Too many errors, if there were ``growth`` times as many requests and no error more."""
-        wanted = self.new.requests * max(growth, 1)
-        surplus = self.new.bad - self.most_errors * wanted
-        enough = self.new.requests >= self._some and wanted >= self.spec.requests
-        return enough and surplus >= SURPLUS
+        surplus = self.new.bad - self.most_errors * self.new.requests * max(growth, 1)
+        return self.enough and surplus >= SURPLUS
 
     def broken(self) -> bool:
         surplus = self.new.bad - self.most_errors * self.new.requests
