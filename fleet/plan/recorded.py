@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from fleet.model.balancing import BalancerHost
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Facts
 from fleet.model.images import ImageRef
@@ -28,6 +29,7 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
         roles=_roles(desired.roles, earlier.roles if earlier else (), states),
         selected=(),
         remove_orphans=False,
+        balancers=_balancers(desired, earlier, states),
         undo=(),
         trial={},
         allow_downtime=False,
@@ -93,6 +95,20 @@ def _roles(
             hosts.setdefault(service.role, {})[state.host] = None
     left = (role for role in before if role.name not in names and role.name in hosts)
     return (*today, *(replace(role, hosts=tuple(hosts[role.name])) for role in left))
+
+
+def _balancers(
+    desired: Desired, earlier: Desired | None, states: Mapping[str, HostState]
+) -> tuple[BalancerHost, ...]:
+    """Today's, and those of roles that only the release before knows: a rollback leaves them as they are."""
+    today = {role.name for role in desired.roles}
+    stands = {(host, service.key) for host, state in states.items() for service in state.services}
+    left = (
+        one
+        for one in (earlier.balancers if earlier else ())
+        if one.role not in today and (one.host, one.service) in stands
+    )
+    return tuple(dict.fromkeys((*desired.balancers, *left)))
 
 
 def _pinned(state: HostState, facts: Facts) -> HostState:

@@ -5,9 +5,10 @@ What a release is comes from its record; which hosts there are, and which role t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from fleet.model.balancing import BalancerHost
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.gates import ControllerCheck
 from fleet.model.hosts import Inventory
@@ -70,6 +71,7 @@ def wish(
         roles=tuple(
             replace(role, hosts=members[role.name]) for role in record.desired.roles if members[role.name]
         ),
+        balancers=_balancers(record, members, states),
         selected=(),
         remove_orphans=True,
         undo=(),
@@ -114,8 +116,21 @@ def _pinned(state: HostState, record: Record) -> HostState:
     return replace(state, services=tuple(map(pinned, state.services)))
 
 
+def _balancers(record: Record, members: Members, states: Iterable[HostState]) -> tuple[BalancerHost, ...]:
+    """The record's on hosts that carry the role today, and those on hosts that came to it."""
+    kept = [one for one in record.desired.balancers if one.host in members.get(one.role, ())]
+    came = [
+        BalancerHost(state.host, service.role, service.key, service.balancer)
+        for state in states
+        for service in state.services
+        if service.balancer
+    ]
+    return tuple({(one.host, one.service): one for one in (*kept, *came)}.values())
+
+
 def _without_commands(state: HostState, checks: Collection[ControllerCheck]) -> HostState:
-    services = tuple(replace(one, gate=trusted(one.gate, checks)) for one in state.services)
+    # A way back is on trial nowhere, and asks nothing of the controller or of an address in the record.
+    services = tuple(replace(one, gate=trusted(one.gate, checks), watch=None) for one in state.services)
     return replace(state, services=services, jobs=())
 
 

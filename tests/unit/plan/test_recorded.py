@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 
+from fleet.model.balancing import Balancer, BalancerHost
 from fleet.model.desired import Desired, HostState, Volume
 from fleet.model.found import Image
 from fleet.plan.build import plan
@@ -125,3 +126,17 @@ def test_an_image_that_is_never_pulled_stays_at_the_digest_that_is_named() -> No
     wish = desired({"web-1": [named]})
     there = replace(host_facts("web-1"), images=dict.fromkeys(local.digests, local))
     assert recorded(wish, facts_for(wish, there), None) == wish
+
+
+def test_balancers_are_those_of_today_and_of_roles_that_only_the_release_before_knows() -> None:
+    kind = Balancer("haproxy", "/run/admin.sock")
+    before = desired({"lb-1": [service("haproxy", "lb", balancer=kind)], "web-1": [service()]})
+    old = BalancerHost("lb-1", "lb", "lb.haproxy", kind)
+    gone = BalancerHost("lb-9", "lb", "lb.haproxy", kind)
+    before = replace(before, balancers=(old, gone))
+    today = desired({"web-1": [service()]})
+    assert recorded(today, facts_for(today), before).balancers == (old,)
+    assert recorded(today, facts_for(today), replace(before, balancers=())).balancers == ()
+    moved = replace(old, balancer=replace(kind, socket="/run/other.sock"))
+    both = replace(before, balancers=(moved,))
+    assert recorded(both, facts_for(both), before).balancers == (moved,)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fleet.model.balancing import Balancer, BalancerHost
 from fleet.model.desired import Desired, HostState, Volume
 from fleet.model.gates import AnyOf, ControllerCheck, GateSpec, RunningCheck
 from fleet.model.jobs import Job
 from fleet.model.releases import Record
 from fleet.model.services import ConfigDir, ConfigFile, Mount, Service
+from fleet.model.watch import WatchCommand, WatchSpec
 from fleet.ops.containers import Remove
 from fleet.plan.build import plan
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
@@ -204,3 +206,24 @@ def test_what_later_releases_brought_goes_and_what_no_release_knows_stays() -> N
     assert kept == {"old-old"}
     removed = [step.op.name for step in plan(going, facts, spared=kept).steps if isinstance(step.op, Remove)]
     assert removed == ["shop-test-web-side-1"]
+
+
+BALANCER = Balancer("haproxy", "/srv/haproxy/run/admin.sock")
+
+
+def test_the_balancers_are_those_of_the_record_that_still_are_and_those_that_came() -> None:
+    haproxy = service("haproxy", "lb", balancer=BALANCER)
+    wanted = desired({"lb-1": [haproxy], "lb-2": [haproxy], "web-1": [service()]})
+    hosts = [BalancerHost(host, "lb", "lb.haproxy", BALANCER) for host in ("lb-1", "lb-2")]
+    there = made(replace(wanted, balancers=tuple(hosts)))
+    today = inventory({"lb": ("lb-2", "lb-3"), "web": ("web-1",)})
+    going = wish(there, today, {"lb-3": HostState("lb-3", (haproxy,))}, ["web-1", "lb-3"])
+    assert [one.host for one in going.desired.balancers] == ["lb-2", "lb-3"]
+    assert wish(made(wanted), today, {}, ["web-1"]).desired.balancers == ()
+
+
+def test_what_a_record_says_of_a_watch_is_not_run() -> None:
+    spec = WatchSpec(measures=(WatchCommand("books", ("rm", "-rf", "/")),))
+    there = made(desired({"web-1": [service(watch=spec)]}))
+    going = wish(there, inventory({"web": ("web-1",)}), {}, ["web-1"])
+    assert [one.watch for state in going.desired.hosts for one in state.services] == [None]
