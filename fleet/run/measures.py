@@ -112,7 +112,7 @@ def matching_lines(
 
 def _counting(containers: Collection[str], patterns: Collection[str], seconds: float) -> str:
     """One number for each container and pattern. A container without a log is an error, not a nought."""
-    lines = ["set -e", "log=$(mktemp)", "trap 'rm -f \"$log\"' EXIT"]
+    lines = ["set -e", "log=$(mktemp)", "trap 'rm -f \"$log\"' EXIT", "trap 'exit 143' HUP INT TERM"]
     for container in containers:
         name = shell.words([container])
         # Its errors are the container's own lines, too: what docker itself says is told apart by its status.

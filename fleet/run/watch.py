@@ -70,13 +70,15 @@ def watch(
         measures = _Measures(spec, watched.containers, transports, cancel, pool)
         while True:
             _pause(wait, min(interval, max(0.0, first.at + spec.window - clock())), cancel)
-            values = measures.read(clock() - first.at)
-            # After the measures: while they are read, requests are counted.
+            passed = clock() - first.at
+            # Measures may take seconds: only what begins after the window has seen all of it.
+            over = passed >= spec.window
+            values = measures.read(passed)
             now = Reading(clock(), balancers.look() or views, values)
             passed = now.at - first.at
-            clear = None if passed >= spec.window else early(spec, first, now, *sides)
+            clear = None if over else early(spec, first, now, *sides)
             verdict = clear or compare(spec, first, now, *sides)
-            left = 0.0 if clear else max(0.0, spec.window - passed)
+            left = 0.0 if over or clear else max(0.1, spec.window - passed)
             rows = tuple(map(_row, verdict.figures))
             emit(ev.Compared(watched.service, watched.old, watched.new, passed, left, rows))
             if not left:
