@@ -16,7 +16,7 @@ from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import Fenced, FleetError
 from fleet.ledger.copies import copy_entry_script, copying
-from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release
+from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release, drained
 from fleet.report import events as ev
 from fleet.run.perform import failure
 from fleet.secret import Text
@@ -70,12 +70,15 @@ class Books:
         and what a host answers that cannot keep its copy."""
         custody = self._custody
         begun = self.entry(None if repair else Outcome.RUNNING)
+        if out := drained(custody.history.releases):
+            # Old releases are forgotten one day; that a host is kept out of traffic is not.
+            begun = replace(begun, drained=out)
         if self.number:
             if not repair:
                 self._add(begun)
         else:
             for release in custody.history.releases[-1:]:
-                if release.outcome is Outcome.RUNNING:
+                if release.outcome in {Outcome.RUNNING, Outcome.TRIAL}:
                     given_up = replace(
                         begun, outcome=Outcome.SUPERSEDED, why=f"run {self._custody.run} began"
                     )

@@ -21,7 +21,16 @@ from fleet.app.wanted import Wanted
 from fleet.errors import Exit, FleetError, LedgerError
 from fleet.model.desired import Desired
 from fleet.model.found import Facts, HostRelease
-from fleet.model.releases import Head, Outcome, Record, Release, current, jobs_done, left_behind
+from fleet.model.releases import (
+    Head,
+    Outcome,
+    Record,
+    Release,
+    current,
+    drained,
+    jobs_done,
+    left_behind,
+)
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
 from fleet.plan.recorded import recorded
@@ -29,11 +38,10 @@ from fleet.plan.tree import Finding
 from fleet.report import events as ev
 from fleet.report.names import fold
 from fleet.report.plan_text import plan_lines
+from fleet.run.executor import Ending
 from fleet.run.journal import Journal
 
 Confirm = Callable[[str], bool]
-
-OUTCOMES = {Exit.OK: Outcome.GOOD, Exit.ROLLED_BACK: Outcome.ROLLED_BACK}
 
 
 def gathered(
@@ -91,13 +99,15 @@ class Change:
         wanted: Wanted,
         facts: Facts,
     ) -> None:
+        self.undecided = False
         self._announcer = announcer
         self._session = session
         self._connections = connections
         self._custody = custody
         self._registries = registries
         self.wanted = wanted
-        self.facts = replace(facts, jobs=jobs_done(custody.history.releases))
+        releases = custody.history.releases
+        self.facts = replace(facts, jobs=jobs_done(releases), drained=drained(releases))
         self.plan = build(wanted.desired, self.facts, registries, spared=wanted.spared)
         self.add(wanted.notes)
 
@@ -192,8 +202,11 @@ class Change:
         if self.wanted.skipped and code is Exit.OK:
             text = f"{text}; left behind: {fold(self.wanted.skipped)}"
             hint = f"when they are back: inv converge --env {self._session.options.env}"
+        outcome = {Exit.OK: self._end, Exit.ROLLED_BACK: Outcome.ROLLED_BACK}.get(code, Outcome.FAILED)
+        if outcome is Outcome.TRIAL:
+            text, hint = self._on_trial(ended)
         entry = books.entry(
-            None if self._repairs else Outcome.FAILED if missing else OUTCOMES.get(code, Outcome.FAILED),
+            None if self._repairs else Outcome.FAILED if missing else outcome,
             seconds=round(ended.seconds, 1),
             why=missing if code is Exit.OK else ended.outcome.why,
             hosts=tuple(host.name for host in self._session.hosts),
@@ -204,13 +217,13 @@ class Change:
             # A lost lease is another's: what became of this release is theirs to write.
             if code is not Exit.LOCKED:
                 books.tell(entry)
-            if code is Exit.ROLLED_BACK and earlier:
+            if outcome is Outcome.ROLLED_BACK and earlier:
                 Books(self._session, self._connections, self._custody, earlier).spread(ended.outcome.touched)
         except FleetError as error:
             code = code or error.code
             text = f"{text}; but the ledger could not be told: {error.what}"
             hint = f"{error.hint or 'look at the ledger host'}, then inv deploy --resume closes the release"
-        if code is Exit.OK and not missing and self._session.options.tag:
+        if outcome is Outcome.GOOD and not missing and self._session.options.tag:
             why = tag(self._session.options.root, books.record.head)
             if why:
                 self._session.emit(ev.Note(f"the commit was not tagged: {why}", "warning"))
@@ -219,6 +232,19 @@ class Change:
             code = code or Exit.FAILED
         self._session.emit(ev.RunFinished(text, code is Exit.OK, ended.seconds, ended.state, hint))
         return code
+
+    @property
+    def _end(self) -> Outcome:
+        """What the release is when all went well."""
+        return Outcome.TRIAL if self.plan.trial else self.wanted.ends
+
+    def _on_trial(self, ended: Ended) -> tuple[str, str]:
+        env, version = self._session.options.env, self.wanted.desired.version
+        text = f"{version} is on trial in {env}, beside what ran before: {', '.join(self.plan.trial)}"
+        if ended.outcome.ending is Ending.UNDECIDED:
+            self.undecided = True
+            text = f"{text}; {ended.outcome.why}"
+        return text, f"inv promote --env {env} goes on with it, inv abort --env {env} takes it back"
 
     def _not_yet(self) -> str:
         """Which hosts of the release have not got it, of those that this run has left out."""
@@ -278,7 +304,7 @@ class Change:
         if books:
             books.open(repair=bool(books.number and now and now.outcome is Outcome.GOOD))
             why = "found complete" if unfinished else "the hosts were as wanted"
-            books.tell(books.entry(Outcome.GOOD, why=why, hosts=hosts, behind=self.wanted.skipped))
+            books.tell(books.entry(self._end, why=why, hosts=hosts, behind=self.wanted.skipped))
 
     def _same(self, release: Release) -> bool:
         """Is what this run wants that release, and not only called like it?"""

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fleet.app.announce import Announcer
@@ -15,13 +16,19 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
 from fleet.app.session import Session
+from fleet.app.trial import promote
 from fleet.app.wanted import Wanted, with_policy
 from fleet.config.sources import role_sources
 from fleet.errors import Drift, Exit, UsageError
+from fleet.model.desired import Desired
 from fleet.model.refs import all_refs
+from fleet.model.releases import Outcome, current
+from fleet.model.services import Service
+from fleet.model.strategy import Share
 from fleet.plan.saved import Saved, fingerprint
 from fleet.plan.seen import drift, seen
 from fleet.plan.tree import Plan
+from fleet.plan.trial import first_stop
 from fleet.report import events as ev
 from fleet.report.plan_text import plan_lines
 
@@ -46,7 +53,18 @@ def deploy(session: Session, confirm: Confirm, saved: Saved | None = None) -> Ex
         if saved:
             _same(saved, change)
         change.refuse()
-        return change.go(confirm)
+        code = change.go(confirm)
+    return promoted(session, change) if code is Exit.OK else code
+
+
+def promoted(session: Session, change: Change) -> Exit:
+    """With ``--promote auto`` a new version that its watch has found good takes over at once."""
+    if not session.options.auto_promote or not change.plan.trial or session.options.check:
+        return Exit.OK
+    if change.undecided:
+        session.emit(ev.Note("not promoted: there was too little traffic to say", "error"))
+        return Exit.FAILED
+    return promote(Session.open(session.options, session.report, session.keyring), lambda question: True)
 
 
 def _custody(session: Session, connections: Connections, *, change: bool) -> Custody:
@@ -71,8 +89,9 @@ def prepare(
         # What names hosts in its configuration leaves them out for now; what is recorded does not.
         desired = session.desired(behind=[finding.host for finding in skipped])
     connections.witness(session.witnesses(desired))
+    desired = replace(desired, allow_downtime=session.options.allow_downtime)
     wanted = Wanted(
-        with_policy(desired, session.options.on_failure),
+        with_policy(desired if saved else tried(desired, session.options.weight), session.options.on_failure),
         whole,
         notes=skipped,
         sources=sources,
@@ -82,7 +101,34 @@ def prepare(
         session, connections, custody, wanted.desired, registries, saved.digests if saved else None
     )
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
+    _no_trial(session, custody)
     return Change(session, connections, custody, registries, announcer, wanted, facts)
+
+
+def tried(desired: Desired, weight: int) -> Desired:
+    """Services with such a strategy go on trial. ``weight``: the share of blue-green ones, 0 as they say."""
+
+    def shared(one: Service) -> Service:
+        if not weight or one.strategy.kind != "blue-green":
+            return one
+        return replace(one, strategy=replace(one.strategy, shares=(Share(weight),)))
+
+    states = tuple(replace(state, services=tuple(map(shared, state.services))) for state in desired.hosts)
+    services = (one for state in states for one in state.services)
+    return replace(
+        desired, hosts=states, trial={one.key: first_stop(one) for one in services if one.strategy.tried}
+    )
+
+
+def _no_trial(session: Session, custody: Custody) -> None:
+    """Raises UsageError: two new versions cannot be on trial at once."""
+    release = current(custody.history.releases)
+    if release and release.outcome is Outcome.TRIAL:
+        env = session.options.env
+        raise UsageError(
+            f"release {release.number} ({release.head.version}) is on trial in {env}",
+            hint=f"inv promote --env {env} goes on with it, inv abort --env {env} takes it back",
+        )
 
 
 def load_plan(path: Path) -> Saved:

@@ -48,6 +48,12 @@ class Options:
     """Seconds to wait for the lease."""
     ledger: str = ""
     """The host that keeps the ledger, instead of the one that the inventory names."""
+    weight: int = 0
+    """Percent of the requests for a new version on trial, instead of what blue-green says; 0: not given."""
+    auto_promote: bool = False
+    """Promote the new version when its watch has found it good."""
+    allow_downtime: bool = False
+    """Go on also where a backend is left without a server for a while."""
     tag: bool = False
     """Tag the project's git commit with the release."""
 

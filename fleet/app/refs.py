@@ -16,6 +16,8 @@ from fleet.errors import ConfigError, FleetError
 from fleet.model.desired import Desired
 from fleet.model.gates import ControllerCheck
 from fleet.model.releases import Record
+from fleet.model.services import Service
+from fleet.model.watch import Measure
 from fleet.plan.recorded import by_role
 from fleet.plan.trusted import controller_checks, trusted
 from fleet.report import events as ev
@@ -56,11 +58,27 @@ def admitted(
     for check in sorted(asked - known, key=str):
         text = f"a check of release {record.head.number} that no role has today is left out"
         session.emit(ev.Note(f"{text}: {' '.join(check.command)}", "warning"))
+    measures = todays_measures(session)
     states = tuple(
-        replace(state, services=tuple(replace(one, gate=trusted(one.gate, known)) for one in state.services))
+        replace(state, services=tuple(_trusted(one, known, measures) for one in state.services))
         for state in record.desired.hosts
     )
     return replace(record.desired, hosts=states)
+
+
+def todays_measures(session: Session) -> Set[Measure]:
+    """What today's roles let the controller measure: a measure runs a command here, or asks a server."""
+    with contextlib.suppress(FleetError):
+        services = [one for state in session.desired().hosts for one in state.services]
+        return frozenset(measure for one in services if one.watch for measure in one.watch.measures)
+    return frozenset()
+
+
+def _trusted(one: Service, checks: Collection[ControllerCheck], measures: Collection[Measure]) -> Service:
+    watch = one.watch
+    if watch:
+        watch = replace(watch, measures=tuple(known for known in watch.measures if known in measures))
+    return replace(one, gate=trusted(one.gate, checks), watch=watch)
 
 
 def unlock_earlier(

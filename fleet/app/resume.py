@@ -10,6 +10,7 @@ from fleet.app.announce import Announcer
 from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
+from fleet.app.deploy import tried
 from fleet.app.reach import reach, require_ledger
 from fleet.app.records import between
 from fleet.app.refs import admitted, unlock_record
@@ -57,6 +58,7 @@ def converge(session: Session, confirm: Confirm) -> Exit:
         if release is None:
             env = session.options.env
             raise UsageError(f"nothing was released to {env} yet", hint=f"inv deploy --env {env}")
+        _not_on_trial(session, release)
         if release.outcome in UNFINISHED:
             resume = f"inv deploy --env {session.options.env} --resume"
             raise UsageError(
@@ -97,12 +99,24 @@ def _unfinished(session: Session, custody: Custody, connections: Connections) ->
     if not releases:
         raise UsageError(f"nothing was released to {env} yet", hint=f"inv deploy --env {env}")
     last = current(releases) or releases[-1]
+    _not_on_trial(session, last)
     if last.outcome not in UNFINISHED or last.unbegun:
         raise UsageError(
             f"nothing to go on with: release {last.number} ({last.head.version}) is {last.outcome.value}",
             hint=f"inv converge --env {env} brings up hosts that were left behind",
         )
     return last
+
+
+def _not_on_trial(session: Session, release: Release) -> None:
+    """Also when its promotion has failed: which of the two versions is wanted is not for us to say."""
+    begun = any(entry.outcome is Outcome.TRIAL for entry in release.entries)
+    if release.outcome is Outcome.TRIAL or (begun and release.outcome in UNFINISHED):
+        env = session.options.env
+        raise UsageError(
+            f"release {release.number} ({release.head.version}) is on trial in {env}",
+            hint=f"inv promote --env {env} goes on with it, inv abort --env {env} takes it back",
+        )
 
 
 def _set_out(session: Session, record: Record, hosts: Collection[str]) -> None:
@@ -139,7 +153,9 @@ def _carry_on(
         unlock_record(session, record, whole)
     # A good release has none before it that a repair could go back to.
     policy = "pause" if release.outcome is Outcome.GOOD else session.options.on_failure
-    desired = with_policy(whole, policy)
+    desired = replace(with_policy(whole, policy), allow_downtime=session.options.allow_downtime)
+    if record.head.command == "deploy" and release.outcome is not Outcome.GOOD:
+        desired = tried(desired, 0)
     rest = _of(recorded, set(record.head.hosts) - chosen, roles).hosts
     rest = tuple(state for state in rest if state.host in session.everyone)
     connections.witness([*session.witnesses(desired), *(session.everyone[one.host] for one in rest)])

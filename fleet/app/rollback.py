@@ -63,7 +63,12 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         states = tuple(state for state in going.desired.hosts if state.host in chosen)
         undoing = undo(later, releases, chosen)
         # Hosts that stay where they are still need what a job did.
-        desired = replace(going.desired, hosts=states, undo=() if session.options.limit else undoing)
+        desired = replace(
+            going.desired,
+            hosts=states,
+            undo=() if session.options.limit else undoing,
+            allow_downtime=session.options.allow_downtime,
+        )
         unlock_record(session, record, desired)
 
         began = time.monotonic()

@@ -16,7 +16,7 @@ from fleet.app.wanted import Wanted
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
-from fleet.model.releases import jobs_done
+from fleet.model.releases import drained, jobs_done
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.back import going_back
 from fleet.plan.build import plan as build
@@ -31,6 +31,7 @@ from fleet.run.hands import RemoteHands
 from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
 from fleet.run.tenure import Tenure
+from fleet.run.traffic import Traffic
 
 ENGINE_SECONDS = 30
 """What an engine gets to come back in, before a run gives up the way back."""
@@ -81,7 +82,7 @@ class Run:
             )
         )
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
-            outcome = self._execute(plan, self._announcer)
+            outcome = self._execute(plan, desired, self._announcer)
             if wanted.goes_on and outcome.ending is Ending.ROLL_BACK:
                 # What an earlier run of this release has changed goes back, too.
                 outcome.touched |= dict.fromkeys(one.host for one in (*desired.hosts, *wanted.rest))
@@ -92,19 +93,32 @@ class Run:
                 session.interrupt.forgive()
                 back = self._go_back(scope, earlier, facts, outcome)
             state, remaining = self._verify(desired, facts.digests, outcome)
+            if outcome.ending is Ending.UNDECIDED:
+                remaining = ()
         if outcome.ending is Ending.DONE and remaining:
             outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
         code, text, hint = verdict(command, desired, earlier.version, outcome, back)
         hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
         return Ended(code, text, hint, time.monotonic() - began, outcome, (*remaining, *state))
 
-    def _execute(self, plan: Plan, around: Around | None = None) -> Outcome:
+    def _execute(self, plan: Plan, desired: Desired, around: Around | None = None) -> Outcome:
         session = self._session
+        transports = self._connections.fenced(self._tenure, session.place)
+        # Requests come through balancers that may be no hosts of this run.
+        traffic = Traffic(
+            desired.balancers,
+            transports,
+            session.emit,
+            session.interrupt.now,
+            insist=desired.allow_downtime,
+        )
         hands = RemoteHands(
-            self._connections.fenced(self._tenure, session.place),
+            transports,
             session.emit,
             session.interrupt.now,
             self._keep,
+            traffic,
+            asked=session.interrupt.asked,
             on_job=self._books.job,
             show_commands=session.options.show_commands,
         )
@@ -128,7 +142,7 @@ class Run:
         session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
         try:
             self._connections.again(failed.touched)
-            facts = self._with_jobs(self._settled(back))
+            facts = self._as_told(self._settled(back))
             reached = tuple(state for state in back.hosts if state.host in facts.hosts)
             were = {one.id for host in before.hosts.values() for one in _known(host.containers)}
             spared = were.union(instead(back, before, facts))
@@ -143,7 +157,7 @@ class Run:
             session.emit(ev.Note("nothing has to be put back: what ran before still does"))
         if plan.errors:
             return Outcome(Ending.FAILED, why=plan.errors[0].what)
-        outcome = self._execute(plan)
+        outcome = self._execute(plan, back)
         silent = fold(name for name in failed.touched if name not in facts.hosts)
         undone = self._undone()
         if outcome.ending is Ending.DONE and undone:
@@ -163,8 +177,10 @@ class Run:
         ours = {run.key for run in runs if not run.undone}
         return ", ".join(dict.fromkeys(run.key for run in runs if run.undone and run.key not in ours))
 
-    def _with_jobs(self, facts: Facts) -> Facts:
-        return replace(facts, jobs=jobs_done(self._books.releases))
+    def _as_told(self, facts: Facts) -> Facts:
+        """With what only the ledger knows."""
+        releases = self._books.releases
+        return replace(facts, jobs=jobs_done(releases), drained=drained(releases))
 
     def _settled(self, back: Desired) -> Facts:
         """Facts, once every engine answers or has had its time: the failure may have been its restart."""
@@ -196,7 +212,7 @@ class Run:
         if not done:
             return state_lines(facts, states, missed), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
-        remaining = build(replace(desired, hosts=seen), self._with_jobs(facts))
+        remaining = build(replace(desired, hosts=seen), self._as_told(facts))
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]

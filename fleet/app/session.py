@@ -136,11 +136,15 @@ class Session:
         return Place(state_dir(self.everyone.values()), self.project.name, self.options.env)
 
     def witnesses(self, desired: Desired) -> tuple[Host, ...]:
-        """Hosts outside of the run whose health counts: those of its roles that keep a minimum."""
+        """Hosts outside of the run that count: those of its roles that keep a minimum, and the balancers of
+        what it changes."""
         run = {state.host for state in desired.hosts}
         roles = (role for role in desired.roles if role.min_healthy and run & set(role.hosts))
-        names = dict.fromkeys(name for role in roles for name in role.hosts if name not in run)
-        return tuple(self.everyone[name] for name in names)
+        services = [one for state in desired.hosts for one in state.services]
+        led = {one.load_balancer.role for one in services if one.load_balancer}
+        balancers = (one.host for one in desired.balancers if one.role in led)
+        names = dict.fromkeys([*(name for role in roles for name in role.hosts), *balancers])
+        return tuple(self.everyone[name] for name in names if name not in run and name in self.everyone)
 
     def registries(self) -> Mapping[str, RegistryAuth]:
         return registries(self.hosts)

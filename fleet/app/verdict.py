@@ -23,7 +23,7 @@ def verdict(
         text = f"{version} failed ({outcome.why}), and so did the way back: {back.why or back.ending.value}"
         return Exit.FAILED, text, f"{look}look at the hosts above, then try inv rollback --env {env}"
     match back.ending if back else outcome.ending:
-        case Ending.DONE:
+        case Ending.DONE | Ending.UNDECIDED:
             return Exit.OK, f"{env} is at {version}: {outcome.finished} steps", ""
         case Ending.DRIFT:
             text = f"stopped: a host changed since the plan was made ({outcome.why})"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fleet.model.desired import Desired, HostState
-from fleet.model.releases import Head, Release
+from fleet.model.releases import Head, Outcome, Release
 from fleet.plan.tree import Finding
 
 
@@ -14,11 +14,11 @@ from fleet.plan.tree import Finding
 class Wanted:
     """``desired`` is planned; ``whole`` recorded: the same without what only this run needs.
 
-    ``command`` is deploy, rollback or converge; ``of`` the release that a rollback returns to, ``origin``
-    its head. ``goes_on``: the release that this run continues. ``notes`` are told with the plan. ``sources``
-    of the roles.
-    ``skipped``: hosts that are left behind. ``spared``: ids of containers that are no orphans.
-    ``rest``: what of the release this run leaves out.
+    ``command`` is deploy, rollback, converge, promote or abort; ``of`` the release that a rollback returns
+    to, ``origin`` its head. ``goes_on``: the release that this run continues. ``notes`` are told with the
+    plan. ``sources`` of the roles. ``skipped``: hosts that are left behind. ``spared``: ids of containers
+    that are no orphans.
+    ``rest``: what of the release this run leaves out. ``ends``: what the release is when all went well.
     """
 
     desired: Desired
@@ -32,6 +32,7 @@ class Wanted:
     skipped: tuple[str, ...] = ()
     spared: frozenset[str] = frozenset()
     rest: tuple[HostState, ...] = ()
+    ends: Outcome = Outcome.GOOD
 
 
 def with_policy(desired: Desired, failure_action: str) -> Desired:

@@ -118,6 +118,8 @@ def _decoder(kind: Any) -> Decode:
         return lambda data: tuple(
             _decoder(one)(item) for one, item in zip(arguments, _is(list, data), strict=True)
         )
+    if origin is Mapping:
+        return lambda data: {key: _decoder(arguments[1])(item) for key, item in _is(dict, data).items()}
     if kind is SealedText:
         return lambda data: SealedText(tuple(map(_part, _is(list, _is(dict, data).get("secret")))))
     if dataclasses.is_dataclass(kind):

@@ -13,9 +13,11 @@ from fleet.model.desired import Desired
 
 
 class Outcome(enum.StrEnum):
-    """What became of a release. ``SUPERSEDED``: its run was cut off, and a later one began."""
+    """What became of a release. ``TRIAL``: it runs beside the one before, until it is promoted or aborted.
+    ``SUPERSEDED``: its run was cut off, and a later one began."""
 
     RUNNING = "running"
+    TRIAL = "on-trial"
     GOOD = "good"
     FAILED = "failed"
     ROLLED_BACK = "rolled-back"
@@ -56,6 +58,8 @@ class Entry:
     failed: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     job: JobRun | None = None
+    drained: Mapping[str, str] | None = None
+    """Hosts that the operator keeps out of traffic from then on, each with why; None: no change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,12 @@ def current(releases: Iterable[Release]) -> Release | None:
     over = {Outcome.ROLLED_BACK, Outcome.SUPERSEDED}
     known = reversed(tuple(releases))
     return next((one for one in known if one.outcome not in over and not one.unbegun), None)
+
+
+def drained(releases: Iterable[Release]) -> Mapping[str, str]:
+    """Hosts that the operator keeps out of traffic → why."""
+    told = [entry.drained for one in releases for entry in one.entries if entry.drained is not None]
+    return told[-1] if told else {}
 
 
 def left_behind(releases: Iterable[Release]) -> dict[str, int]:

@@ -24,7 +24,7 @@ from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
 from fleet.plan.traffic import lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
-from fleet.plan.trial import trials
+from fleet.plan.trial import side_by_side, trials
 from fleet.plan.turn import turn
 
 Registries = Mapping[str, RegistryAuth]
@@ -74,7 +74,15 @@ def plan(
     findings += left(desired, facts)
     findings += lint.room(facts, pulls)
     kept += work.kept
-    return Plan(desired.project, desired.env, desired.version, tuple(stages), tuple(kept), tuple(findings))
+    return Plan(
+        desired.project,
+        desired.env,
+        desired.version,
+        tuple(stages),
+        tuple(kept),
+        tuple(findings),
+        tuple(key for key in desired.trial if side_by_side(desired, facts, key)),
+    )
 
 
 def _services(desired: Desired, *, reverse: bool) -> list[tuple[Role, str]]:

@@ -171,7 +171,7 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """New and old version of one service side by side: the turns give the new one its share, then it is
-    watched. ``watch`` None: nothing is compared."""
+    watched. ``version`` is tried beside ``before``. ``watch`` None: nothing is compared."""
 
     service: str
     role: str
@@ -179,6 +179,8 @@ class Trial:
     share: Share
     new: tuple[Member, ...]
     old: tuple[Server, ...]
+    version: str
+    before: str
     watch: WatchSpec | None = None
 
     @property
@@ -217,11 +219,8 @@ class Plan:
     stages: tuple[Stage, ...] = ()
     kept: tuple[Kept, ...] = ()
     findings: tuple[Finding, ...] = ()
-
-    @property
-    def tried(self) -> bool:
-        """It ends with new and old side by side."""
-        return any(isinstance(stage, Trial) for stage in self.stages)
+    trial: tuple[str, ...] = ()
+    """Services whose new version stands beside the old one after it."""
 
     @property
     def steps(self) -> Iterator[Step]:

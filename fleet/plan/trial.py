@@ -32,6 +32,11 @@ def next_stop(desired: Desired, facts: Facts, key: str) -> int:
     return _stop([one for one in members[0].service.strategy.shares if one.weight > reached])
 
 
+def side_by_side(desired: Desired, facts: Facts, key: str) -> bool:
+    """Old and new version run, or will: there is something to compare the new one with."""
+    return any(member.old for member in _members(desired, facts, key))
+
+
 def _stop(shares: tuple[Share, ...] | list[Share]) -> int:
     waiting = [one.weight for one in shares if not one.seconds]
     return (waiting or [one.weight for one in shares[-1:]] or [0])[0]
@@ -45,6 +50,8 @@ def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Tr
     if not upto or not members:
         return
     service = members[0].service
+    if not any(member.old for member in members):
+        return
     led = [member for member in members if member.lane.server(member.new)]
     reached = min((member.weight for member in led), default=0)
     for share in service.strategy.shares if led else ():
@@ -56,7 +63,9 @@ def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Tr
                 turns,
                 share,
                 tuple(Member(one.lane.host, in_slot(one.service, one.new).name, one.server) for one in led),
-                tuple(server for one in led if (server := one.lane.server(one.old))),
+                tuple(server for one in led if one.old and (server := one.lane.server(one.old))),
+                desired.version,
+                " and ".join(dict.fromkeys(one.before for one in led if one.before)),
                 service.watch,
             )
 
@@ -69,10 +78,10 @@ def _shares(member: _Both, weight: int) -> Iterator[Admit]:
 
 
 class _Both:
-    """The slots of new and old on one host; ``old`` 0: there is none."""
+    """The slots of new and old on one host; ``old`` 0: there is none. ``before`` is the old one's release."""
 
-    def __init__(self, here: Lane, service: Service, new: int, old: int) -> None:
-        self.lane, self.service, self.new, self.old = here, service, new, old
+    def __init__(self, here: Lane, service: Service, new: int, old: int, before: str = "") -> None:
+        self.lane, self.service, self.new, self.old, self.before = here, service, new, old, before
 
     @property
     def server(self) -> Server | None:
@@ -103,6 +112,8 @@ def _both(here: Lane, service: Service, image: str, host: HostFacts, marks: Mapp
         return _Both(here, service, 1, 0)
     slot = slot_of(service, found.main.name) or 1
     if found.main.spec_digest != digest or not found.main.running:
-        return _Both(here, service, 3 - slot, slot)
+        return _Both(here, service, 3 - slot, slot, found.main.release)
     others = [one for one in found.leftovers if slot_of(service, one.name) == 3 - slot]
-    return _Both(here, service, slot, 3 - slot if others else 0)
+    return (
+        _Both(here, service, slot, 3 - slot, others[0].release) if others else _Both(here, service, slot, 0)
+    )

@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
+from fleet.balancers.kinds import KINDS
 from fleet.errors import FleetError
 from fleet.facts.probe import Answer, Question
 from fleet.facts.script import first_answer, parse, probe_script
+from fleet.model.balancing import BalancerHost, BalancerView
 from fleet.model.desired import Desired, HostState
-from fleet.model.found import Engine, Facts, HostFacts
+from fleet.model.found import Engine, Facts, HostFacts, Unknown
 from fleet.model.images import ImageRef
 from fleet.ops.effects import RegistryAuth, ResolveDigest
 from fleet.plan import images
@@ -26,6 +28,7 @@ from fleet.transport.base import ApiFailed, Transport
 
 PROBE_SECONDS = 60
 REGISTRY_SECONDS = 60
+BALANCER_SECONDS = 10
 GONE = {404: "is gone from {}", 403: "is refused by {}"}
 """Answers of a registry that speak of one image; others speak of the registry, and end the run."""
 
@@ -69,6 +72,8 @@ def gather(
     hosts: dict[str, HostFacts] = {}
     errors: dict[str, FleetError] = {}
     ahead: dict[str, float] = {}
+    views: dict[str, BalancerView | Unknown] = {}
+    balancers = {balancer.host: balancer for balancer in desired.balancers}
 
     def one(item: tuple[str, Transport]) -> None:
         name, transport = item
@@ -82,6 +87,8 @@ def gather(
             errors[name] = error
             return
         hosts[name] = found
+        if name in balancers and _runs(balancers[name], found):
+            views[name] = balancer_view(balancers[name], transport)
         if isinstance(found.clock, int):
             ahead[name] = found.clock - now()
 
@@ -93,7 +100,7 @@ def gather(
         if isinstance(facts.key, bytes)
     }
     in_order = dict.fromkeys([*wanted, *transports])
-    facts = Facts({name: hosts[name] for name in in_order if name in hosts}, {}, prints)
+    facts = Facts({name: hosts[name] for name in in_order if name in hosts}, {}, prints, balancers=views)
     reached = replace(desired, hosts=tuple(state for state in desired.hosts if state.host in hosts))
     facts = replace(facts, digests=digests or {})
     if registries is not None:
@@ -114,6 +121,21 @@ def ask(question: Question, transport: Transport, first: First | None = None) ->
         answer, output = first_answer(output, mark)
         first.heard(answer, asked)
     return parse(transport.host, output, mark)
+
+
+def balancer_view(one: BalancerHost, transport: Transport) -> BalancerView | Unknown:
+    kind = KINDS[one.balancer.kind]
+    try:
+        return kind.view(transport.ask(one.balancer.socket, kind.look, timeout=BALANCER_SECONDS))
+    except FleetError as error:
+        return Unknown(f"{error.what}{f' ({error.why})' if error.why else ''}")
+    except (ValueError, KeyError) as error:
+        return Unknown(f"its answer makes no sense: {error}")
+
+
+def _runs(one: BalancerHost, found: HostFacts) -> bool:
+    """One that does not run leads no requests, and is asked nothing."""
+    return any(f"{ours.role}.{ours.service}" == one.service and ours.running for ours in found.of_services)
 
 
 def _resolved(

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from fleet.errors import Unreachable
+from fleet.errors import Interrupted, Unreachable
+from fleet.health.compare import Outcome as Verdict
+from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
+from fleet.ops.config import WriteConfig
 from fleet.ops.job import RunJob
-from fleet.plan.tree import Gate, Step
+from fleet.plan.tree import Admit, Drain, Gate, Lead, Step, Trial
 from fleet.report import events as ev
+from fleet.run.executor import Undecided
 from fleet.run.gate import watch
 from fleet.run.job import Runner
 from fleet.run.perform import perform
+from fleet.run.reload import reload
+from fleet.run.traffic import Traffic, TrafficFailed
+from fleet.run.watch import Watched
+from fleet.run.watch import watch as compare_versions
 from fleet.transport.base import Transport
 
 
 class RemoteHands:
-    """``keep(name, text)`` stores a file in the run's directory and answers where; ``on_job`` records that a
+    """``asked`` is set when the operator has asked to stop, ``cancel`` when he insists. ``keep(name, text)`` stores a file in the run's directory and answers where; ``on_job`` records that a
     job ended well, and raises when it cannot."""
 
     def __init__(
@@ -26,14 +35,18 @@ class RemoteHands:
         emit: ev.Emit,
         cancel: threading.Event,
         keep: Callable[[str, str], str],
+        traffic: Traffic,
         *,
+        asked: threading.Event | None = None,
         on_job: Callable[[JobRun], None] = lambda run: None,
         show_commands: bool = False,
     ) -> None:
         self._transports = transports
         self._emit = emit
         self._cancel = cancel
+        self._asked = asked or cancel
         self._keep = keep
+        self._traffic = traffic
         self._on_job = on_job
         self._show = show_commands
 
@@ -43,11 +56,65 @@ class RemoteHands:
             Runner(
                 step, step.op, transport, self._emit, self._cancel, self._keep, self._on_job, self._show
             ).run()
-        else:
+            return
+
+        def carry_out() -> None:
             perform(step, transport, self._emit, self._cancel, show=self._show)
 
+        if isinstance(step.op, WriteConfig) and step.op.verified:
+            one = self._traffic.balancer(step.host, step.op.key)
+            reload(step, step.op, one, self._traffic, transport, self._emit, self._cancel, carry_out)
+        else:
+            carry_out()
+
     def watch(self, gate: Gate) -> None:
+        """The balancers are a second witness: a service can be well, and not be seen from where they are."""
+        if gate.server:
+            self._traffic.recheck(gate.server)
         watch(gate, self._transport(gate.host), self._emit, self._cancel, self._keep)
+        if gate.server:
+            self._traffic.healthy(
+                gate.server,
+                gate.service.gate.deadline,
+                lambda need: self._emit(ev.Waiting(gate.host, gate.id, need)),
+            )
+
+    def lead(self, node: Lead) -> None:
+        self._transport(node.host)
+        if isinstance(node, Drain):
+            self._traffic.drain(node)
+        elif isinstance(node, Admit):
+            self._traffic.admit(node)
+        else:
+            raise TrafficFailed("an address cannot be handed over yet", host=node.host, step=node.id)
+
+    def compare(self, trial: Trial) -> None:
+        if trial.watch is None:
+            if self._asked.wait(trial.seconds):
+                raise Interrupted("interrupted while the new version was on trial")
+            return
+        watched = Watched(
+            trial.service,
+            trial.before,
+            trial.version,
+            trial.old,
+            tuple(one.server for one in trial.new if one.server),
+            tuple((one.host, one.container) for one in trial.new),
+        )
+        roles = {one.role for one in (*watched.old_servers, *watched.new_servers)}
+
+        def look() -> Mapping[str, BalancerView]:
+            return {host: view for role in roles for host, view in self._traffic.views(role).items()}
+
+        spec = replace(trial.watch, window=trial.seconds)
+        verdict = compare_versions(spec, watched, look, self._transports, self._emit, self._asked)
+        why = "\n".join(verdict.reasons)
+        if verdict.outcome is Verdict.FAIL:
+            what = f"{trial.version} of {trial.service} is not as good as {trial.before or 'wanted'}"
+            raise TrafficFailed(what, why=why)
+        if verdict.outcome is Verdict.TOO_LITTLE:
+            what = f"nobody can say yet whether {trial.version} of {trial.service} is as good"
+            raise Undecided(what, why=why, hint="inv promote or inv abort, by your own judgement")
 
     def _transport(self, host: str) -> Transport:
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from fleet.tasks.change import converge, deploy, plan, rollback
+from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
 from fleet.tasks.hosts import exec
 from fleet.tasks.look import inventory, status, validate
 from fleet.tasks.rehearse import rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
 
 ns = Collection(
-    deploy, plan, rollback, converge, status, releases, diff, lock, unlock, prune, validate, inventory, exec,
-    rehearse,
+    deploy, plan, promote, abort, rollback, converge, status, releases, diff, lock, unlock, prune, validate,
+    inventory, exec, rehearse,
 )  # fmt: skip

@@ -12,9 +12,12 @@ from fleet.tasks.common import confirming, operator_task, read_options, with_ses
 
 @operator_task("env", "limit", "roles", "version", "check", "diff", "yes", "json", "parallel",
                "remove_orphans", "show_commands", "on_failure", "unreachable", "wait", "ledger",
+               "allow_downtime",
                plan="carry out this saved plan, or refuse when the fleet has drifted",
                resume="go on with the last release where its run stopped",
                retry_failed="go on with the last release on the hosts that failed",
+               weight="percent of the requests for a new version on trial (blue-green; else 50)",
+               promote="auto: promote what goes on trial when its watch has found it good",
                tag="tag the git commit with the release when it is good")  # fmt: skip
 def deploy(
     ctx: Context,
@@ -36,6 +39,9 @@ def deploy(
     plan: str = "",
     resume: bool = False,
     retry_failed: bool = False,
+    allow_downtime: bool = False,
+    weight: str = "",
+    promote: str = "",
     tag: bool = False,
 ) -> int | None:
     """Bring every host to what its roles describe: rolling, gated, and nothing that was not shown."""
@@ -59,6 +65,7 @@ def deploy(
         ctx, env, needs_version=not again, limit=limit, roles=roles, version=version, check=check, diff=diff,
         yes=yes, json=json, parallel=parallel, remove_orphans=remove_orphans, show_commands=show_commands,
         on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger, tag=tag,
+        allow_downtime=allow_downtime, weight=share(weight), auto_promote=automatic(promote),
     )  # fmt: skip
     if saved and options.env != saved.desired.env:
         raise UsageError(f"the plan is for {saved.desired.env}, not for {options.env}")
@@ -69,7 +76,22 @@ def deploy(
     return with_session(options, lambda session: run(session, confirming(options), saved))
 
 
+def share(text: str) -> int:
+    """``50`` or ``50%``: both versions get a part."""
+    number = text.removesuffix("%")
+    if text and not (number.isdecimal() and 1 <= int(number) <= 99):
+        raise UsageError(f"--weight {text}: percent of the requests, from 1 to 99")
+    return int(number) if text else 0
+
+
+def automatic(text: str) -> bool:
+    if text not in {"", "auto"}:
+        raise UsageError(f"--promote {text}: only auto is known", hint="by hand it is: inv promote")
+    return text == "auto"
+
+
 @operator_task("env", "limit", "roles", "version", "diff", "json", "parallel", "remove_orphans", "ledger",
+               "allow_downtime", weight="percent of the requests for a new version on trial",
                out="keep the plan in this file, for: inv deploy --plan FILE")  # fmt: skip
 def plan(
     ctx: Context,
@@ -82,6 +104,8 @@ def plan(
     parallel: str = "",
     remove_orphans: bool = False,
     ledger: str = "",
+    allow_downtime: bool = False,
+    weight: str = "",
     out: str = "",
 ) -> int | None:
     """Show what a deploy would do. Exit 0: nothing; 2: something."""
@@ -89,13 +113,14 @@ def plan(
 
     options = read_options(
         ctx, env, needs_version=True, limit=limit, roles=roles, version=version, diff=diff, json=json,
-        parallel=parallel, remove_orphans=remove_orphans, ledger=ledger,
+        parallel=parallel, remove_orphans=remove_orphans, ledger=ledger, allow_downtime=allow_downtime,
+        weight=share(weight),
     )  # fmt: skip
     return with_session(options, lambda session: run(session, Path(out) if out else None))
 
 
 @operator_task("env", "limit", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
-               "unreachable", "wait", "ledger",
+               "unreachable", "wait", "ledger", "allow_downtime",
                to="a version, or the number of a release (else the last good one before this)")  # fmt: skip
 def rollback(
     ctx: Context,
@@ -112,6 +137,7 @@ def rollback(
     unreachable: str = "fail",
     wait: str = "",
     ledger: str = "",
+    allow_downtime: bool = False,
 ) -> int | None:
     """Bring a release back as it was recorded: images, environment, configuration."""
     from fleet.app.rollback import rollback as run  # noqa: PLC0415
@@ -119,12 +145,13 @@ def rollback(
     options = read_options(
         ctx, env, limit=limit, check=check, diff=diff, yes=yes, json=json, parallel=parallel,
         show_commands=show_commands, on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
+        allow_downtime=allow_downtime,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, confirming(options), to))
 
 
 @operator_task("env", "limit", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
-               "unreachable", "wait", "ledger")  # fmt: skip
+               "unreachable", "wait", "ledger", "allow_downtime")  # fmt: skip
 def converge(
     ctx: Context,
     env: str = "",
@@ -139,6 +166,7 @@ def converge(
     unreachable: str = "fail",
     wait: str = "",
     ledger: str = "",
+    allow_downtime: bool = False,
 ) -> int | None:
     """Bring hosts that were left behind, or have drifted, to the current release as it was recorded."""
     from fleet.app.resume import converge as run  # noqa: PLC0415
@@ -146,5 +174,57 @@ def converge(
     options = read_options(
         ctx, env, limit=limit, check=check, diff=diff, yes=yes, json=json, parallel=parallel,
         show_commands=show_commands, on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
+        allow_downtime=allow_downtime,
+    )  # fmt: skip
+    return with_session(options, lambda session: run(session, confirming(options)))
+
+
+@operator_task("env", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure", "wait",
+               "ledger", "allow_downtime")  # fmt: skip
+def promote(
+    ctx: Context,
+    env: str = "",
+    check: bool = False,
+    diff: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    parallel: str = "",
+    show_commands: bool = False,
+    on_failure: str = "",
+    wait: str = "",
+    ledger: str = "",
+    allow_downtime: bool = False,
+) -> int | None:
+    """Give what is on trial its next share of the requests, or the whole; then the old version goes."""
+    from fleet.app.trial import promote as run  # noqa: PLC0415
+
+    options = read_options(
+        ctx, env, check=check, diff=diff, yes=yes, json=json, parallel=parallel, show_commands=show_commands,
+        on_failure=on_failure, wait=wait, ledger=ledger, allow_downtime=allow_downtime,
+    )  # fmt: skip
+    return with_session(options, lambda session: run(session, confirming(options)))
+
+
+@operator_task("env", "check", "diff", "yes", "json", "parallel", "show_commands", "wait", "ledger",
+               "allow_downtime")  # fmt: skip
+def abort(
+    ctx: Context,
+    env: str = "",
+    check: bool = False,
+    diff: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    parallel: str = "",
+    show_commands: bool = False,
+    wait: str = "",
+    ledger: str = "",
+    allow_downtime: bool = False,
+) -> int | None:
+    """Take back what is on trial: the old version gets all requests, the new one goes."""
+    from fleet.app.trial import abort as run  # noqa: PLC0415
+
+    options = read_options(
+        ctx, env, check=check, diff=diff, yes=yes, json=json, parallel=parallel, show_commands=show_commands,
+        wait=wait, ledger=ledger, allow_downtime=allow_downtime,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, confirming(options)))

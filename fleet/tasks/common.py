@@ -33,6 +33,7 @@ HELP = {
     "show_commands": "show every script and API call, secrets masked",
     "on_failure": "pause, rollback or continue, instead of what the roles say",
     "unreachable": "fail, or skip[:N|:N%] to leave behind hosts that do not answer",
+    "allow_downtime": "go on also where a backend is left without a server for a while",
     "wait": "how long to wait for somebody else's run: 10m (else not at all)",
     "ledger": "the host that keeps the ledger (else fleet_ledger, else the first host)",
 }

@@ -46,6 +46,10 @@ class ConnectionLost(Unreachable):
     """The connection ended before the command did: nobody knows whether it took effect."""
 
 
+class SocketGone(FleetError):
+    """A unix socket of the host cannot be opened: it is missing, nobody listens, or we may not."""
+
+
 class ApiFailed(FleetError):
     """The engine or a registry refused a call. ``status`` is the HTTP status (0: no answer),
     ``retry_after`` the seconds that a registry asked us to wait."""
@@ -108,6 +112,13 @@ class Transport(Protocol):
         the other calls are short and are finished.
         Raises ApiFailed, Drift (ExpectContainer, or a name that is taken), ConnectionLost, and
         RemoteFailed when sudo refuses.
+        """
+
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        """One line to the unix socket at that path on the host, and all that is answered until its end.
+
+        ``timeout`` in seconds, for the whole of it. As the login user: what ``become`` says is not applied.
+        Raises SocketGone, ConnectionLost, and RemoteFailed when there is no end in time.
         """
 
     def close(self) -> None: ...

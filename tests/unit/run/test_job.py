@@ -21,6 +21,7 @@ from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.hands import RemoteHands
 from fleet.run.job import JobFailed
+from fleet.run.traffic import Traffic
 from fleet.secret import Hole, SealedText, SecretRef
 from fleet.transport.base import ApiFailed, ConnectionLost, Result
 from tests.support.build import migration, pinned, service
@@ -69,8 +70,10 @@ def carry_out(
     seen = Seen(StubTransport(list(runs)))
     if answer:
         seen.transport.answer = answer
+    stop = cancel or threading.Event()
     hands = RemoteHands(
-        {"web-1": seen.transport}, seen.events.append, cancel or threading.Event(), seen.keep,
+        {"web-1": seen.transport}, seen.events.append, stop, seen.keep,
+        Traffic((), {}, seen.events.append, stop),
         on_job=on_job or seen.on_job, show_commands=show,
     )  # fmt: skip
     try:
