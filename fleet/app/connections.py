@@ -10,6 +10,8 @@ from types import TracebackType
 from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import FleetError, Unreachable
+from fleet.facts.clock import ClockProbe
+from fleet.facts.probe import Answer
 from fleet.ledger.fence import fence_check
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
@@ -21,7 +23,7 @@ from fleet.report import events as ev
 from fleet.run.fenced import FencedTransport
 from fleet.run.gather import First, gather
 from fleet.run.leavings import look
-from fleet.run.tenure import Tenure
+from fleet.run.tenure import Tenure, now
 from fleet.transport.base import Transport
 from fleet.transport.connect import Connector
 from fleet.transport.endpoint import Endpoint, endpoint_of
@@ -122,6 +124,18 @@ class Connections:
         hosts = {name: known[name] for name in session.everyone if name in wanted and name in known}
         return replace(found.facts, hosts=hosts)
 
+    def clocks(self) -> None:
+        """Ask every connected host for its time, where no facts are gathered: without it a host cannot be
+        changed. Raises FleetError."""
+        probe = ClockProbe()
+        for name, transport in self.transports.items():
+            if name not in self._ahead:
+                asked = now()
+                result = transport.run(probe.clock, timeout=CLOCK_SECONDS)
+                told = probe.parse(Answer(result.out.decode("utf-8", "replace"), result.rc or 0))
+                if isinstance(told, int):
+                    self._ahead[name] = told - asked
+
     def leavings(self) -> Mapping[str, Leavings]:
         """What lies on every connected host of the run. Hosts that fail meanwhile go to ``errors``."""
         session = self._session
@@ -137,6 +151,8 @@ class Connections:
         if self.errors:
             raise Unreached(self.errors)
 
+
+CLOCK_SECONDS = 10
 
 FEW = 5
 

@@ -27,6 +27,7 @@ class HAProxy:
     look = "show servers state;show stat"
     state = "show servers state"
     processes = "show proc"
+    maps = "show map"
 
     def together(self, requests: Iterable[str]) -> str:
         return ";".join(requests)
@@ -67,6 +68,16 @@ class HAProxy:
 
     def recheck(self, server: Server) -> str:
         return f"set server {server} health down"
+
+    def table(self, answer: str, path: str) -> str:
+        name = path.rpartition("/")[2]
+        found = re.findall(r"^(\d+) \((.+?)\)", answer, re.M)
+        return next((f"#{number}" for number, file in found if file.rpartition("/")[2] == name), "")
+
+    def page(self, table: str, backend: str, *, on: bool) -> str:
+        # An entry that is not there cannot be set, and one that is there is added twice: so out first.
+        out = f"del map {table} {backend}"
+        return f"{out};add map {table} {backend} on" if on else out
 
     def refused(self, answer: str) -> str:
         return " ".join(line.strip() for line in answer.splitlines()[:3] if line.strip())

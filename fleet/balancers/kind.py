@@ -40,5 +40,15 @@ class Kind(Protocol):
     def recheck(self, server: Server) -> str:
         """Forget what earlier checks found: it is up again when as many as configured are good anew."""
 
+    maps: str
+    """Asks which tables there are."""
+
+    def table(self, answer: str, path: str) -> str:
+        """What the table that was read from the file of that name is called; empty: there is none. From the
+        answer to ``maps``."""
+
+    def page(self, table: str, backend: str, *, on: bool) -> str:
+        """Requests for the backend are answered by a page, or by its servers again."""
+
     def refused(self, answer: str) -> str:
         """What was wrong with a request; empty when it was carried out."""

@@ -10,9 +10,10 @@ class ClockProbe:
     """Whole seconds since 1970."""
 
     name = "clock"
+    clock = "date +%s\n"
 
     def script(self, question: Question) -> str:
-        return "date +%s"
+        return self.clock
 
     def parse(self, answer: Answer) -> int | Unknown:
         text = answer.out.strip()

@@ -26,8 +26,9 @@ from fleet.transport.base import Transport
 
 
 class RemoteHands:
-    """``asked`` is set when the operator has asked to stop, ``cancel`` when he insists. ``keep(name, text)`` stores a file in the run's directory and answers where; ``on_job`` records that a
-    job ended well, and raises when it cannot."""
+    """``asked`` is set when the operator has asked to stop, ``cancel`` when he insists. ``keep(name, text)``
+    stores a file in the run's directory and answers where; ``on_job`` records that a job ended well, and
+    raises when it cannot."""
 
     def __init__(
         self,

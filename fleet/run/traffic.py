@@ -146,6 +146,35 @@ class Traffic:
                 found.append((one, view.servers[str(server)]))
         return found
 
+    def page(self, role: str, backend: str, *, on: bool) -> list[str]:
+        """Hosts whose balancers answer the backend's requests by a page from now on, or no longer. Raises
+        TrafficFailed when one has no table for it, RemoteFailed."""
+        told = []
+        for one in self._balancers:
+            kind = KINDS[one.balancer.kind]
+            tables = self._ask(one, kind.maps) if one.role == role else None
+            if tables is None:
+                continue
+            path = one.balancer.maintenance
+            table = kind.table(tables, path) if path else ""
+            if not table:
+                raise TrafficFailed(
+                    f"the balancer on {one.host} has no table of backends that are answered by a page",
+                    why=f"x-fleet.balancer.maintenance is {path or 'not set'}",
+                    hint="see docs/traffic.md: its configuration has to look backends up in that file",
+                )
+            # The file first: a balancer that starts anew meanwhile does the same.
+            file, entry = shell.words([path]), shell.words([f"{backend} on"])
+            keep = f"{{ ! grep -vxF {entry} {file} 2>/dev/null || :; }}"
+            more = f"printf '%s\\n' {entry}" if on else ":"
+            script = f"set -eu; umask 022\n{{ {keep}; {more}; }} >{file}.new\nmv {file}.new {file}\n"
+            result = self._transports[one.host].run(script, timeout=SAVE_SECONDS)
+            if not result.ok:
+                raise failure(f"write {path}", result, SAVE_SECONDS)
+            if self._ask(one, kind.page(table, backend, on=on)) is not None:
+                told.append(one.host)
+        return told
+
     def balancer(self, host: str, service: str) -> BalancerHost:
         return next(one for one in self._balancers if (one.host, one.service) == (host, service))
 

@@ -14,8 +14,9 @@ from fleet.tasks.hosts import exec
 from fleet.tasks.look import inventory, status, validate
 from fleet.tasks.rehearse import rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
+from fleet.tasks.traffic import drain, maintenance, ready
 
 ns = Collection(
-    deploy, plan, promote, abort, rollback, converge, status, releases, diff, lock, unlock, prune, validate,
-    inventory, exec, rehearse,
+    deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, releases, diff, lock,
+    unlock, prune, validate, inventory, exec, rehearse,
 )  # fmt: skip

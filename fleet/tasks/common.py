@@ -39,7 +39,7 @@ HELP = {
 }
 
 
-POSITIONAL = ("command", "old", "new")
+POSITIONAL = ("command", "old", "new", "host", "switch")
 """Arguments that are no flags, in whichever task has them."""
 
 
