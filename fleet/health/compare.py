@@ -108,7 +108,11 @@ class _Case:
     @property
     def known(self) -> bool:
         """The old version had requests enough to be compared with."""
-        return self.old.requests >= max(1, min(LEAST, self.spec.requests))
+        return self.old.requests >= self._some
+
+    @property
+    def _some(self) -> int:
+        return max(1, min(LEAST, self.spec.requests))
 
     @property
     def enough(self) -> bool:
@@ -120,9 +124,11 @@ class _Case:
 
     @property
     def most_ms(self) -> float | None:
-        if not self.known:
+        """None: there is no old time to compare with."""
+        if self.old.answered < self._some:
             return None
-        return max(self.old.response_ms * self.spec.slower, self.old.response_ms + SLACK)
+        most = max(self.old.response_ms * self.spec.slower, self.old.response_ms + SLACK)
+        return most + self.old.doubt_ms + self.new.doubt_ms
 
     def beyond(self, growth: float = 1) -> bool:
         """Too many errors, if there were ``growth`` times as many requests and no error more."""
@@ -190,15 +196,15 @@ class _Case:
         most = self.most_ms
         yield Figure(
             "response time",
-            _ms(old.response_ms) if old.requests else "",
-            _ms(new.response_ms) if new.requests else "",
+            _ms(old.response_ms) if old.answered else "",
+            _ms(new.response_ms) if new.answered else "",
             f"≤{_ms(most)}" if most is not None else "",
             not self.slow() if self.enough and most is not None else None,
         )
         yield Figure(
             "time in the queue",
-            _ms(old.queue_ms) if old.requests else "",
-            _ms(new.queue_ms) if new.requests else "",
+            _ms(old.queue_ms) if old.answered else "",
+            _ms(new.queue_ms) if new.answered else "",
         )
         for measure in self.spec.measures:
             value = self.measures.get(measure.name)

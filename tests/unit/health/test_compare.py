@@ -120,7 +120,9 @@ def test_what_is_not_known_is_empty_in_the_table() -> None:
 
 
 def test_servers_and_balancers_are_summed_and_times_weighted() -> None:
-    first = Reading(0, {"lb-1": look(view(500, 50), view(100)), "lb-2": look(view(7), view(9))})
+    first = Reading(
+        0, {"lb-1": look(view(500, 50, 10), view(100, ms=30)), "lb-2": look(view(7, ms=100), view(9))}
+    )
     last = Reading(
         60,
         {
