@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from fleet.errors import Interrupted
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
-from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.asking import too_slow
+from fleet.transport.base import OnLine, OnProgress, Result, SocketGone
 from fleet.transport.docker_api import CUTTABLE
 from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.fake_engine import FakeEngine
@@ -20,7 +22,9 @@ from fleet.transport.pump import carry_out
 
 
 class FakeTransport:
-    """See :class:`fleet.transport.base.Transport`. ``seen`` holds every script and call, in order."""
+    """See :class:`fleet.transport.base.Transport`. ``seen`` holds every script and call, in order.
+
+    ``sockets`` answer, by path, a request without its line end; ``asked`` holds every path and request."""
 
     def __init__(
         self, host: str, root: Path, engine: FakeEngine | None = None, keyring: Keyring | None = None
@@ -28,12 +32,14 @@ class FakeTransport:
         self.host = host
         self.engine = engine if engine is not None else FakeEngine()
         self.seen: list[Text | ApiCall] = []
+        self.sockets: dict[str, Callable[[str], str]] = {}
+        self.asked: list[tuple[str, str]] = []
         self._root = root
         self._keyring = keyring if keyring is not None else Keyring({})
 
     @property
     def calls(self) -> int:
-        return len(self.seen)
+        return len(self.seen) + len(self.asked)
 
     def run(
         self,
@@ -71,5 +77,40 @@ class FakeTransport:
         except Refusal as refusal:
             raise explain(refusal, call, self.host) from refusal
 
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        self.asked.append((socket, request))
+        return answered(self.sockets, socket, request, timeout, self.host)
+
     def close(self) -> None:
         """There is nothing to close."""
+
+
+def answered(
+    sockets: Mapping[str, Callable[[str], str]], path: str, request: str, timeout: float, host: str
+) -> str:
+    """What ``sockets`` answer, as :meth:`fleet.transport.base.Transport.ask` promises it."""
+    answer = sockets.get(path)
+    if answer is None:
+        raise _gone(f"the socket {path} cannot be opened", host)
+    answers, failures = list[str](), list[Exception]()
+
+    def answering() -> None:
+        try:
+            answers.append(answer(request.removesuffix("\n")))
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            failures.append(error)
+
+    thread = threading.Thread(target=answering, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    for failure in failures:
+        raise failure
+    if not answers:
+        raise too_slow(path, timeout, host)
+    if not answers[0]:
+        raise _gone(f"the socket {path} was closed without an answer", host)
+    return answers[0]
+
+
+def _gone(what: str, host: str) -> SocketGone:
+    return SocketGone(what, why="nobody listens there", hint="let somebody listen there", host=host)

@@ -1,8 +1,9 @@
-"""What hosts behind every kind of connection have in common: scripts, Docker calls, their count."""
+"""What hosts behind every connection have in common: scripts, Docker calls, questions, their count."""
 
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
+from fleet.transport.asking import ASKS, CAUSE_SECONDS, Line, NotOpened, converse, gone, too_slow
 from fleet.transport.base import OnLine, OnProgress, Result
 from fleet.transport.docker_api import DockerApi
 from fleet.transport.endpoint import Endpoint
@@ -29,6 +31,7 @@ class HostTransport(ABC):
         self._keyring = keyring
         self._commands = 0
         self._count = threading.Lock()
+        self._asks = threading.BoundedSemaphore(ASKS)
         words = (*endpoint.sudo(), *endpoint.docker, "system", "dial-stdio")
         self._docker = DockerApi(self.host, lambda: self._dial(words), keyring)
 
@@ -39,6 +42,10 @@ class HostTransport(ABC):
     @abstractmethod
     def _dial(self, words: Sequence[str]) -> Stream:
         """A stream to what ``words`` start."""
+
+    @abstractmethod
+    def _connect(self, path: str, timeout: float) -> Line:
+        """A connection to a unix socket. Raises NotOpened, TimeoutError, ConnectionLost."""
 
     @property
     def calls(self) -> int:
@@ -72,6 +79,26 @@ class HostTransport(ABC):
         cancel: threading.Event | None = None,
     ) -> Any:
         return self._docker.carry_out(call, timeout=timeout, on_progress=on_progress, cancel=cancel)
+
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        with self._count:
+            self._commands += 1
+        until = time.monotonic() + timeout
+        if not self._asks.acquire(timeout=timeout):
+            raise too_slow(socket, timeout, self.host)
+        try:
+            return converse(lambda left: self._connect(socket, left), socket, request, until, self.host)
+        except TimeoutError as error:
+            raise too_slow(socket, timeout, self.host) from error
+        except NotOpened as error:
+            raise gone(
+                socket,
+                lambda script: self.run(script, timeout=CAUSE_SECONDS, become=False),
+                self.host,
+                forwarded=self._endpoint.connection == "ssh",
+            ) from error
+        finally:
+            self._asks.release()
 
     def close(self) -> None:
         self._docker.close()

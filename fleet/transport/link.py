@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -45,6 +46,14 @@ class Link(paramiko.Transport):
     def watch(self) -> None:
         """Begin with the keep-alives; they run on the connection's own thread while it waits for input."""
         self.packetizer.set_keepalive(PING_EVERY, self._ping)
+
+    def acknowledge_at_once(self) -> None:
+        """For what comes next; the kernel goes back to its own ways by itself."""
+        # sshd holds the end of an answer back until its beginning is acknowledged: 48 ms instead of 1 ms.
+        quickly = getattr(socket, "TCP_QUICKACK", None)
+        if quickly is not None and isinstance(self.sock, socket.socket):
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.IPPROTO_TCP, quickly, 1)
 
     def _ping(self) -> None:
         if self._unanswered >= PINGS:

@@ -6,12 +6,14 @@ import contextlib
 import os
 import selectors
 import signal as signals
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from fleet.transport import script as scripts
+from fleet.transport.asking import NotOpened
 from fleet.transport.docker_errors import engine_gone
 from fleet.transport.host import HostTransport
 from fleet.transport.pump import Ending
@@ -25,6 +27,9 @@ class LocalTransport(HostTransport):
 
     def _dial(self, words: Sequence[str]) -> _LocalStream:
         return _LocalStream(words, self.host)
+
+    def _connect(self, path: str, timeout: float) -> _LocalLine:
+        return _LocalLine(path, timeout)
 
 
 class LocalProcess:
@@ -173,6 +178,36 @@ class _LocalStream:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+
+
+class _LocalLine:
+    """See :class:`fleet.transport.asking.Line`."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(path)
+        except OSError as error:
+            self._socket.close()
+            if isinstance(error, TimeoutError):
+                raise
+            raise NotOpened(str(error)) from error
+
+    def send(self, data: bytes, timeout: float) -> None:
+        self._socket.settimeout(timeout)
+        self._socket.sendall(data)
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        self._socket.settimeout(timeout)
+        try:
+            return self._socket.recv(size)
+        except ConnectionResetError:
+            # It was closed with our request unread; over SSH that is an end like any other.
+            return b""
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

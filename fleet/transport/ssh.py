@@ -13,11 +13,13 @@ import paramiko
 from fleet.errors import FleetError, RemoteFailed
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
+from fleet.transport.asking import NotOpened
 from fleet.transport.base import ConnectionLost, OnLine, Result
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.host import HostTransport
 from fleet.transport.link import Link
 from fleet.transport.pump import TICK, Ending
+from fleet.transport.streamlocal import open_streamlocal
 
 RUN_SESSIONS = 5
 """With the 3 of Docker calls 8; with one more to kill a command below sshd's default MaxSessions of 10."""
@@ -63,9 +65,22 @@ class SshTransport(HostTransport):
     def _dial(self, words: Sequence[str]) -> _SshStream:
         return _SshStream(self, self._session("exec " + shlex.join(words)))
 
+    def _connect(self, path: str, timeout: float) -> _SshLine:
+        try:
+            return _SshLine(self, open_streamlocal(self._link, path, timeout))
+        except paramiko.ChannelException as error:
+            raise NotOpened(str(error.text)) from error
+        except TimeoutError:
+            raise
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self.lost(error) from error
+
     @property
     def connected(self) -> bool:
         return self._link.is_active()
+
+    def acknowledge_at_once(self) -> None:
+        self._link.acknowledge_at_once()
 
     def exit_signal(self, channel: int) -> str:
         return self._link.exit_signals.get(channel, "")
@@ -225,6 +240,26 @@ class _SshStream:
 
     def close(self) -> None:
         self._channel.close()
+
+
+class _SshLine(_SshStream):
+    """See :class:`fleet.transport.asking.Line`."""
+
+    def send(self, data: bytes, timeout: float) -> None:
+        try:
+            super().send(data, timeout)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            # paramiko's own "Socket is closed"; whether by the host's end or by a loss, receive() tells.
+            raise BrokenPipeError(str(error)) from error
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        self._transport.acknowledge_at_once()
+        data = super().receive(size, timeout)
+        if not data and not self._channel.eof_received:
+            raise self._transport.lost()
+        return data
 
 
 def _ready(ready: Callable[[], bool], receive: Callable[[int], bytes]) -> Iterator[bytes]:

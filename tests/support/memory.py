@@ -7,7 +7,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fleet.secret import Keyring, Text
 from fleet.transport.base import ConnectionLost, OnLine, OnProgress, Result
 from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.endpoint import Endpoint
+from fleet.transport.fake import answered
 from fleet.transport.fake_engine import FakeContainer, FakeEngine, FakeRegistry
 from tests.support.stub import ended
 
@@ -31,7 +32,8 @@ class MemoryHost:
     """``sick``: tags of images whose containers never get healthy. ``failing``: exit status of jobs, by
     command; with ``cut_in_job`` the connection ends in one. ``sections``: what a probe prints instead of the
     truth, by its name. ``log``: what was run and called, in order. ``root``: in place of the host's
-    ``/var/lib``; what belongs to the ledger is really carried out there, by this machine's ``sh``."""
+    ``/var/lib``; what belongs to the ledger is really carried out there, by this machine's ``sh``.
+    ``sockets``: what answers on the host's unix sockets, by path."""
 
     host: str
     engine: FakeEngine
@@ -45,6 +47,7 @@ class MemoryHost:
     cut_in_job: bool = False
     log: list[str] = field(default_factory=list)
     calls: int = 0
+    sockets: dict[str, Callable[[str], str]] = field(default_factory=dict)
 
     def run(
         self, script: Text, *, timeout: float, become: bool = True, on_line: OnLine | None = None,
@@ -124,6 +127,12 @@ class MemoryHost:
             return self.engine.carry_out(call, self.keyring, on_progress)
         except Refusal as refusal:
             raise explain(refusal, call, self.host) from refusal
+
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        if self.lost:
+            raise Unreachable("the connection was lost", host=self.host)
+        self.log.append(f"ask {request}")
+        return answered(self.sockets, socket, request, timeout, self.host)
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -10,6 +10,7 @@ from typing import Any
 from fleet.ops.effects import ApiCall
 from fleet.secret import Text
 from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.fake import answered
 
 
 def ended(rc: int | None = 0, out: str = "", err: str = "", **fields: Any) -> Result:
@@ -32,6 +33,7 @@ class StubTransport:
     timeouts: list[float] = field(default_factory=list)
     calls: int = 0
     closed: bool = False
+    sockets: dict[str, Callable[[str], str]] = field(default_factory=dict)
 
     def run(
         self,
@@ -68,6 +70,10 @@ class StubTransport:
         if on_progress:
             on_progress(1, 2)
         return self.answer(call)
+
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        self.timeouts.append(timeout)
+        return answered(self.sockets, socket, request, timeout, self.host)
 
     def close(self) -> None:
         self.closed = True
