@@ -89,5 +89,9 @@ class FencedTransport:
             self.run("", timeout=CHECK_SECONDS)
         return self._inner.docker(call, timeout=timeout, on_progress=on_progress, cancel=cancel)
 
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        self._tenure.check()
+        return self._inner.ask(socket, request, timeout=timeout)
+
     def close(self) -> None:
         self._inner.close()
