@@ -12,9 +12,10 @@ import enum
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fleet.health.figures import Figure, limit_of, ms, number, share, within
 from fleet.health.traffic import Traffic, traffic
 from fleet.model.balancing import BalancerView, Server
-from fleet.model.watch import LogRate, Measure, WatchCommand, WatchSpec
+from fleet.model.watch import WatchCommand, WatchSpec
 
 SURPLUS = 3
 """Bad answers over the allowance that make a failure."""
@@ -41,17 +42,6 @@ class Reading:
     at: float
     balancers: Mapping[str, BalancerView] = field(default_factory=dict)
     measures: Mapping[str, float | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A row to show. ``good`` None: nothing is asked of it."""
-
-    what: str
-    old: str
-    new: str
-    limit: str = ""
-    good: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +138,17 @@ class _Case:
             yield self.errors_reason()
         if self.slow():
             yield (
-                f"response time: {_ms(self.new.response_ms)}, "
-                f"of the old version {_ms(self.old.response_ms)}; "
-                f"at most {_ms(self.most_ms or 0)} is allowed"
+                f"response time: {ms(self.new.response_ms)}, "
+                f"of the old version {ms(self.old.response_ms)}; "
+                f"at most {ms(self.most_ms or 0)} is allowed"
             )
         yield from self.bad_measures()
 
     def errors_reason(self) -> str:
-        before = f"of the old version {_share(self.old.share)}" if self.known else "nothing to compare with"
+        before = f"of the old version {share(self.old.share)}" if self.known else "nothing to compare with"
         return (
-            f"errors: {_share(self.new.share)} of {self.new.requests:,} requests, {before}; "
-            f"at most {_share(self.most_errors)} is allowed"
+            f"errors: {share(self.new.share)} of {self.new.requests:,} requests, {before}; "
+            f"at most {share(self.most_errors)} is allowed"
         )
 
     def bad_measures(self) -> Iterator[str]:
@@ -167,7 +157,7 @@ class _Case:
             if isinstance(value, str):
                 yield f"{measure.name}: {value}"
             elif value is not None and not within(measure, value):
-                yield f"{measure.name}: {_number(value)}, wanted {_limit(measure)}"
+                yield f"{measure.name}: {number(value)}, wanted {limit_of(measure)}"
 
     def missing(self) -> Iterator[str]:
         if not self.enough:
@@ -180,66 +170,36 @@ class _Case:
                 yield f"{measure.name}: it was not read often enough to say"
 
     def figures(self) -> tuple[Figure, ...]:
-        return tuple(self._figures())
+        return tuple(self._rows())
 
-    def _figures(self) -> Iterator[Figure]:
+    def _rows(self) -> Iterator[Figure]:
         new, old, judged = self.new, self.old, self.enough or self.broken()
         few = None if self.enough else False
         yield Figure("requests", f"{old.requests:,}", f"{new.requests:,}", f"≥{self.spec.requests:,}", few)
         yield Figure(
             "errors",
-            _share(old.share) if old.requests else "",
-            _share(new.share) if new.requests else "",
-            f"≤{_share(self.most_errors)}",
+            share(old.share) if old.requests else "",
+            share(new.share) if new.requests else "",
+            f"≤{share(self.most_errors)}",
             not (self.beyond() or self.broken()) if judged else None,
         )
         most = self.most_ms
         yield Figure(
             "response time",
-            _ms(old.response_ms) if old.answered else "",
-            _ms(new.response_ms) if new.answered else "",
-            f"≤{_ms(most)}" if most is not None else "",
+            ms(old.response_ms) if old.answered else "",
+            ms(new.response_ms) if new.answered else "",
+            f"≤{ms(most)}" if most is not None else "",
             not self.slow() if self.enough and most is not None else None,
         )
         yield Figure(
             "time in the queue",
-            _ms(old.queue_ms) if old.answered else "",
-            _ms(new.queue_ms) if new.answered else "",
+            ms(old.queue_ms) if old.answered else "",
+            ms(new.queue_ms) if new.answered else "",
         )
         for measure in self.spec.measures:
             value = self.measures.get(measure.name)
-            shown = "" if value is None else "?" if isinstance(value, str) else _number(value)
+            shown = "" if value is None else "?" if isinstance(value, str) else number(value)
             if isinstance(measure, WatchCommand):
                 shown = "" if value is None else "failed" if isinstance(value, str) else "good"
             good = None if value is None else not isinstance(value, str) and within(measure, value)
-            yield Figure(measure.name, "", shown, _limit(measure), good)
-
-
-def within(measure: Measure, value: float) -> bool:
-    """The value is as the measure wants it."""
-    if isinstance(measure, WatchCommand):
-        return value == 0
-    least = None if isinstance(measure, LogRate) else measure.least
-    return (least is None or value >= least) and (measure.most is None or value <= measure.most)
-
-
-def _limit(measure: Measure) -> str:
-    if isinstance(measure, WatchCommand):
-        return ""
-    least = None if isinstance(measure, LogRate) else measure.least
-    limits = [f"≥{_number(least)}"] if least is not None else []
-    limits += [f"≤{_number(measure.most)}"] if measure.most is not None else []
-    return " ".join(limits) + ("/min" if isinstance(measure, LogRate) else "")
-
-
-def _number(value: float) -> str:
-    """Six digits are enough to tell two values apart; a large whole number is not told as a power."""
-    return f"{value:,.0f}" if abs(value) >= 1e5 and abs(value) < 1e15 else f"{value:.6g}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
-def _ms(value: float) -> str:
-    return f"{value:,.0f} ms"
+            yield Figure(measure.name, "", shown, limit_of(measure), good)

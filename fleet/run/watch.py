@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fleet.errors import Fenced, FleetError, Interrupted
-from fleet.health.compare import Figure, Reading, Verdict, compare, early, within
+from fleet.health.compare import Reading, Verdict, compare, early
+from fleet.health.figures import Figure, within
 from fleet.model.balancing import BalancerView, Server
 from fleet.model.watch import HttpValue, LogRate, Measure, PrometheusValue, WatchCommand, WatchSpec
 from fleet.report import events as ev
