@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from fleet.app.connections import Connections
@@ -12,11 +12,14 @@ from fleet.app.session import Session
 from fleet.app.state import version_of
 from fleet.app.told import told as causes
 from fleet.errors import Exit, FleetError
+from fleet.model.balancing import WEIGHT
 from fleet.model.desired import Desired, HostState
-from fleet.model.found import Container, HostFacts, Unknown
+from fleet.model.found import Container, Facts, HostFacts, Unknown
 from fleet.model.leases import Holder
-from fleet.model.releases import Outcome, Release, current, left_behind
+from fleet.model.releases import Outcome, Release, current, drained, left_behind
 from fleet.model.services import Service
+from fleet.model.slots import slot_of
+from fleet.plan.traffic import lane
 from fleet.report.names import fold
 from fleet.report.plan_text import Line
 from fleet.run import owner
@@ -46,9 +49,10 @@ def status(session: Session) -> Exit:
         connections.errors.pop(custody.host, None)
     now = datetime.now(UTC)
     behind = left_behind(releases)
+    facts = replace(facts, drained=drained(releases))
     rows = sorted(
         (row for state in desired.hosts if state.host in facts.hosts
-         for row in host_rows(desired, state, facts.hosts[state.host], now, behind.get(state.host, 0))),
+         for row in host_rows(desired, state, facts, now, behind.get(state.host, 0))),
         key=lambda row: row.service,
     )  # fmt: skip
     if session.options.json:
@@ -92,8 +96,13 @@ def _about(env: str, releases: tuple[Release, ...], holder: Holder | None, now: 
     elif release.outcome is Outcome.FAILED:
         on = "--resume goes on with it"
         yield Line(f"{name} failed and is on a part of the hosts; inv deploy --env {env} {on}", "error")
+    elif release.outcome is Outcome.TRIAL:
+        text = f"{name} is on trial; inv promote --env {env} goes on with it, inv abort takes it back"
+        yield Line(text, "warning")
     elif release.outcome is Outcome.GOOD:
         yield Line(f"{name}, by {release.head.who} {since(release.head.at, now)} ago", "faint")
+    if out := drained(releases):
+        yield Line(f"out of traffic by hand: {fold(out)}; inv ready HOST ends it", "warning")
     behind = left_behind(releases)
     if behind:
         text = f"left behind: {fold(behind)}; inv converge --env {env} brings them up"
@@ -101,10 +110,11 @@ def _about(env: str, releases: tuple[Release, ...], holder: Holder | None, now: 
 
 
 def host_rows(
-    desired: Desired, state: HostState, facts: HostFacts, now: datetime, behind: int = 0
+    desired: Desired, state: HostState, every: Facts, now: datetime, behind: int = 0
 ) -> Iterator[Row]:
     """The wanted services, missing ones too, and ours that nobody wants. ``behind``: the number of the
     release that left the host out."""
+    facts = every.hosts[state.host]
     if isinstance(facts.engine, Unknown) or isinstance(facts.containers, Unknown):
         problem = facts.engine if isinstance(facts.engine, Unknown) else facts.containers
         reason = problem.reason if isinstance(problem, Unknown) else ""
@@ -117,7 +127,9 @@ def host_rows(
             continue
         seen.add((one.role, one.service))
         drift = [f"behind since release {behind}"] if behind else []
-        drift += _drift(one, wanted.get((one.role, one.service)), facts)
+        service = wanted.get((one.role, one.service))
+        drift += _drift(one, service, facts)
+        drift += _requests(desired, every, service or one.definition, one, state.host)
         if (one.role, one.service) not in wanted:
             drift.append("not wanted")
         yield Row(
@@ -130,6 +142,21 @@ def host_rows(
         )
     for role, name in wanted.keys() - seen:
         yield Row(f"{role}.{name}", state.host, "-", "absent", "-", "not deployed")
+
+
+def _requests(
+    desired: Desired, facts: Facts, service: Service | None, one: Container, host: str
+) -> Iterator[str]:
+    """How its balancers treat it, when that is not as usual."""
+    slot = slot_of(service, one.name) if service else 0
+    if service is None or not slot or service.load_balancer is None:
+        return
+    here = lane(desired, facts, service, host)
+    if here.kept_out:
+        yield f"out of traffic ({here.kept_out})"
+    elif here.server(slot) and here.weight(slot) != WEIGHT:
+        weight = here.weight(slot)
+        yield f"{weight} % of its requests" if weight else "gets no requests"
 
 
 def health_of(one: Container) -> str:

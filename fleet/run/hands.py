@@ -11,6 +11,7 @@ from fleet.health.compare import Outcome as Verdict
 from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
 from fleet.ops.config import WriteConfig
+from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
 from fleet.plan.tree import Admit, Drain, Gate, Lead, Step, Trial
 from fleet.report import events as ev
@@ -62,6 +63,9 @@ class RemoteHands:
         def carry_out() -> None:
             perform(step, transport, self._emit, self._cancel, show=self._show)
 
+        if isinstance(step.op, (Create, Replace)) and step.op.recipe.service.balancer:
+            # The new one goes on as the old one was told.
+            self._traffic.save(self._traffic.balancer(step.host, step.op.recipe.service.key))
         if isinstance(step.op, WriteConfig) and step.op.verified:
             one = self._traffic.balancer(step.host, step.op.key)
             reload(step, step.op, one, self._traffic, transport, self._emit, self._cancel, carry_out)

@@ -48,9 +48,11 @@ def test_a_flag_means_the_same_in_every_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_only_a_command_and_two_releases_are_positional(name: str) -> None:
+def test_only_what_is_acted_on_is_positional(name: str) -> None:
     positional = [argument.name for argument in arguments(name) if argument.positional]
-    assert positional == {"exec": ["command"], "diff": ["old", "new"]}.get(name, [])
+    hosts = dict.fromkeys(["drain", "ready"], ["host"])
+    known = {"exec": ["command"], "diff": ["old", "new"], "maintenance": ["switch"], **hosts}
+    assert positional == known.get(name, [])
 
 
 @pytest.mark.parametrize("name", TASKS)

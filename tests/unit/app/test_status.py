@@ -31,7 +31,8 @@ def rows(
     **facts: object,
 ) -> list[Row]:
     wish = replace(desired({"web-1": wanted}), selected=selected)
-    return list(host_rows(wish, HostState("web-1", wanted), host_facts("web-1", found, **facts), NOW))
+    seen = Facts({"web-1": host_facts("web-1", found, **facts)})
+    return list(host_rows(wish, HostState("web-1", wanted), seen, NOW))
 
 
 def only(*found: Container, **fields: object) -> Row:
@@ -109,7 +110,7 @@ def test_what_could_not_be_read_is_no_absence_of_drift() -> None:
 def test_a_host_that_cannot_be_read_is_one_row(facts: dict[str, object]) -> None:
     found = replace(host_facts("web-1", [RUNNING]), **facts)  # type: ignore[arg-type]
     wish = desired({"web-1": [APP]})
-    assert list(host_rows(wish, wish.hosts[0], found, NOW)) == [
+    assert list(host_rows(wish, wish.hosts[0], Facts({"web-1": found}), NOW)) == [
         Row("-", "web-1", "-", "unknown", "-", "the Docker Engine does not run")
     ]
 

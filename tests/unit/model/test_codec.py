@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import typing
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         if arguments[-1] is ...:
             return st.lists(values(arguments[0]), max_size=2).map(tuple)
         return st.tuples(*map(values, arguments))
+    if typing.get_origin(kind) is Mapping:
+        return st.dictionaries(*map(values, arguments), max_size=2)
     return st.one_of(*map(values, arguments))
 
 
