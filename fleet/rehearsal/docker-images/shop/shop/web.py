@@ -1,5 +1,8 @@
 """The web front. Each version looks different, so that a rolling update can be watched in a browser."""
 
+import time
+from collections.abc import Iterator
+
 import flask
 import psycopg2
 import redis
@@ -70,6 +73,23 @@ def order() -> tuple[flask.Response, int] | flask.Response:
     if "text/html" in flask.request.headers.get("Accept", ""):
         return flask.redirect("/", 303)
     return flask.jsonify(id=number), 201
+
+
+@app.get("/slow")
+def slow() -> flask.Response:
+    """A big answer that takes its time, as a download does: ``?seconds=3&bytes=200000``."""
+    seconds = min(float(flask.request.args.get("seconds", 3)), 20.0)
+    size = min(int(flask.request.args.get("bytes", 200_000)), 10_000_000)
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(10):
+            yield bytes(size * (number + 1) // 10 - size * number // 10)
+            time.sleep(seconds / 10)
+
+    # Its length is told, so that a client knows whether all of it has come.
+    return flask.Response(
+        pieces(), mimetype="application/octet-stream", headers={"Content-Length": str(size)}
+    )
 
 
 @app.get("/health")
