@@ -15,20 +15,22 @@ FIRST = "send requests there from the start: deploy the balancers' role first (-
 
 
 def backends(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Finding]:
-    yield from _unreadable(desired, facts)
+    yield from _unreadable(desired, facts, rollouts)
     for rollout in rollouts:
         yield from _unknown_servers(desired, facts, rollout)
         if not desired.allow_downtime:
             yield from _last_one(desired, facts, rollout)
 
 
-def _unreadable(desired: Desired, facts: Facts) -> Iterator[Finding]:
+def _unreadable(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Finding]:
     """A balancer that runs and cannot be spoken to goes on sending requests to what is being stopped."""
-    roles = {one.load_balancer.role for state in desired.hosts for one in state.services if one.load_balancer}
+    changed = {rollout.service for rollout in rollouts}
+    services = [one for state in desired.hosts for one in state.services if one.key in changed]
+    roles = {one.load_balancer.role for one in services if one.load_balancer}
     for one in desired.balancers:
         view = facts.balancers.get(one.host)
         if one.role in roles and isinstance(view, Unknown):
-            hint = f"look at {one.balancer.socket} on {one.host}: the SSH login user must be able to open it"
+            hint = f"if its new configuration mends that: deploy --roles {one.role} first; else look at the host"
             yield Finding(
                 not desired.allow_downtime, f"cannot ask the balancer: {view.reason}", hint, one.host
             )
