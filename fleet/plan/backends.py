@@ -30,7 +30,9 @@ def _unreadable(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> 
     for one in desired.balancers:
         view = facts.balancers.get(one.host)
         if one.role in roles and isinstance(view, Unknown):
-            hint = f"if its new configuration mends that: deploy --roles {one.role} first; else look at the host"
+            hint = (
+                f"if its new configuration mends that: deploy --roles {one.role} first; else look at the host"
+            )
             yield Finding(
                 not desired.allow_downtime, f"cannot ask the balancer: {view.reason}", hint, one.host
             )

@@ -25,7 +25,7 @@ from fleet.plan.orphans import left, orphans
 from fleet.plan.traffic import lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import side_by_side, trials
-from fleet.plan.turn import turn
+from fleet.plan.turn import overlap, turn
 
 Registries = Mapping[str, RegistryAuth]
 
@@ -103,7 +103,7 @@ def _rollout(
 ) -> Rollout | None:
     """``kept`` and ``gone`` (ids of containers that a turn removes) are added to."""
     turns: list[Turn] = []
-    policy = None
+    policy, manner = None, ""
     states = [state for state in desired.hosts if any(_is(one, role, name) for one in state.services)]
     for state in states[::-1] if reverse else states:
         service = next(one for one in state.services if _is(one, role, name))
@@ -114,6 +114,7 @@ def _rollout(
         if reverse:
             service = replace(service, update=service.rollback)
         policy = policy or service.update
+        manner = manner or _manner(desired, service)
         going = tuple(one for one in _orphans(desired, state, host) if one.id not in gone)
         prints = facts.fingerprints.get(state.host, {})
         here = lane(desired, facts, service, state.host)
@@ -136,7 +137,14 @@ def _rollout(
         total=len(states),
         healthy=healthy,
         min_healthy=least(role.min_healthy, len(role.hosts)),
+        manner=manner,
     )
+
+
+def _manner(desired: Desired, service: Service) -> str:
+    if service.strategy.tried:
+        return service.strategy.kind
+    return "start-first" if overlap(desired, service) else "stop-first"
 
 
 def _removed(one: Turn) -> Iterator[str]:

@@ -153,6 +153,8 @@ class Rollout:
     total: int
     healthy: frozenset[str] = frozenset()
     min_healthy: int = 0
+    manner: str = "stop-first"
+    """How the new one takes over: stop-first, start-first, blue-green or canary."""
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -153,7 +153,7 @@ class _Case:
     def overlaps(self) -> bool:
         """The new one starts in the other slot while the old one serves."""
         running = self.here.main is not None and self.here.main.running
-        return running and not self.rivals and _overlap(self.desired, self.recipe.service)
+        return running and not self.rivals and overlap(self.desired, self.recipe.service)
 
     @property
     def disrupts(self) -> bool:
@@ -162,7 +162,7 @@ class _Case:
         return self.change is Change.REPLACE and not self.overlaps and not serving
 
 
-def _overlap(desired: Desired, service: Service) -> bool:
+def overlap(desired: Desired, service: Service) -> bool:
     """Old and new run side by side for a while: as the role says, and where the only host of a role would
     else leave its balancers without a server."""
     if service.update.order == "start-first" or service.strategy.tried:

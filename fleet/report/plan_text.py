@@ -116,7 +116,7 @@ def _headline(stage: Rollout) -> str:
     if batches > 1:
         sizes = list(dict.fromkeys(len(batch) for batch in stage.batches))
         words.append(f"{batches} batches of {' and '.join(map(str, sizes))}")
-    words.append(policy.order)
+    words.append(stage.manner)
     if policy.delay:
         words.append(f"{policy.delay:g} s between")
     if stage.min_healthy:
