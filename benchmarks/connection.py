@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,4 +113,4 @@ def named() -> Iterator[None]:
     except (ValueError, KeyError, IndexError, asyncio.LimitOverrunError):
         raise Failed("not an answer") from None
     except OSError as error:
-        raise Failed(error.strerror.lower() if error.strerror else type(error).__name__) from None
+        raise Failed(os.strerror(error.errno).lower() if error.errno else type(error).__name__) from None

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -69,10 +70,7 @@ class Hands:
                     raise Broken(f"{path} has no {step.old!r}: adjust the scenario")
                 path.write_text(text.replace(step.old, step.new))
             case Kill():
-                host = await asyncio.to_thread(
-                    self._master if step.host == MASTER else self._host,
-                    *(() if step.host == MASTER else (step.host,)),
-                )
+                host = await asyncio.to_thread(self._named, step.host)
                 self._killed[step.host] = host
                 await asyncio.to_thread(host.kill)
             case Start():
@@ -93,6 +91,8 @@ class Hands:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Only we interrupt it, and once: a second time would mean that it shall not tidy up.
+                start_new_session=True,
             )
             try:
                 code = await asyncio.wait_for(process.wait(), LONGEST)
@@ -100,14 +100,16 @@ class Hands:
                 raise Broken(f"inv {step.words}: no end after {LONGEST:.0f} s; see {self._log}") from None
             finally:
                 if process.returncode is None:
-                    process.terminate()
+                    process.send_signal(signal.SIGINT)
                     await process.wait()
         if code not in step.exits:
             raise Broken(f"inv {step.words}: exit {code}; see {self._log}")
 
-    def _master(self) -> Host:
-        for name in BALANCERS:
-            host = self._host(name)
+    def _named(self, name: str) -> Host:
+        if name != MASTER:
+            return self._host(name)
+        for balancer in BALANCERS:
+            host = self._host(balancer)
             if f" {self._address}/" in host.run("ip -o -4 address show"):
                 return host
         raise Broken(f"none of {', '.join(BALANCERS)} has {self._address}")

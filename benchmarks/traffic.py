@@ -33,6 +33,7 @@ from benchmarks.hands import Broken, Hands
 from benchmarks.row import Row
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.tally import Tally
+from fleet.errors import FleetError
 from fleet.rehearsal import Host, Rehearsal
 
 ENV = "rehearsal"
@@ -171,5 +172,7 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except FleetError as error:
+        sys.exit(f"traffic: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
 import json
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import traffic
+from benchmarks.aim import own
 from benchmarks.clients import KINDS
 from benchmarks.crowd import mixture
 from benchmarks.hands import Broken, Hands
 from benchmarks.orders import Orders, compare
 from benchmarks.row import Row
-from benchmarks.scenarios import SCENARIOS, Inv, Kill, Start, Step, Swap, Variable
+from benchmarks.scenarios import SCENARIOS, Inv, Kill, Scenario, Start, Step, Swap, Variable, Wait
 from benchmarks.tally import Tally, span
 from fleet.rehearsal import Host
 from tests.support import load
@@ -103,14 +106,14 @@ def test_load_goes_nowhere_else() -> None:
         load.Load("http://192.0.2.1/")
 
 
-def traffic(*words: str) -> subprocess.CompletedProcess[str]:
+def program(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, TRAFFIC, *words], capture_output=True, text=True, timeout=60, check=False
     )
 
 
 def test_every_kind_of_client_is_in_the_row(shop: str) -> None:
-    done = traffic(shop, "--seconds", "5", "--rate", "60", "--json", "-")
+    done = program(shop, "--seconds", "5", "--rate", "60", "--json", "-")
     row = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert row["failed"] == 0
@@ -133,7 +136,7 @@ def test_lost_requests_are_told_by_the_exit_code_and_by_kind_client_and_second(s
 
 
 def test_a_project_is_needed_for_a_scenario(shop: str) -> None:
-    done = traffic(shop, "--scenario", "deploy")
+    done = program(shop, "--scenario", "deploy")
     assert done.returncode == 2
     assert "--project" in done.stderr
 
@@ -194,7 +197,11 @@ class Power:
     def __init__(self) -> None:
         self.done: list[str] = []
 
-    def run(self, _: str) -> str:
+    def run(self, command: str) -> str:
+        if "max(id)" in command:
+            return "41\n"
+        if "id > 41" in command:
+            return "42\n43\n"
         return "2: eth0    inet 172.30.7.10/24 scope global eth0\n"
 
     def kill(self) -> None:
@@ -206,6 +213,7 @@ class Power:
 
 class Project:
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.vars = path / INVENTORY
         self.vars.parent.mkdir(parents=True)
         self.vars.write_text("shop_title: Old\nother: 1")
@@ -215,9 +223,9 @@ class Project:
         inv.chmod(0o755)
         self.log = path / "log"
         self.power = Power()
-        self.hands = Hands(path, "rehearsal", self.log, "172.30.7.10", self._host)
+        self.hands = Hands(path, "rehearsal", self.log, "172.30.7.10", self.host)
 
-    def _host(self, _: str) -> Host:
+    def host(self, _: str) -> Host:
         return self.power  # type: ignore[return-value]
 
     def do(self, *steps: Step, number: int = 1) -> None:
@@ -237,6 +245,60 @@ def test_steps_are_done_in_the_project_and_files_are_restored(project: Project) 
     assert "rehearsal deploy --yes shop_title: Round 7" in project.log.read_text()
     project.hands.restore()
     assert project.vars.read_bytes() == before
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "WARM", 0.5)
+    monkeypatch.setattr(traffic, "TAIL", 0.5)
+
+
+def measured(shop: str, project: Project, scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Row:
+    monkeypatch.setitem(SCENARIOS, "deploy", scenario)
+    options = argparse.Namespace(url=own(shop), project=project.path, requests=150, rate=100, seconds=1)
+    return traffic.measure("deploy", options, project.host)
+
+
+@pytest.mark.usefixtures("brisk")
+def test_rounds_go_on_until_there_were_requests_enough(
+    shop: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = project.vars.read_bytes()
+    scenario = Scenario(
+        (Variable("shop_title", "{round}"), Inv("deploy"), Wait(0.1)),
+        first=(Inv("first"),),
+        last=(Inv("last"),),
+    )
+    row = measured(shop, project, scenario, monkeypatch)
+    assert not row.broken
+    assert row.tally.requests >= 150
+    assert row.rounds > 1
+    assert row.tally.before
+    assert row.tally.during
+    assert row.orders
+    assert row.orders.acknowledged == len(row.tally.orders)
+    told = [
+        line
+        for line in (project.path / ".fleet/traffic/deploy.log").read_text().splitlines()
+        if line[0] != "-"
+    ]
+    assert told[0] == "rehearsal first shop_title: Old"
+    assert told[1:-1] == [f"rehearsal deploy shop_title: {n}" for n in range(1, row.rounds + 1)]
+    assert told[-1] == "rehearsal last shop_title: Old"
+    assert project.vars.read_bytes() == before
+
+
+@pytest.mark.usefixtures("brisk")
+def test_a_scenario_that_breaks_off_says_so_in_its_row(
+    shop: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = measured(shop, project, Scenario((Kill("web-1"), Inv("fails"))), monkeypatch)
+    assert "inv fails: exit 1" in row.text()
+    assert not row.good
+    assert project.power.done == ["kill", "start"]
+    row = measured(shop, project, Scenario((), first=(Inv("fails"),)), monkeypatch)
+    assert "inv fails: exit 1" in row.text()
+    assert row.tally.requests == 0
 
 
 def test_a_command_that_fails_ends_the_scenario(project: Project) -> None:
