@@ -28,6 +28,9 @@ class Line(Protocol):
     def send(self, data: bytes, timeout: float) -> None:
         """Raises OSError, TimeoutError included."""
 
+    def end(self) -> None:
+        """No more is sent. Raises OSError."""
+
     def receive(self, size: int, timeout: float) -> bytes:
         """Empty at the end. Raises OSError, TimeoutError included, and ConnectionLost."""
 
@@ -45,6 +48,8 @@ def converse(connect: Callable[[float], Line], path: str, request: str, until: f
         # Closed before it has read: what it has answered, or that it has not, is still to be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             line.send(request.removesuffix("\n").encode() + b"\n", _left(until))
+            # HAProxy's master process goes on listening until we say that this was all.
+            line.end()
         answer = bytearray()
         while data := line.receive(262144, _left(until)):
             answer += data

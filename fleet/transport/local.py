@@ -198,6 +198,11 @@ class _LocalLine:
         self._socket.settimeout(timeout)
         self._socket.sendall(data)
 
+    def end(self) -> None:
+        # It may be closed already, with the answer still to be read.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
     def receive(self, size: int, timeout: float) -> bytes:
         self._socket.settimeout(timeout)
         try:

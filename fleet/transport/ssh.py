@@ -254,6 +254,12 @@ class _SshLine(_SshStream):
             # paramiko's own "Socket is closed"; whether by the host's end or by a loss, receive() tells.
             raise BrokenPipeError(str(error)) from error
 
+    def end(self) -> None:
+        try:
+            self._channel.shutdown_write()
+        except (OSError, EOFError) as error:
+            raise BrokenPipeError(str(error)) from error
+
     def receive(self, size: int, timeout: float) -> bytes:
         self._transport.acknowledge_at_once()
         data = super().receive(size, timeout)
