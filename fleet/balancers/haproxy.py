@@ -37,13 +37,18 @@ class HAProxy:
         if not separator:
             raise ValueError(f"no statistics in {answer[:80]!r}")
         rows = list(csv.DictReader(f"pxname,{numbers}".splitlines()))
-        told = {(row["be_name"], row["srv_name"]): row for row in _states(states)}
-        servers = {
-            f"{row['pxname']}/{row['svname']}": _server(row, told[row["pxname"], row["svname"]])
-            for row in rows
-            if (row["pxname"], row["svname"]) in told
-        }
-        clients = sum(_number(row["scur"]) for row in rows if row["svname"] == "FRONTEND")
+        if any(None in row.values() for row in rows):
+            raise ValueError("its statistics break off")
+        try:
+            told = {(row["be_name"], row["srv_name"]): row for row in _states(states)}
+            servers = {
+                f"{row['pxname']}/{row['svname']}": _server(row, told[row["pxname"], row["svname"]])
+                for row in rows
+                if (row["pxname"], row["svname"]) in told
+            }
+            clients = sum(_number(row["scur"]) for row in rows if row["svname"] == "FRONTEND")
+        except KeyError as error:
+            raise ValueError(f"no column {error} in its answer") from error
         return BalancerView(servers, clients)
 
     def workers(self, answer: str) -> Workers:
@@ -80,7 +85,9 @@ class HAProxy:
         return f"{out};add map {table} {backend} on" if on else out
 
     def refused(self, answer: str) -> str:
-        return " ".join(line.strip() for line in answer.splitlines()[:3] if line.strip())
+        lines = (line.strip() for line in answer.splitlines())
+        # What is not in a table need not be taken out of it.
+        return " ".join(line for line in lines if line and line != "Key not found.")
 
 
 def _states(text: str) -> Iterator[Mapping[str, str]]:
