@@ -25,8 +25,8 @@ class NotOpened(Exception):
 class Line(Protocol):
     """An open connection to a unix socket of the host."""
 
-    def send(self, data: bytes, timeout: float) -> None:
-        """Raises OSError, TimeoutError included."""
+    def say(self, data: bytes, timeout: float) -> None:
+        """All that will be said. Raises OSError, TimeoutError included."""
 
     def end(self) -> None:
         """No more is sent. Raises OSError."""
@@ -47,7 +47,7 @@ def converse(connect: Callable[[float], Line], path: str, request: str, until: f
     try:
         # Closed before it has read: what it has answered, or that it has not, is still to be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            line.send(request.removesuffix("\n").encode() + b"\n", _left(until))
+            line.say(request.removesuffix("\n").encode() + b"\n", _left(until))
             # HAProxy's master process goes on listening until we say that this was all.
             line.end()
         answer = bytearray()

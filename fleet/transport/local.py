@@ -194,9 +194,11 @@ class _LocalLine:
                 raise
             raise NotOpened(str(error)) from error
 
-    def send(self, data: bytes, timeout: float) -> None:
+    def say(self, data: bytes, timeout: float) -> None:
         self._socket.settimeout(timeout)
         self._socket.sendall(data)
+        # HAProxy's master process answers one line and then waits for the next.
+        self._socket.shutdown(socket.SHUT_WR)
 
     def end(self) -> None:
         # It may be closed already, with the answer still to be read.

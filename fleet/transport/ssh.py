@@ -245,12 +245,14 @@ class _SshStream:
 class _SshLine(_SshStream):
     """See :class:`fleet.transport.asking.Line`."""
 
-    def send(self, data: bytes, timeout: float) -> None:
+    def say(self, data: bytes, timeout: float) -> None:
         try:
-            super().send(data, timeout)
+            self.send(data, timeout)
+            # HAProxy's master process answers one line and then waits for the next.
+            self._channel.shutdown_write()
         except TimeoutError:
             raise
-        except OSError as error:
+        except (OSError, EOFError) as error:
             # paramiko's own "Socket is closed"; whether by the host's end or by a loss, receive() tells.
             raise BrokenPipeError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Something that listens on a unix socket of this machine and answers one line of each connection."""
+"""Something that listens on a unix socket of this machine and answers every line, until no more can come."""
 
 from __future__ import annotations
 
@@ -38,6 +38,5 @@ class Door:
 
     def _talk(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError), connection.makefile("rb") as lines:
-            line = lines.readline()
-            if line.endswith(b"\n"):
-                connection.sendall(self._answer(line[:-1].decode()))
+            for line in lines:
+                connection.sendall(self._answer(line.removesuffix(b"\n").decode()))

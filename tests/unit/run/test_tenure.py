@@ -157,3 +157,15 @@ def test_a_script_is_not_even_sent_when_the_lease_is_over() -> None:
     with pytest.raises(Fenced):
         transport.run("change\n", timeout=5)
     assert host.scripts == []
+
+
+def test_a_question_is_asked_only_while_the_lease_is_held() -> None:
+    clock, host = Clock(), StubTransport()
+    host.sockets["/run/door"] = lambda request: f"to {request}"
+    transport = fenced(clock, host)
+    assert transport.ask("/run/door", "x", timeout=5) == "to x"
+    clock.now = 1030
+    host.sockets.clear()
+    with pytest.raises(Fenced):
+        transport.ask("/run/door", "x", timeout=5)
+    assert host.scripts == []
