@@ -59,7 +59,7 @@ class Hands:
             case Inv():
                 await self._inv(step)
             case Variable():
-                line = f"{step.name}: {step.value.format(round=number)}\n"
+                line = f"{step.name}: {step.value.replace('{round}', str(number))}\n"
                 path = self._project / "inventories" / self._env / "group_vars" / "all.yml"
                 text, found = re.subn(rf"^{step.name}:.*\n", lambda _: line, self._read(path), flags=re.M)
                 path.write_text(text if found else text.rstrip("\n") + "\n" + line)

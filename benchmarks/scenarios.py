@@ -68,40 +68,55 @@ class Scenario:
 
 V41 = Inv("deploy --version v41 --yes")
 V42 = Inv("deploy --version v42 --yes")
+PROMOTE = Inv("promote --yes")
 WEB = "roles/web/compose.yml"
-ROLLING = "update_config: {parallelism: 1,"
+BALANCER = "roles/loadbalancer/compose.yml"
+HAPROXY = "roles/loadbalancer/templates/haproxy.cfg.j2"
 GRACE = "    stop_grace_period: 10s"
+SHARES = "{canary: [{weight: 10, for: 20s}, {weight: 50, for: 20s}]}"
 
 SCENARIOS = {
     "deploy": Scenario((V42, V41), first=(V41,), last=(V41,)),
-    "start-first": Scenario(
-        (V42, V41),
-        first=(Swap(WEB, ROLLING, f"{ROLLING} order: start-first,"), V41),
-        last=(V41,),
-    ),
+    "start-first": Scenario((V42, V41), first=(Variable("web_order", "start-first"), V41), last=(V41,)),
     "rollback": Scenario((V42, Inv("rollback --yes")), first=(V41,), last=(V41,)),
+    # Of the balancers: HAProxy is reloaded.
     "config": Scenario(
+        (Variable("stats_refresh", "{round}s"), V41),
+        first=(
+            Swap(HAPROXY, "stats refresh 2s", "stats refresh {{ stats_refresh }}"),
+            Variable("stats_refresh", "2s"),
+            V41,
+        ),
+        last=(V41,),
+        rounds=20,
+    ),
+    # Of the shop: its processes are.
+    "shop-config": Scenario(
         (Variable("shop_title", "The little shop {round}"), V41), first=(V41,), last=(V41,), rounds=20
     ),
+    # The rehearsal's registry has to serve the balancers' image by this other tag, too.
     "image": Scenario(
-        (Variable("haproxy_tag", "2.6b"), V41, Variable("haproxy_tag", "2.6"), V41), first=(V41,), last=(V41,)
-    ),
-    "blue-green": Scenario((V42, Inv("promote --yes"), V41, Inv("promote --yes")), first=(V41,), last=(V41,)),
-    "abort": Scenario((V42, Inv("abort --yes")), first=(V41,), last=(V41,)),
-    "canary": Scenario(
-        (
-            Inv("deploy --version v42 --weight 10 --yes"),
-            Wait(10),
-            Inv("promote --yes"),
-            Inv("deploy --version v41 --weight 10 --yes"),
-            Wait(10),
-            Inv("promote --yes"),
+        (Variable("haproxy_tag", "2.6-next"), V41, Variable("haproxy_tag", '"2.6"'), V41),
+        first=(
+            Swap(BALANCER, "haproxy:2.6", "haproxy:{{ haproxy_tag }}"),
+            Variable("haproxy_tag", '"2.6"'),
+            V41,
         ),
-        first=(V41,),
+        last=(V41,),
+    ),
+    "blue-green": Scenario(
+        (V42, PROMOTE, V41, PROMOTE), first=(V41, Variable("web_strategy", "blue-green")), last=(V41,)
+    ),
+    "abort": Scenario(
+        (V42, Inv("abort --yes")), first=(V41, Variable("web_strategy", "blue-green")), last=(V41,)
+    ),
+    "canary": Scenario(
+        (Inv("deploy --version v42 --promote auto --yes"), Inv("deploy --version v41 --promote auto --yes")),
+        first=(V41, Variable("web_strategy", SHARES)),
         last=(V41,),
     ),
     "vip": Scenario((Inv("vip --move lb-2 --yes"), Wait(5), Inv("vip --move lb-1 --yes"), Wait(5))),
-    # An application that ends at once when it is asked to, with requests in its hands.
+    # An application that ends at once when it is asked to, whatever it has in its hands.
     "sudden-death": Scenario(
         (V42, V41), first=(Swap(WEB, GRACE, f"{GRACE}\n    stop_signal: SIGKILL"), V41), last=(V41,)
     ),

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,7 +29,8 @@ from benchmarks.tally import Tally, span
 from fleet.rehearsal import Host
 from tests.support import load
 
-TRAFFIC = Path(__file__).parents[3] / "benchmarks" / "traffic.py"
+ROOT = Path(__file__).parents[3]
+TRAFFIC = ROOT / "benchmarks" / "traffic.py"
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -327,3 +329,14 @@ def test_what_a_scenario_kills_it_starts(name: str) -> None:
     assert [step.host for step in steps if isinstance(step, Kill)] == [
         step.host for step in steps if isinstance(step, Start)
     ]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_a_scenario_changes_in_the_files_of_the_shop_is_there(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "roles", tmp_path / "roles")
+    shutil.copytree(ROOT / "inventories" / "rehearsal", tmp_path / "inventories" / "rehearsal")
+    hands = Hands(tmp_path, "rehearsal", tmp_path / "log", "", lambda _: Power())  # type: ignore[arg-type, return-value]
+    whole = (*SCENARIOS[name].first, *SCENARIOS[name].steps)
+    asyncio.run(hands.do([step for step in whole if isinstance(step, Swap | Variable)]))
+    for variable in (step for step in whole if isinstance(step, Variable)):
+        assert f"\n{variable.name}: " in (tmp_path / INVENTORY).read_text()
