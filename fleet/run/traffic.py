@@ -58,6 +58,8 @@ class Traffic:
         self._insist = insist
         self._clock = clock
         self._lost: dict[str, str] = {}
+        # Hosts of a batch are led side by side, and write the same file.
+        self._saving = {one.host: threading.Lock() for one in balancers}
 
     def drain(self, node: Drain) -> None:
         """Raises TrafficFailed when no balancer answers, Interrupted, Fenced."""
@@ -183,6 +185,10 @@ class Traffic:
         RemoteFailed when it cannot be written."""
         if not one.balancer.state:
             return
+        with self._saving[one.host]:
+            self._write_state(one)
+
+    def _write_state(self, one: BalancerHost) -> None:
         state = self._ask(one, KINDS[one.balancer.kind].state)
         if state is None:
             return
