@@ -22,7 +22,7 @@ def drain(
     ledger: str = "",
     allow_downtime: bool = False,
 ) -> int | None:
-    """Take hosts out of traffic until `inv ready`; deploys update them and leave them out."""
+    """Take hosts out of traffic until `inv ready HOST`; deploys update them and leave them out."""
     from fleet.app.by_hand import drain as run  # noqa: PLC0415
 
     options = read_options(
