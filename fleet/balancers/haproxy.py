@@ -15,8 +15,9 @@ from fleet.model.balancing import BalancerView, Server, ServerView, Workers
 
 RUNNING = "2"
 """``srv_op_state`` of a server whose checks are good, or that has none."""
-MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
-"""Bits of ``srv_admin_state``: by hand, inherited, by the configuration, for want of an address."""
+MAINTENANCE = 0x01 | 0x02 | 0x20
+"""Bits of ``srv_admin_state``: by hand, inherited, for want of an address. 0x04 says that the configuration
+disables it, and stays when it was enabled at run time."""
 DRAIN = 0x08 | 0x10
 """By hand, inherited."""
 

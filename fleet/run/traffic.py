@@ -58,6 +58,7 @@ class Traffic:
         self._insist = insist
         self._clock = clock
         self._lost: dict[str, str] = {}
+        self._saving = {one.host: threading.Lock() for one in balancers}
         # Hosts of a batch are led side by side, and write the same file.
         self._saving = {one.host: threading.Lock() for one in balancers}
 
@@ -86,9 +87,13 @@ class Traffic:
         self._save(server)
 
     def recheck(self, server: Server) -> None:
-        """What the balancers knew of a server before it changed is forgotten; only of one that is drained."""
+        """What the balancers knew of a server before it changed is forgotten; only of one that is drained,
+        and not of one that no check would ever bring up again."""
         views = self.knowing(server)
-        self._tell({one: lambda kind: [kind.recheck(server)] for one, view in views if view.drained}, server)
+        self._tell(
+            {one: lambda kind: [kind.recheck(server)] for one, view in views if view.drained and view.check},
+            server,
+        )
 
     def healthy(self, server: Server, seconds: float, told: Callable[[str], None] = lambda _: None) -> None:
         """Return when every balancer that answers finds the server healthy. Raises TrafficFailed after
@@ -117,7 +122,8 @@ class Traffic:
         for one, view in self.knowing(server):
             if view.stopped:
                 # Leaving maintenance counts as up before any check; leaving a drain does not.
-                self._tell({one: lambda kind: [kind.drain(server), kind.recheck(server)]}, server)
+                self._tell({one: lambda kind: [kind.drain(server)]}, server)
+                self.recheck(server)
         self.healthy(server, GOOD_SECONDS)
         before = [view for _, view in self.knowing(server)]
         if node.slow_start and any(view.drained for view in before):
@@ -126,7 +132,8 @@ class Traffic:
                 self._pause(node.host, node.id, node.slow_start / RAMP)
         self._admit(server, node.weight)
         for one, view in self.knowing(server):
-            if not view.serves or view.weight != node.weight:
+            led = view.up and not view.drained and not view.stopped
+            if not led or view.weight != node.weight:
                 raise TrafficFailed(
                     f"{one.host} was told to send requests to {server}, and does not",
                     why=f"up: {view.up}, drained: {view.drained}, weight {view.weight}, check {view.check}",
@@ -173,8 +180,16 @@ class Traffic:
             result = self._transports[one.host].run(script, timeout=SAVE_SECONDS)
             if not result.ok:
                 raise failure(f"write {path}", result, SAVE_SECONDS)
-            if self._ask(one, kind.page(table, backend, on=on)) is not None:
-                told.append(one.host)
+            answer = self._ask(one, kind.page(table, backend, on=on))
+            if answer is None:
+                continue
+            if refused := kind.refused(answer):
+                raise TrafficFailed(
+                    f"the balancer on {one.host} refuses to change what is answered by a page",
+                    why=refused,
+                    hint="its socket needs 'level admin'",
+                )
+            told.append(one.host)
         return told
 
     def balancer(self, host: str, service: str) -> BalancerHost:
@@ -287,7 +302,14 @@ class Traffic:
     def _none_answers(self, server: Server) -> None:
         if self._insist:
             return
-        why = "\n".join(f"{host}: {what}" for host, what in self._lost.items())
+        ours = [one.host for one in self._balancers if one.role == server.role]
+        if there := [host for host in ours if host not in self._lost]:
+            raise TrafficFailed(
+                f"no balancer of {server.role} knows {server}: its requests cannot be led",
+                why=f"{', '.join(there)} answered, and what they are configured for has no such server",
+                hint=f"bring their configuration up to date: deploy --roles {server.role}",
+            )
+        why = "\n".join(f"{host}: {self._lost[host]}" for host in ours)
         raise TrafficFailed(
             f"no balancer of {server.role} answers: the requests of {server} cannot be led away",
             why=why,

@@ -75,14 +75,20 @@ def test_without_a_check_a_server_is_up_and_its_sessions_count_as_requests() -> 
     assert one.requests == 5
 
 
-@pytest.mark.parametrize("admin", [0x01, 0x02, 0x04, 0x20, 0x05])
+@pytest.mark.parametrize("admin", [0x01, 0x02, 0x20, 0x05])
 def test_maintenance_of_any_origin_is_maintenance(admin: int) -> None:
     found = KIND.view(LOOK.replace("web-1 127.0.0.1 2 0", f"web-1 127.0.0.1 0 {admin}"))
     assert found.servers["app/web-1"].stopped
     assert not found.servers["app/web-1"].drained
 
 
-@pytest.mark.parametrize("admin", [0x08, 0x10])
+def test_one_that_the_configuration_disables_serves_when_it_was_made_ready_since() -> None:
+    """Told ``state ready``, a real one gives it requests, and keeps the bit."""
+    found = KIND.view(LOOK.replace("web-1 127.0.0.1 2 0", "web-1 127.0.0.1 2 4"))
+    assert found.servers["app/web-1"].serves
+
+
+@pytest.mark.parametrize("admin", [0x08, 0x10, 0x0C])
 def test_a_drain_of_any_origin_is_a_drain(admin: int) -> None:
     found = KIND.view(LOOK.replace("web-1 127.0.0.1 2 0", f"web-1 127.0.0.1 2 {admin}"))
     assert found.servers["app/web-1"].drained

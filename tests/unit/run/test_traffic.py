@@ -1,0 +1,476 @@
+"""Requests led around a host: real scripts on the balancers' hosts, HAProxy in memory at their sockets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from fleet.errors import Fenced, Interrupted
+from fleet.model.balancing import Balancer, BalancerHost, Server
+from fleet.plan.tree import Admit, Drain
+from fleet.report import events as ev
+from fleet.run.traffic import BACK_SECONDS, GOOD_SECONDS, Traffic, TrafficFailed
+from fleet.transport.base import Transport
+from fleet.transport.fake import FakeTransport
+from tests.support.haproxy import DRAIN, MAINT, FakeHaproxy, FakeServer
+
+WEB = Server("lb", "app", "web-1")
+SOCKET = "/run/haproxy/admin.sock"
+
+
+class Clock(threading.Event):
+    """Waiting takes no time; ``due`` happens when its second has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.due: dict[float, Callable[[], None]] = {}
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += timeout or 0
+        for at in [at for at in self.due if at <= self.now]:
+            self.due.pop(at)()
+        return self.is_set()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Field:
+    """Two balancers that both know two servers. ``notes``: what the operator was told."""
+
+    root: Path
+    clock: Clock = field(default_factory=Clock)
+    notes: list[ev.Note] = field(default_factory=list)
+    lbs: dict[str, FakeHaproxy] = field(default_factory=dict)
+    hosts: dict[str, FakeTransport] = field(default_factory=dict)
+    balancers: list[BalancerHost] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("lb-1", "lb-2"):
+            lb = FakeHaproxy({"app/web-1": FakeServer(), "app/web-2": FakeServer()})
+            self.lbs[name], self.hosts[name] = lb, FakeTransport(name, self.root)
+            self.hosts[name].sockets[SOCKET] = lb
+            told = Balancer(
+                "haproxy", SOCKET, state=f"{self.root}/{name}.state", maintenance=f"{self.root}/{name}.map"
+            )
+            self.balancers.append(BalancerHost(name, "lb", "lb.haproxy", told))
+
+    def traffic(self, *, insist: bool = False, **others: Transport) -> Traffic:
+        transports = {**self.hosts, **{name.replace("_", "-"): one for name, one in others.items()}}
+        return Traffic(self.balancers, transports, self._told, self.clock, insist=insist, clock=self.clock)
+
+    def _told(self, event: ev.Event) -> None:
+        assert isinstance(event, ev.Note)
+        self.notes.append(event)
+
+    @property
+    def both(self) -> Iterator[FakeServer]:
+        return (lb.servers["app/web-1"] for lb in self.lbs.values())
+
+    @property
+    def texts(self) -> list[str]:
+        return [note.text for note in self.notes]
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Field:
+    return Field(tmp_path)
+
+
+def drain(timeout: float = 30, *, empty: bool = False) -> Drain:
+    return Drain("web-1", "web.app", WEB, timeout, empty)
+
+
+def admit(weight: int = 100, slow_start: float = 0) -> Admit:
+    return Admit("web-1", "web.app", WEB, weight, slow_start)
+
+
+class TestDrain:
+    def test_every_balancer_is_told_once_and_the_other_servers_serve_on(self, there: Field) -> None:
+        there.traffic().drain(drain())
+        assert [lb.told for lb in there.lbs.values()] == [["app/web-1 state drain"]] * 2
+        assert [lb.serving() for lb in there.lbs.values()] == [{"app/web-2": 100}] * 2
+        assert there.notes == []
+
+    def test_it_ends_when_no_session_was_seen_twice(self, there: Field) -> None:
+        # One that was between the balancer's choice and its count shows up late.
+        there.lbs["lb-2"].servers["app/web-1"].left = [0, 0, 2, 0, 1, 0]
+        there.traffic().drain(drain())
+        assert there.lbs["lb-2"].servers["app/web-1"].left == [0]
+        assert there.lbs["lb-2"].looks >= 7
+        assert there.notes == []
+
+    def test_after_its_time_it_tells_what_is_left_and_where(self, there: Field) -> None:
+        there.lbs["lb-1"].servers["app/web-1"].left = [3]
+        there.lbs["lb-2"].servers["app/web-1"].left = [1]
+        there.traffic().drain(drain(5))
+        (note,) = there.notes
+        assert note.level == "warning"
+        assert "web-1: 4 sessions of app/web-1 did not end within 5 s" in note.text
+        assert "3 through lb-1, 1 through lb-2" in note.text
+        assert 5 < there.clock.now < 6
+
+    def test_one_session_is_one(self, there: Field) -> None:
+        there.lbs["lb-1"].servers["app/web-1"].left = [1]
+        there.traffic().drain(drain(1))
+        assert "1 session of app/web-1 did not end within 1 s (1 through lb-1)" in there.texts[0]
+
+    def test_an_empty_server_is_not_waited_for(self, there: Field) -> None:
+        for server in there.both:
+            server.left = [7]
+        there.traffic().drain(drain(0, empty=True))
+        assert not any(server.serves for server in there.both)
+        assert there.clock.now < 1
+        assert there.notes == []
+
+    def test_what_was_told_is_saved_for_the_next_process(self, there: Field) -> None:
+        there.traffic().drain(drain())
+        for name, lb in there.lbs.items():
+            assert (there.root / f"{name}.state").read_text() == lb("show servers state")
+            assert f" web-1 10.0.0.1 2 {DRAIN} 100 " in (there.root / f"{name}.state").read_text()
+        assert not list(there.root.glob("*.new"))
+
+    def test_out_of_maintenance_it_comes_drained(self, there: Field) -> None:
+        for server in there.both:
+            server.admin, server.up = MAINT, False
+        there.traffic().drain(drain())
+        assert [server.admin for server in there.both] == [DRAIN, DRAIN]
+
+    def test_a_balancer_that_does_not_know_the_server_is_told_nothing(self, there: Field) -> None:
+        del there.lbs["lb-2"].servers["app/web-1"]
+        there.traffic().drain(drain())
+        assert there.lbs["lb-2"].told == []
+        assert not there.lbs["lb-1"].servers["app/web-1"].serves
+        assert there.notes == []
+
+    def test_when_no_balancer_knows_it_they_are_not_called_dead(self, there: Field) -> None:
+        for lb in there.lbs.values():
+            del lb.servers["app/web-1"]
+        with pytest.raises(TrafficFailed, match="no balancer of lb knows app/web-1") as caught:
+            there.traffic().drain(drain())
+        assert "lb-1, lb-2 answered" in caught.value.why
+        assert "--roles lb" in caught.value.hint
+
+    def test_a_refusal_says_who_and_why(self, there: Field) -> None:
+        there.lbs["lb-2"].user = True
+        with pytest.raises(TrafficFailed, match="the balancer on lb-2 refuses") as caught:
+            there.traffic().drain(drain())
+        assert caught.value.why == "Permission denied"
+        assert "level admin" in caught.value.hint
+
+    def test_an_interrupt_ends_it(self, there: Field) -> None:
+        there.lbs["lb-1"].servers["app/web-1"].left = [1]
+        there.clock.due[1] = there.clock.set
+        with pytest.raises(Interrupted) as caught:
+            there.traffic().drain(drain())
+        assert caught.value.host == "web-1"
+
+
+class TestBalancersThatDie:
+    def test_one_that_is_dead_is_told_of_once_and_left_aside(self, there: Field) -> None:
+        there.lbs["lb-1"].gone = -1
+        traffic = there.traffic()
+        traffic.drain(drain())
+        traffic.admit(admit())
+        (note,) = there.notes
+        assert note.level == "warning"
+        assert "the balancer on lb-1 does not answer" in note.text
+        assert there.lbs["lb-2"].told[0] == "app/web-1 state drain"
+
+    def test_it_gets_time_to_come_back_in_but_only_once(self, there: Field) -> None:
+        there.lbs["lb-1"].gone = -1
+        traffic = there.traffic()
+        traffic.drain(drain())
+        took = there.clock.now
+        assert BACK_SECONDS < took < BACK_SECONDS + 3
+        traffic.drain(drain())
+        assert there.clock.now - took < 3
+
+    def test_one_that_just_starts_again_is_waited_for_without_a_word(self, there: Field) -> None:
+        there.lbs["lb-1"].gone = 3
+        there.traffic().drain(drain())
+        assert there.notes == []
+        assert not any(server.serves for server in there.both)
+
+    def test_one_that_dies_in_the_middle_does_not_hold_the_rest(self, there: Field) -> None:
+        for server in there.both:
+            server.left = [5, 5, 5, 5, 5, 5, 0]
+        there.clock.due[0.5] = lambda: setattr(there.lbs["lb-1"], "gone", -1)
+        there.traffic().drain(drain(20))
+        assert len(there.notes) == 1
+        assert not there.lbs["lb-2"].servers["app/web-1"].serves
+
+    def test_one_that_comes_back_without_its_drain_is_told_again(self, there: Field) -> None:
+        there.lbs["lb-2"].servers["app/web-1"].left = [5] * 90 + [0]
+        first = there.lbs["lb-1"]
+        there.clock.due[0.5] = lambda: setattr(first, "gone", -1)
+
+        def back() -> None:
+            first.gone = 0
+            first.restart()
+
+        there.clock.due[14] = back
+        there.traffic().drain(drain(60))
+        assert first.told == ["app/web-1 state drain"] * 2
+        assert not first.servers["app/web-1"].serves
+        assert there.texts[1:] == ["the balancer on lb-1 answers again"]
+
+    def test_all_dead_is_an_error(self, there: Field) -> None:
+        for lb in there.lbs.values():
+            lb.gone = -1
+        for act in (lambda: there.traffic().drain(drain()), lambda: there.traffic().admit(admit())):
+            with pytest.raises(TrafficFailed, match="no balancer of lb answers") as caught:
+                act()
+            assert "lb-1: the socket cannot be opened" in caught.value.why
+            assert "lb-2: the socket cannot be opened" in caught.value.why
+            assert "--allow-downtime" in caught.value.hint
+
+    def test_unless_the_operator_insists(self, there: Field) -> None:
+        for lb in there.lbs.values():
+            lb.gone = -1
+        traffic = there.traffic(insist=True)
+        traffic.drain(drain())
+        traffic.admit(admit())
+        assert len(there.notes) == 2
+
+    def test_a_host_without_a_connection_is_as_one_that_is_dead(self, there: Field) -> None:
+        del there.hosts["lb-2"]
+        there.traffic().drain(drain())
+        assert there.texts == [
+            "the balancer on lb-2 does not answer (there is no connection to it): going on without it"
+        ]
+
+    def test_an_answer_without_sense_is_as_none(self, there: Field) -> None:
+        there.hosts["lb-2"].sockets[SOCKET] = lambda request: "<html>\n"
+        there.traffic().drain(drain())
+        assert "its answer makes no sense" in there.texts[0]
+        assert not there.lbs["lb-1"].servers["app/web-1"].serves
+
+    def test_balancers_of_another_role_are_no_business_of_ours(self, there: Field) -> None:
+        there.balancers[1] = replace(there.balancers[1], role="other")
+        there.traffic().drain(drain())
+        assert there.lbs["lb-2"].told == []
+        assert set(there.traffic().views("lb")) == {"lb-1"}
+
+
+class TestAdmit:
+    def drained(self, there: Field) -> None:
+        for server in there.both:
+            server.admin = DRAIN
+
+    def test_it_serves_at_its_weight_and_that_is_saved(self, there: Field) -> None:
+        self.drained(there)
+        there.traffic().admit(admit(40))
+        assert [lb.serving()["app/web-1"] for lb in there.lbs.values()] == [40, 40]
+        for name in there.lbs:
+            assert " web-1 10.0.0.1 2 0 40 " in (there.root / f"{name}.state").read_text()
+
+    def test_not_before_every_balancer_finds_it_well(self, there: Field) -> None:
+        self.drained(there)
+        sick = there.lbs["lb-2"].servers["app/web-1"]
+        well = False
+
+        def found() -> bool:
+            if not well:
+                assert not any(server.serves for server in there.both)
+            return well
+
+        def mend() -> None:
+            nonlocal well
+            well = True
+
+        sick.well, there.clock.due[4] = found, mend
+        there.traffic().admit(admit())
+        assert there.clock.now >= 4
+        assert all(server.serves for server in there.both)
+
+    def test_one_that_stays_sick_gets_no_requests_and_says_what_the_check_found(self, there: Field) -> None:
+        self.drained(there)
+        there.lbs["lb-2"].servers["app/web-1"].well = lambda: False
+        with pytest.raises(TrafficFailed, match="its balancers do not find app/web-1 healthy") as caught:
+            there.traffic().admit(admit())
+        assert caught.value.why == "lb-2 finds L4CON"
+        assert there.clock.now > GOOD_SECONDS
+        assert not any(server.serves for server in there.both)
+
+    def test_out_of_maintenance_it_is_checked_first(self, there: Field) -> None:
+        for server in there.both:
+            server.admin, server.up, server.passed = MAINT, False, 0
+        there.lbs["lb-1"].servers["app/web-1"].well = lambda: False
+        with pytest.raises(TrafficFailed, match="do not find"):
+            there.traffic().admit(admit())
+        assert not any(server.serves for server in there.both)
+        there.lbs["lb-1"].servers["app/web-1"].well = lambda: True
+        there.traffic().admit(admit())
+        assert all(server.serves for server in there.both)
+
+    @pytest.mark.parametrize("admin", [DRAIN, MAINT])
+    def test_one_without_a_check_is_not_taken_down_for_good(self, there: Field, admin: int) -> None:
+        """``health down`` of a server that is not checked is never mended."""
+        for server in there.both:
+            server.admin, server.well = admin, None
+        traffic = there.traffic()
+        traffic.recheck(WEB)
+        traffic.admit(admit())
+        assert all(server.serves for server in there.both)
+
+    def test_a_slow_start_grows_step_by_step(self, there: Field) -> None:
+        self.drained(there)
+        there.traffic().admit(admit(slow_start=20))
+        told = [word for word in there.lbs["lb-1"].told if "weight" in word]
+        assert told == [f"app/web-1 weight {weight}" for weight in range(10, 101, 10)]
+        assert 18 <= there.clock.now < 20
+
+    def test_the_smallest_share_of_a_slow_start_is_one(self, there: Field) -> None:
+        self.drained(there)
+        there.traffic().admit(admit(5, slow_start=10))
+        told = [word for word in there.lbs["lb-1"].told if "weight" in word]
+        assert told[0] == "app/web-1 weight 1"
+        assert told[-1] == "app/web-1 weight 5"
+
+    def test_one_that_serves_already_needs_no_slow_start(self, there: Field) -> None:
+        there.traffic().admit(admit(60, slow_start=20))
+        assert there.clock.now < 1
+        assert all(server.weight == 60 for server in there.both)
+
+    def test_weight_0_is_a_share_too(self, there: Field) -> None:
+        there.traffic().admit(admit(0))
+        assert [server.weight for server in there.both] == [0, 0]
+
+    def test_a_balancer_that_does_not_do_as_it_was_told_is_found_out(self, there: Field) -> None:
+        self.drained(there)
+        heard = there.lbs["lb-2"]
+
+        def deaf(request: str) -> str:
+            return "\n" if "set " in request else heard(request)
+
+        there.hosts["lb-2"].sockets[SOCKET] = deaf
+        with pytest.raises(TrafficFailed, match="lb-2 was told to send requests to app/web-1") as caught:
+            there.traffic().admit(admit())
+        assert "drained: True" in caught.value.why
+
+    def test_an_interrupt_ends_the_ramp(self, there: Field) -> None:
+        self.drained(there)
+        there.clock.due[5] = there.clock.set
+        with pytest.raises(Interrupted):
+            there.traffic().admit(admit(slow_start=20))
+        assert all(0 < server.weight < 100 for server in there.both)
+
+
+class TestRecheck:
+    def test_only_of_what_is_drained(self, there: Field) -> None:
+        there.lbs["lb-1"].servers["app/web-1"].admin = DRAIN
+        there.traffic().recheck(WEB)
+        assert there.lbs["lb-1"].told == ["app/web-1 health down"]
+        assert there.lbs["lb-2"].told == []
+
+    def test_healthy_waits_for_fresh_checks(self, there: Field) -> None:
+        for server in there.both:
+            server.admin = DRAIN
+        traffic, said = there.traffic(), list[str]()
+        traffic.recheck(WEB)
+        assert not any(server.up for server in there.both)
+        traffic.healthy(WEB, 10, said.append)
+        assert all(server.up for server in there.both)
+        assert "lb-1 finds" in said[0]
+
+    def test_with_nobody_to_ask_it_is_an_error(self, there: Field) -> None:
+        for lb in there.lbs.values():
+            lb.gone = -1
+        with pytest.raises(TrafficFailed, match="no balancer of lb answers"):
+            there.traffic().healthy(WEB, 10)
+
+
+class FencedOff(FakeTransport):
+    """The lease is another's."""
+
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        raise Fenced("the lease was lost", host=self.host)
+
+
+def test_a_lost_lease_is_no_dead_balancer(there: Field) -> None:
+    fenced = FencedOff("lb-1", there.root)
+    for act in (
+        lambda traffic: traffic.drain(drain()),
+        lambda traffic: traffic.admit(admit()),
+        lambda traffic: traffic.save(there.balancers[0]),
+        lambda traffic: traffic.page("lb", "app", on=True),
+    ):
+        with pytest.raises(Fenced):
+            act(there.traffic(lb_1=fenced))
+    assert there.notes == []
+
+
+class TestSave:
+    def test_hosts_that_are_led_side_by_side_do_not_spoil_each_others_file(self, there: Field) -> None:
+        traffic = there.traffic()
+        nodes = [Drain(name, "web.app", Server("lb", "app", name), 5) for name in ("web-1", "web-2")] * 4
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(traffic.drain, nodes))
+        for name, lb in there.lbs.items():
+            assert (there.root / f"{name}.state").read_text() == lb("show servers state")
+
+    def test_a_directory_that_is_not_there_is_an_error(self, there: Field) -> None:
+        one = there.balancers[0]
+        there.balancers[0] = replace(one, balancer=replace(one.balancer, state=f"{there.root}/no/state"))
+        with pytest.raises(Exception, match="save the balancer's state"):
+            there.traffic().drain(drain())
+
+    def test_without_a_file_nothing_is_saved(self, there: Field) -> None:
+        there.balancers[:] = [replace(one, balancer=Balancer("haproxy", SOCKET)) for one in there.balancers]
+        there.traffic().drain(drain())
+        assert [host.seen for host in there.hosts.values()] == [[], []]
+
+
+class TestPage:
+    @pytest.fixture(autouse=True)
+    def tables(self, there: Field) -> None:
+        for name, lb in there.lbs.items():
+            lb.maps = {"/etc/other.map": {}, f"/run/haproxy/{name}.map": {}}
+
+    def entries(self, there: Field) -> list[dict[str, str]]:
+        return [lb.maps[f"/run/haproxy/{name}.map"] for name, lb in there.lbs.items()]
+
+    def test_on_and_off_as_often_as_one_likes(self, there: Field) -> None:
+        traffic = there.traffic()
+        for on in (True, True, False, False, True):
+            assert traffic.page("lb", "app", on=on) == ["lb-1", "lb-2"]
+            assert self.entries(there) == [{"app": "on"} if on else {}] * 2
+            for name in there.lbs:
+                assert (there.root / f"{name}.map").read_text() == ("app on\n" if on else "")
+        assert not list(there.root.glob("*.new"))
+
+    def test_other_backends_keep_theirs(self, there: Field) -> None:
+        for name in there.lbs:
+            (there.root / f"{name}.map").write_text("application on\nother on\n")
+        there.traffic().page("lb", "app", on=True)
+        assert (there.root / "lb-1.map").read_text() == "application on\nother on\napp on\n"
+        there.traffic().page("lb", "app", on=False)
+        assert (there.root / "lb-1.map").read_text() == "application on\nother on\n"
+
+    def test_one_that_is_dead_is_not_among_those_that_were_told(self, there: Field) -> None:
+        there.lbs["lb-1"].gone = -1
+        assert there.traffic().page("lb", "app", on=True) == ["lb-2"]
+
+    def test_a_balancer_without_a_table_is_an_error(self, there: Field) -> None:
+        there.lbs["lb-1"].maps = {}
+        with pytest.raises(TrafficFailed, match="lb-1 has no table") as caught:
+            there.traffic().page("lb", "app", on=True)
+        assert "lb-1.map" in caught.value.why
+
+    def test_a_refusal_is_an_error(self, there: Field) -> None:
+        there.lbs["lb-1"].user = True
+        with pytest.raises(TrafficFailed, match="lb-1 refuses") as caught:
+            there.traffic().page("lb", "app", on=True)
+        assert caught.value.why.startswith("Permission denied")
+
+
+def test_the_balancer_of_a_service_on_a_host(there: Field) -> None:
+    assert there.traffic().balancer("lb-2", "lb.haproxy") == there.balancers[1]
