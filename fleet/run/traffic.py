@@ -58,7 +58,6 @@ class Traffic:
         self._insist = insist
         self._clock = clock
         self._lost: dict[str, str] = {}
-        self._saving = {one.host: threading.Lock() for one in balancers}
         # Hosts of a batch are led side by side, and write the same file.
         self._saving = {one.host: threading.Lock() for one in balancers}
 
