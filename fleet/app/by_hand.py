@@ -49,7 +49,8 @@ def drain(session: Session, confirm: Confirm, why: str) -> Exit:
         _remember(session, connections, custody, out)
         for one in known:
             traffic.drain(Drain(one.host, one.service, one.server, one.timeout))
-            session.emit(ev.Note(f"{one.host}: no requests from {one.server.backend} any more"))
+        for host, backend in dict.fromkeys((one.host, one.server.backend) for one in known):
+            session.emit(ev.Note(f"{host}: no requests from {backend} any more"))
         session.emit(
             ev.Note(f"{_hosts(session)} stays out of traffic until: inv ready {session.options.limit}")
         )
@@ -74,7 +75,8 @@ def ready(session: Session, confirm: Confirm) -> Exit:
             for one, seen in up:
                 weight = min(view.weight for _, view in seen)
                 traffic.admit(Admit(one.host, one.service, one.server, weight))
-                session.emit(ev.Note(f"{host}: gets requests of {one.server.backend} again"))
+            for backend in dict.fromkeys(one.server.backend for one, _ in up):
+                session.emit(ev.Note(f"{host}: gets requests of {backend} again"))
             if views and not up:
                 checks = {f"{lb.host} finds {view.check}" for _, seen in views for lb, view in seen}
                 sick.append(f"{host}: {', '.join(sorted(checks)) or 'no balancer knows it'}")
