@@ -26,6 +26,9 @@ SAVE_SECONDS = 30
 TICK = 0.25
 BACK_SECONDS = 10
 """What a balancer's process gets to come back in, before its work is done without it."""
+REFUSED_SECONDS = 1
+HANGING_SECONDS = 30
+"""How long one that did not answer is not asked again."""
 GOOD_SECONDS = 30
 """What balancers get to find a server healthy that has passed its gate."""
 RAMP = 10
@@ -58,6 +61,7 @@ class Traffic:
         self._insist = insist
         self._clock = clock
         self._lost: dict[str, str] = {}
+        self._again: dict[str, float] = {}
         # Hosts of a batch are led side by side, and write the same file.
         self._saving = {one.host: threading.Lock() for one in balancers}
 
@@ -268,6 +272,8 @@ class Traffic:
 
     def _ask(self, one: BalancerHost, request: str) -> str | None:
         """None: it does not answer, which the operator was told."""
+        if self._clock() < self._again.get(one.host, 0):
+            return None
         transport = self._transports.get(one.host)
         if transport is None:
             self._silent(one, FleetError("there is no connection to it"))
@@ -293,6 +299,9 @@ class Traffic:
                 return answer
 
     def _silent(self, one: BalancerHost, error: FleetError) -> None:
+        # A host that hangs costs seconds each time; a socket that nobody serves is refused at once.
+        pause = REFUSED_SECONDS if isinstance(error, SocketGone) else HANGING_SECONDS
+        self._again[one.host] = self._clock() + pause
         if one.host not in self._lost:
             self._lost[one.host] = error.what
             what = f"the balancer on {one.host} does not answer ({error.what}): going on without it"
