@@ -1,218 +1,294 @@
-"""HAProxy in memory: its runtime API as 2.6 answers it, and the API of its master process."""
+"""HAProxy's runtime in memory, as 2.6 answers on its admin and its master socket; what is asked goes by.
+
+Servers are checked once before each request to the admin socket, so a test that looks again and again sees a
+server come and go as a real one would, without a clock.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fleet.transport.base import SocketGone
-
-STATES = (
-    "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+VERSION = "2.6.12-1+deb12u4"
+STAT = (
+    "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,"
+    "weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,"
+    "rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,"
+    "hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,"
+    "lastsess,last_chk,last_agt,qtime,ctime,rtime,ttime,agent_status,agent_code,agent_duration,check_desc,"
+    "agent_desc,check_rise,check_fall,check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo"
+).split(",")
+STATE = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
     "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
     "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
     "srv_check_addr srv_agent_addr srv_agent_port"
 )
-STATS = (
-    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,"
-    "weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,"
-    "rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,"
-    "hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,"
-    "lastsess,last_chk,last_agt,qtime,ctime,rtime,ttime,"
-)
-MAINT, DRAIN = 0x01, 0x08
+STOPPED, RUNNING, STOPPING = 0, 2, 3
+MAINT, OF_CONFIG, DRAIN = 0x01, 0x04, 0x08
+RISE = FALL = 2
+WHOLE = RISE + FALL - 1
+UNCHECKED, NO_CONNECTION, GOOD, WRONG_STATUS = 1, 8, 15, 17
+CHECKS = {UNCHECKED: ("", "", 0), NO_CONNECTION: ("L4CON", "", 2), GOOD: ("L7OK", "200", 3),
+          WRONG_STATUS: ("L7STS", "503", 2)}  # fmt: skip
+NO_MAP = "Unknown map identifier. Please use #<id> or <file>.\n\n"
 
 
 @dataclass
 class FakeServer:
-    """``well``: what a check finds; None: it has no check. ``left``: its sessions at each look to come, the
-    last of them for good."""
+    """``sessions``, ``queued`` and the counters, by their columns in ``show stat``, are set by a test. ``weight``
+    is that of the configuration, ``disabled`` what it says, ``checked`` that it says ``check``."""
 
-    well: Callable[[], bool] | None = lambda: True
-    up: bool = True
-    admin: int = 0
+    name: str
     weight: int = 100
-    left: list[int] = field(default_factory=lambda: [0])
-    passed: int = 3
-    requests: int = 0
-    errors: int = 0
-    response_ms: int = 5
+    checked: bool = True
+    disabled: bool = False
+    sessions: int = 0
+    queued: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """As a new process sees it: up, until a check says otherwise."""
+        self.now, self.op, self.health, self.seen = self.weight, RUNNING, RISE, UNCHECKED
+        self.admin = MAINT | OF_CONFIG if self.disabled else 0
+        if self.disabled:
+            self.op = STOPPED
+        self.sessions, self.queued, self.counters = 0, 0, {}
+
+    def check(self, code: int) -> None:
+        if not self.checked or self.admin & MAINT:
+            return
+        self.seen = code
+        if code != GOOD:
+            self.health = self.health - 1 if self.health > RISE else 0
+            self.op = self.op if self.health else STOPPED
+            return
+        self.health = min(self.health + 1, WHOLE)
+        if self.health >= RISE and self.op != RUNNING:
+            self.op, self.health = RUNNING, WHOLE
+
+    def state(self, word: str) -> None:
+        before = self.admin
+        self.admin &= ~(MAINT | DRAIN)
+        if word == "maint":
+            self.admin |= MAINT
+            self.op, self.health = STOPPED, 0
+            return
+        if word == "drain":
+            self.admin |= DRAIN
+        if before & MAINT:
+            self.op, self.health = RUNNING, RISE
+
+    def health_is(self, word: str) -> None:
+        self.op = {"up": RUNNING, "down": STOPPED, "stopping": STOPPING}[word]
+        self.health = 0 if word == "down" else WHOLE
 
     @property
-    def serves(self) -> bool:
-        return self.up and not self.admin and self.weight > 0
+    def status(self) -> str:
+        if self.admin & MAINT:
+            return "MAINT"
+        if self.op == STOPPED:
+            return f"DOWN {self.health}/{RISE}" if self.checked and self.health else "DOWN"
+        word = "NOLB" if self.op == STOPPING else "DRAIN" if self.admin & DRAIN else "UP"
+        if not self.checked:
+            return "no check" if word == "UP" else word
+        return word if self.health == WHOLE else f"{word} {self.health - RISE + 1}/{FALL}"
 
 
 @dataclass
-class FakeHaproxy:
-    """``servers`` by ``backend/name``. A look at the statistics takes as long as a check, and ``rise`` good
-    ones bring a server up; ``clients`` send ``pace`` requests from one look to the next, shared by weight,
-    and of those to a server that ``worse`` names all fail. ``told``: what was set, in order. ``gone``: how
-    many questions find nobody who listens; -1: all of them. ``user``: its socket has no level admin."""
-
-    servers: dict[str, FakeServer] = field(default_factory=dict)
-    rise: int = 2
-    pace: int = 0
-    worse: Callable[[str], bool] = lambda name: False
-    told: list[str] = field(default_factory=list)
-    gone: int = 0
-    user: bool = False
-    maps: dict[str, dict[str, str]] = field(default_factory=dict)
-    on_look: Callable[[], object] = lambda: None
-    looks: int = 0
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    def __call__(self, request: str) -> str:
-        with self.lock:
-            if self.gone:
-                self.gone -= 1 if self.gone > 0 else 0
-                raise SocketGone("the socket cannot be opened", why="connection refused")
-            if "show stat" in request:
-                self._look()
-            return "".join(f"{self._answer(one.strip())}\n" for one in request.split(";"))
-
-    def serving(self) -> dict[str, int]:
-        """Weight by server."""
-        return {name: one.weight for name, one in self.servers.items() if one.serves}
-
-    def restart(self) -> None:
-        """A new process, which was given nothing of what this one was told."""
-        for one in self.servers.values():
-            one.admin, one.weight = 0, 100
-
-    def _answer(self, request: str) -> str:
-        match request.split():
-            case ["show", "servers", "state"]:
-                return self._states()
-            case ["show", "stat"]:
-                return self._stats()
-            case ["show", "map"]:
-                lines = [
-                    f"{n} ({file}) pattern loaded from file '{file}'" for n, file in enumerate(self.maps)
-                ]
-                return "\n".join(["# id (file) description", *lines]) + "\n"
-            case [_, "map", *_] | ["set", *_] if self.user:
-                return "Permission denied\n"
-            case ["del" | "add" as word, "map", table, key, *value]:
-                return self._map(word, table, key, *value)
-            case ["set", "server", name, *words]:
-                return self._set(name, words)
-        return f"Unknown command: '{request}'\n"
-
-    def _map(self, word: str, table: str, key: str, value: str = "") -> str:
-        number = int(table.removeprefix("#"))
-        if number >= len(self.maps):
-            return "Unknown map identifier. Please use #<id> or <file>.\n"
-        entries = list(self.maps.values())[number]
-        self.told.append(f"{word} {key}")
-        if word == "add":
-            assert key not in entries, "HAProxy adds an entry a second time, and deletes one of them"
-            entries[key] = value
-            return ""
-        return "" if entries.pop(key, None) else "Key not found.\n"
-
-    def _set(self, name: str, words: list[str]) -> str:
-        if name not in self.servers:
-            return "No such server.\n"
-        one = self.servers[name]
-        match words:
-            case ["state", "drain" | "ready" | "maint" as state]:
-                if one.admin & MAINT and state != "maint":
-                    one.up = True  # before any check
-                one.admin = {"drain": DRAIN, "ready": 0, "maint": MAINT}[state]
-                if state == "maint":
-                    one.up = False
-            case ["weight", number]:
-                one.weight = int(number)
-            case ["health", "down"]:
-                one.up, one.passed = False, 0
-            case _:
-                return "usage\n"
-        self.told.append(f"{name} {' '.join(words)}")
-        return ""
-
-    def _look(self) -> None:
-        self.looks += 1
-        self.on_look()
-        for one in self.servers.values():
-            if len(one.left) > 1:
-                one.left.pop(0)
-            if one.well is not None and not one.admin & MAINT:
-                one.passed = one.passed + 1 if one.well() else 0
-                one.up = one.passed >= (1 if one.up else self.rise)
-        shares = self.serving()
-        for name, weight in shares.items():
-            count = round(self.pace * weight / sum(shares.values()))
-            self.servers[name].requests += count
-            self.servers[name].errors += count if self.worse(name) else 0
-
-    def _states(self) -> str:
-        lines = ["1", STATES]
-        for number, (name, one) in enumerate(self.servers.items(), 1):
-            backend, _, server = name.partition("/")
-            lines.append(
-                f"3 {backend} {number} {server} 10.0.0.1 {2 if one.up else 0} {one.admin} {one.weight} 100 7 "
-                f"15 3 {one.passed} 6 0 0 0 - 8001 - 0 0 - - 0"
-            )
-        return "\n".join(lines) + "\n"
-
-    def _stats(self) -> str:
-        columns = STATS.removeprefix("# ").split(",")
-        lines = [STATS, _row(columns, pxname="web", svname="FRONTEND", scur=2, stot=9)]
-        for name, one in self.servers.items():
-            backend, _, server = name.partition("/")
-            found = "" if one.well is None else "L7OK" if one.up else "* L4CON" if not one.passed else "L7OK"
-            lines.append(
-                _row(
-                    columns, pxname=backend, svname=server, qcur=0, scur=one.left[0], stot=one.requests,
-                    econ=0, eresp=0, check_status=found, check_code=200 if one.up and found else "",
-                    hrsp_5xx=one.errors, req_tot=one.requests, qtime=0, rtime=one.response_ms,
-                )
-            )  # fmt: skip
-        lines.append(_row(columns, pxname="app", svname="BACKEND", scur=1))
-        return "\n".join(lines) + "\n"
-
-
-def _row(columns: list[str], **values: object) -> str:
-    return ",".join(str(values.get(column, "")) for column in columns)
-
-
-@dataclass
-class FakeMaster:
-    """``gone``: how many questions find nobody; ``lingers``: how many looks an old worker lives on."""
-
-    current: int = 100
-    old: list[int] = field(default_factory=list)
+class Worker:
+    pid: int
     reloads: int = 0
-    failed: int = 0
-    gone: int = 0
-    lingers: int = 0
 
-    def reload(self, good: bool = True, gone: int = 0, lingers: int = 0) -> None:
+
+class FakeHaproxy:
+    """``backends``: servers by the name of their backend; ``healthy``: whether the service behind
+    ``backend/server`` is (None: nobody listens there). ``maps``: files of maps. ``clients``: connections
+    from outside. ``asked``: every request, of both sockets.
+
+    :meth:`admin` and :meth:`master` are what answers on the two sockets (``FakeTransport.sockets``).
+    """
+
+    def __init__(
+        self,
+        backends: Mapping[str, Iterable[FakeServer]],
+        healthy: Callable[[str], bool | None] = lambda server: True,
+        maps: Iterable[str] = (),
+    ) -> None:
+        self.backends = {name: {one.name: one for one in servers} for name, servers in backends.items()}
+        self.healthy = healthy
+        self.maps: dict[str, list[tuple[str, str]]] = {name: [] for name in maps}
+        self.clients = 0
+        self.asked: list[str] = []
+        self.workers = [Worker(101)]
+        self.reloads = self.failed = 0
+        self._pids = itertools.count(102)
+        self._deaf = False
+
+    def server(self, name: str) -> FakeServer:
+        """By ``backend/server``."""
+        backend, _, server = name.partition("/")
+        return self.backends[backend][server]
+
+    def reload(self, state: str, *, valid: bool = True, lingering: bool = False) -> None:
+        """What SIGUSR2 does. ``state``: the text of the state file; ``valid``: the configuration can be read;
+        ``lingering``: the process from before has something to end, until :meth:`end_old`."""
         self.reloads += 1
-        self.failed = 0 if good else self.failed + 1
-        self.gone, self.lingers = gone, lingers
-        if good:
-            self.old = [self.current] if lingers else []
-            self.current += 1
+        self._deaf = True
+        for worker in self.workers:
+            worker.reloads += 1
+        if not valid:
+            self.failed += 1
+            return
+        self.failed = 0
+        self.workers = [Worker(next(self._pids)), *(self.workers if lingering else ())]
+        for servers in self.backends.values():
+            for one in servers.values():
+                one.begin()
+        for line in state.splitlines():
+            words = dict(zip(STATE.split(), line.split(), strict=False))
+            one = self.backends.get(words.get("be_name", ""), {}).get(words.get("srv_name", ""))
+            if one:
+                _take_over(one, words)
 
-    def __call__(self, request: str) -> str:
-        assert request == "show proc"
-        if self.gone:
-            self.gone -= 1
-            raise SocketGone("the socket cannot be opened", why="connection refused")
-        old = list(self.old)
-        if old:
-            self.lingers -= 1
-            self.old = old if self.lingers > 0 else []
-        lines = [
-            "#<PID>          <type>          <reloads>       <uptime>        <version>      ",
-            f"7               master          {self.reloads} [failed: {self.failed}] 0d00h00m03s 2.6.12",
-            "# workers",
-            f"{self.current}             worker          0               0d00h00m03s     2.6.12",
-            *(["# old workers"] if old else []),
-            *(f"{one}             worker          1               0d00h00m09s     2.6.12" for one in old),
-            "# programs",
-        ]
+    def end_old(self) -> None:
+        """The processes from before have ended."""
+        del self.workers[1:]
+
+    def admin(self, request: str) -> str:
+        self.asked.append(request)
+        for backend, servers in self.backends.items():
+            for one in servers.values():
+                good = self.healthy(f"{backend}/{one.name}")
+                one.check(NO_CONNECTION if good is None else GOOD if good else WRONG_STATUS)
+        return "".join(self._carry_out(command.strip()) for command in request.split(";"))
+
+    def master(self, request: str) -> str:
+        """Of the one request after a reload nothing is heard: the master is not there for a moment."""
+        self.asked.append(request)
+        if self._deaf:
+            self._deaf = False
+            return ""
+        if request.strip() != "show proc":
+            return "Unknown command, but maybe one of the following ones is a better match:\n\n"
+        now, *old = self.workers
+        rows = [
+            ("#<PID>", "<type>", "<reloads>", "<uptime>", "<version>      "),
+            ("100", "master", f"{self.reloads} [failed: {self.failed}]", "0d00h01m00s", VERSION),
+            ("# workers",), _process(now), *([("# old workers",), *map(_process, old)] if old else []),
+        ]  # fmt: skip
+        text = "\n".join(
+            row[0] if len(row) == 1 else "{:<15} {:<15} {:<15} {:<15} {}".format(*row) for row in rows
+        )
+        return f"{text}\n# programs\n\n"
+
+    def _carry_out(self, command: str) -> str:
+        if command == "show stat":
+            return self._stat()
+        if command == "show info":
+            return f"Name: HAProxy\nVersion: {VERSION}\nPid: {self.workers[0].pid}\nStopping: 0\n\n"
+        if found := re.fullmatch(r"show servers state(?: (\S+))?", command):
+            return self._states(found[1])
+        if found := re.fullmatch(r"set server (\S+)/(\S+) (state|weight|health) (\S+)", command):
+            return self._set(*found.groups())
+        if found := re.fullmatch(r"(show|add|del|clear) map (\S+)(?: (\S+))?(?: (.+))?", command):
+            return self._map(found[1], found[2], found[3] or "", found[4] or "")
+        return "Unknown command, but maybe one of the following ones is a better match:\n\n"
+
+    def _set(self, backend: str, name: str, what: str, value: str) -> str:
+        if backend not in self.backends:
+            return "No such backend.\n\n"
+        one = self.backends[backend].get(name)
+        if one is None:
+            return "No such server.\n\n"
+        if what == "weight":
+            if not value[0].isdigit():
+                return "Empty weight string empty or preceded by garbage\n"
+            number = int(value.rstrip("%"))
+            number = one.weight * number // 100 if value.endswith("%") else number
+            if number > 256:
+                return "Absolute weight can only be between 0 and 256 inclusive.\n\n"
+            one.now = number
+        elif what == "state":
+            if value not in {"ready", "drain", "maint"}:
+                return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n\n"
+            one.state(value)
+        elif value not in {"up", "stopping", "down"}:
+            return "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n\n"
+        else:
+            one.health_is(value)
+        return "\n"
+
+    def _map(self, verb: str, name: str, key: str, value: str) -> str:
+        entries = self.maps.get(name)
+        if entries is None:
+            return NO_MAP
+        if verb == "add":
+            entries.append((key, value))
+        elif verb == "clear":
+            entries.clear()
+        elif verb == "del":
+            kept = [entry for entry in entries if entry[0] != key]
+            if len(kept) == len(entries):
+                return "Key not found.\n\n"
+            entries[:] = kept
+        else:
+            return "".join(f"{id(entry):#x} {entry[0]} {entry[1]}\n" for entry in entries) + "\n"
+        return "\n"
+
+    def _states(self, only: str | None) -> str:
+        if only is not None and only not in self.backends:
+            return "Can't find backend.\n\n"
+        lines = ["1", f"# {STATE}"]
+        for number, (backend, servers) in enumerate(self.backends.items(), 3):
+            if only is not None and backend != only:
+                continue
+            for place, one in enumerate(servers.values(), 1):
+                checking = (14 if one.admin & MAINT else 6) if one.checked else 0
+                lines.append(
+                    f"{number} {backend} {place} {one.name} 127.0.0.1 {one.op} {one.admin} {one.now} {one.weight} "
+                    f"1 {one.seen} {CHECKS[one.seen][2]} {one.health} {checking} 0 0 0 - 80 - 0 0 - - 0"
+                )
         return "\n".join(lines) + "\n\n"
+
+    def _stat(self) -> str:
+        rows = [{"pxname": "front", "svname": "FRONTEND", "scur": self.clients, "status": "OPEN"}]
+        for backend, servers in self.backends.items():
+            rows += [_row(backend, one) for one in servers.values()]
+            up = any(one.op != STOPPED and one.now for one in servers.values())
+            sessions = sum(one.sessions for one in servers.values())
+            rows.append(
+                {"pxname": backend, "svname": "BACKEND", "scur": sessions, "status": "UP" if up else "DOWN"}
+            )
+        lines = [",".join(str(row.get(column, "")) for column in STAT) + "," for row in rows]
+        return f"# {','.join(STAT)},\n" + "\n".join(lines) + "\n\n"
+
+
+def _row(backend: str, one: FakeServer) -> dict[str, object]:
+    status, code, _ = CHECKS[one.seen] if one.checked and not one.admin & MAINT else ("", "", 0)
+    counted = dict.fromkeys(("stot", "hrsp_5xx", "econ", "eresp", "qtime", "rtime"), 0)
+    return {
+        "pxname": backend, "svname": one.name, "qcur": one.queued, "scur": one.sessions, "status": one.status,
+        "weight": one.now, "check_status": status, "check_code": code, **counted, **one.counters,
+    }  # fmt: skip
+
+
+def _process(worker: Worker) -> tuple[str, ...]:
+    return str(worker.pid), "worker", str(worker.reloads), "0d00h01m00s", VERSION
+
+
+def _take_over(one: FakeServer, words: Mapping[str, str]) -> None:
+    admin = int(words["srv_admin_state"])
+    if one.disabled and not admin & OF_CONFIG:
+        # The new configuration takes it out, and the old one did not: the new one is right.
+        admin |= MAINT
+    one.admin = admin & (MAINT | DRAIN) | (OF_CONFIG if one.disabled else 0)
+    one.op, one.seen = int(words["srv_op_state"]), int(words["srv_check_status"])
+    one.health = int(words["srv_check_health"])
+    if int(words["srv_iweight"]) == one.weight:
+        one.now = int(words["srv_uweight"])
