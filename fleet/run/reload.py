@@ -46,6 +46,7 @@ def reload(
     except Fenced:
         raise
     except FleetError as error:
+        error.why = "\n".join(filter(None, [error.why, _log(op, transport)]))
         _put_back(step, op, transport, emit, error)
         error.host, error.step = step.host, step.id
         raise
@@ -82,7 +83,8 @@ def _taken_up(
             why = error.what
         else:
             why = "its processes are the same as before"
-            if now.failed:
+            # A failure from before this reload says nothing of it.
+            if now.failed and now.reloads != before.reloads:
                 why = "it cannot work with them, and goes on with the files from before"
                 break
             if now.current and now.current != before.current:
@@ -92,8 +94,20 @@ def _taken_up(
     raise RemoteFailed(
         "the balancer did not take the new files up; those from before are back",
         why=why,
-        hint=f"its reason is in the log of its container ({one.service})",
+        hint="correct the template; a port that something else listens on is found at the start only",
     )
+
+
+def _log(op: WriteConfig, transport: Transport) -> str:
+    """Its last words. The connection may be what is wrong: then there are none."""
+    try:
+        result = transport.run(f"docker logs --tail 6 {op.reload} 2>&1\n", timeout=ASK_SECONDS)
+    except Fenced:
+        raise
+    except FleetError:
+        return ""
+    lines = result.out.decode("utf-8", "replace").strip().splitlines()
+    return "\n".join(f"log: {line}" for line in lines)
 
 
 def _put_back(step: Step, op: WriteConfig, transport: Transport, emit: ev.Emit, error: FleetError) -> None:
@@ -122,7 +136,13 @@ def _old_ones_end(
         emit(ev.Waiting(step.host, step.id, need))
         if cancel.wait(TICK):
             return
-        now = _workers(one, transport)
+        try:
+            now = _workers(one, transport)
+        except Fenced:
+            raise
+        except FleetError:
+            # It has taken the files up: a moment of silence is no failure any more.
+            continue
     if now.old:
         text = f"{step.host}: an old process of the balancer has not ended after {OLD_SECONDS} s"
         emit(ev.Note(f"{text}: give it a limit (hard-stop-after)", "warning"))
