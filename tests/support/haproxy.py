@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 VERSION = "2.6.12-1+deb12u4"
-STAT = (
+_COLUMNS = (
     "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,"
     "weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,"
     "rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,"
     "hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,"
     "lastsess,last_chk,last_agt,qtime,ctime,rtime,ttime,agent_status,agent_code,agent_duration,check_desc,"
     "agent_desc,check_rise,check_fall,check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo"
-).split(",")
+)
+STAT = _COLUMNS.split(",")
 STATE = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
     "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
@@ -38,8 +39,8 @@ NO_MAP = "Unknown map identifier. Please use #<id> or <file>.\n\n"
 
 @dataclass
 class FakeServer:
-    """``sessions``, ``queued`` and the counters, by their columns in ``show stat``, are set by a test. ``weight``
-    is that of the configuration, ``disabled`` what it says, ``checked`` that it says ``check``."""
+    """``sessions``, ``queued`` and ``counters`` (by their columns in ``show stat``) are set by a test. The
+    configuration gives its ``weight``, and says ``check`` and ``disabled`` or does not."""
 
     name: str
     weight: int = 100
@@ -58,7 +59,6 @@ class FakeServer:
         self.admin = MAINT | OF_CONFIG if self.disabled else 0
         if self.disabled:
             self.op = STOPPED
-        self.sessions, self.queued, self.counters = 0, 0, {}
 
     def check(self, code: int) -> None:
         if not self.checked or self.admin & MAINT:
@@ -108,7 +108,7 @@ class Worker:
 
 class FakeHaproxy:
     """``backends``: servers by the name of their backend; ``healthy``: whether the service behind
-    ``backend/server`` is (None: nobody listens there). ``maps``: files of maps. ``clients``: connections
+    ``backend/server`` is (None: nobody listens there). ``maps``: files of maps, all empty. ``clients``: connections
     from outside. ``asked``: every request, of both sockets.
 
     :meth:`admin` and :meth:`master` are what answers on the two sockets (``FakeTransport.sockets``).
@@ -146,10 +146,13 @@ class FakeHaproxy:
             self.failed += 1
             return
         self.failed = 0
+        for entries in self.maps.values():
+            entries.clear()
         self.workers = [Worker(next(self._pids)), *(self.workers if lingering else ())]
         for servers in self.backends.values():
             for one in servers.values():
                 one.begin()
+                one.sessions, one.queued, one.counters = 0, 0, {}
         for line in state.splitlines():
             words = dict(zip(STATE.split(), line.split(), strict=False))
             one = self.backends.get(words.get("be_name", ""), {}).get(words.get("srv_name", ""))
@@ -182,9 +185,8 @@ class FakeHaproxy:
             ("100", "master", f"{self.reloads} [failed: {self.failed}]", "0d00h01m00s", VERSION),
             ("# workers",), _process(now), *([("# old workers",), *map(_process, old)] if old else []),
         ]  # fmt: skip
-        text = "\n".join(
-            row[0] if len(row) == 1 else "{:<15} {:<15} {:<15} {:<15} {}".format(*row) for row in rows
-        )
+        lines = (row[0] if len(row) == 1 else "{:<15} {:<15} {:<15} {:<15} {}".format(*row) for row in rows)
+        text = "\n".join(lines)
         return f"{text}\n# programs\n\n"
 
     def _carry_out(self, command: str) -> str:
@@ -251,8 +253,9 @@ class FakeHaproxy:
             for place, one in enumerate(servers.values(), 1):
                 checking = (14 if one.admin & MAINT else 6) if one.checked else 0
                 lines.append(
-                    f"{number} {backend} {place} {one.name} 127.0.0.1 {one.op} {one.admin} {one.now} {one.weight} "
-                    f"1 {one.seen} {CHECKS[one.seen][2]} {one.health} {checking} 0 0 0 - 80 - 0 0 - - 0"
+                    f"{number} {backend} {place} {one.name} 127.0.0.1 {one.op} {one.admin} {one.now} "
+                    f"{one.weight} 1 {one.seen} {CHECKS[one.seen][2]} {one.health} {checking} "
+                    "0 0 0 - 80 - 0 0 - - 0"
                 )
         return "\n".join(lines) + "\n\n"
 
@@ -284,9 +287,6 @@ def _process(worker: Worker) -> tuple[str, ...]:
 
 def _take_over(one: FakeServer, words: Mapping[str, str]) -> None:
     admin = int(words["srv_admin_state"])
-    if one.disabled and not admin & OF_CONFIG:
-        # The new configuration takes it out, and the old one did not: the new one is right.
-        admin |= MAINT
     one.admin = admin & (MAINT | DRAIN) | (OF_CONFIG if one.disabled else 0)
     one.op, one.seen = int(words["srv_op_state"]), int(words["srv_check_status"])
     one.health = int(words["srv_check_health"])
