@@ -16,7 +16,7 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
 from fleet.app.session import Session
-from fleet.app.trial import promote
+from fleet.app.trial import promoted
 from fleet.app.wanted import Wanted, with_policy
 from fleet.config.sources import role_sources
 from fleet.errors import Drift, Exit, UsageError
@@ -55,16 +55,6 @@ def deploy(session: Session, confirm: Confirm, saved: Saved | None = None) -> Ex
         change.refuse()
         code = change.go(confirm)
     return promoted(session, change) if code is Exit.OK else code
-
-
-def promoted(session: Session, change: Change) -> Exit:
-    """With ``--promote auto`` a new version that its watch has found good takes over at once."""
-    if not session.options.auto_promote or not change.plan.trial or session.options.check:
-        return Exit.OK
-    if change.undecided:
-        session.emit(ev.Note("not promoted: there was too little traffic to say", "error"))
-        return Exit.FAILED
-    return promote(Session.open(session.options, session.report, session.keyring), lambda question: True)
 
 
 def _custody(session: Session, connections: Connections, *, change: bool) -> Custody:

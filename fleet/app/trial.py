@@ -7,6 +7,7 @@ another day.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from fleet.app.announce import Announcer
@@ -51,14 +52,38 @@ def promote(session: Session, confirm: Confirm) -> Exit:
         change = Change(session, connections, custody, registries, announcer, wanted, facts)
         change.show()
         change.refuse()
-        return change.go(confirm)
+        code = change.go(confirm)
+    return promoted(session, change) if code is Exit.OK else code
+
+
+def promoted(session: Session, change: Change) -> Exit:
+    """What went on trial goes on by itself with ``--promote auto``, and when its last share was for a time: a
+    watch has found it good."""
+    if session.options.check or not change.plan.trial:
+        return Exit.OK
+    if not session.options.auto_promote and not _by_itself(change.wanted.desired, change.plan.trial):
+        return Exit.OK
+    if change.undecided:
+        session.emit(ev.Note("not promoted: there was too little traffic to say", "error"))
+        return Exit.FAILED
+    again = Session.open(replace(session.options, limit="", roles=()), session.report, session.keyring)
+    return promote(again, lambda question: True)
+
+
+def _by_itself(desired: Desired, keys: Collection[str]) -> bool:
+    """Every service on trial has stopped at a share that is for a time."""
+    services = [one for state in desired.hosts for one in state.services if one.key in keys]
+    return all(
+        any(share.seconds and share.weight == desired.trial.get(one.key) for share in one.strategy.shares)
+        for one in services
+    )
 
 
 def abort(session: Session, confirm: Confirm) -> Exit:
     """What stood there before the trial gets all requests again, and the new version goes."""
     with Connections(session) as connections, _custody(session, connections, "abort") as custody:
         announcer = _announcer(session, custody, "abort")
-        release = _on_trial(session, connections, custody)
+        release = _on_trial(session, connections, custody, unfinished=True)
         before = [one for one in custody.history.releases if one.number < release.number]
         good = [one for one in before if one.outcome is Outcome.GOOD]
         if not good:
@@ -106,8 +131,11 @@ def _announcer(session: Session, custody: Custody, command: str) -> Announcer:
     return announcer
 
 
-def _on_trial(session: Session, connections: Connections, custody: Custody) -> Release:
-    """Raises UsageError when there is nothing to promote or abort, LedgerError, Locked."""
+def _on_trial(
+    session: Session, connections: Connections, custody: Custody, *, unfinished: bool = False
+) -> Release:
+    """``unfinished``: also one that was cut off, or failed, on its way there. Raises UsageError when there is
+    nothing to promote or abort, LedgerError, Locked."""
     connections.open([session.ledger])
     require_ledger(session, connections)
     custody.open()
@@ -117,6 +145,9 @@ def _on_trial(session: Session, connections: Connections, custody: Custody) -> R
     if release is None:
         raise UsageError(f"nothing was released to {env} yet", hint=f"inv deploy --env {env}")
     begun = any(entry.outcome is Outcome.TRIAL for entry in release.entries)
+    if not begun and unfinished and release.outcome in {Outcome.RUNNING, Outcome.FAILED}:
+        states = custody.store.record(release.number).desired.hosts
+        begun = any(one.strategy.tried for state in states for one in state.services)
     if release.outcome is Outcome.TRIAL or (begun and release.outcome is not Outcome.GOOD):
         return release
     name = f"release {release.number} ({release.head.version}) is {release.outcome.value}"
