@@ -108,8 +108,8 @@ class Worker:
 
 class FakeHaproxy:
     """``backends``: servers by the name of their backend; ``healthy``: whether the service behind
-    ``backend/server`` is (None: nobody listens there). ``maps``: files of maps, all empty. ``clients``: connections
-    from outside. ``asked``: every request, of both sockets.
+    ``backend/server`` is (None: nobody listens there). ``maps``: files of maps, all empty. ``clients``:
+    connections from outside. ``asked``: every request, of both sockets.
 
     :meth:`admin` and :meth:`master` are what answers on the two sockets (``FakeTransport.sockets``).
     """
