@@ -70,7 +70,6 @@ V41 = Inv("deploy --version v41 --yes")
 V42 = Inv("deploy --version v42 --yes")
 PROMOTE = Inv("promote --yes")
 WEB = "roles/web/compose.yml"
-BALANCER = "roles/loadbalancer/compose.yml"
 HAPROXY = "roles/loadbalancer/templates/haproxy.cfg.j2"
 GRACE = "    stop_grace_period: 10s"
 SHARES = "{canary: [{weight: 10, for: 20s}, {weight: 50, for: 20s}]}"
@@ -94,14 +93,9 @@ SCENARIOS = {
     "shop-config": Scenario(
         (Variable("shop_title", "The little shop {round}"), V41), first=(V41,), last=(V41,), rounds=20
     ),
-    # The rehearsal's registry has to serve the balancers' image by this other tag, too.
     "image": Scenario(
-        (Variable("haproxy_tag", "2.6-next"), V41, Variable("haproxy_tag", '"2.6"'), V41),
-        first=(
-            Swap(BALANCER, "haproxy:2.6", "haproxy:{{ haproxy_tag }}"),
-            Variable("haproxy_tag", '"2.6"'),
-            V41,
-        ),
+        (Variable("haproxy_version", "2.6-next"), V41, Variable("haproxy_version", '"2.6"'), V41),
+        first=(V41,),
         last=(V41,),
     ),
     "blue-green": Scenario(

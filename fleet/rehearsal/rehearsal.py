@@ -48,6 +48,7 @@ class Rehearsal:
                 f"shop:{version}": images.ensure("shop", tag=version, VERSION=version) for version in VERSIONS
             },
             **{reference: images.ensure(name) for reference, name in SERVERS.items()},
+            "haproxy:2.6-next": images.ensure("haproxy", tag="next", BUILD="2"),
         }
         for name in PASSWORDS:
             self._keys.password(name)
