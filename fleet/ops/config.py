@@ -109,9 +109,12 @@ class WriteConfig:
             'rm -rf "$dir/.fleet-stage"; mkdir -m 0755 "$dir/.fleet-stage"',
             *self._files(),
             *self._validation(),
+            *([f'good=$(cat "$dir/{PENDING}" 2>/dev/null || :)'] if self.verified else []),
             *([f': >"$dir/{PENDING}"', disprove(self.state_dir, self.reload)] if self.reload else []),
             SWITCH,
-            # What the link led to before, for a reload that turns out bad later.
+            # What the link led to before, for a reload that turns out bad later; of a run that was cut off
+            # before it knew, that which was good before it.
+            *(['[ -z "$good" ] || [ ! -d "$dir/$good" ] || before=$good'] if self.verified else []),
             *([f'printf %s "$before" >"$dir/{PENDING}"'] if self.verified else []),
             LINKS,
             *(f"link {_q(file.name)}" for file in self.config.files),

@@ -6,14 +6,15 @@ import pytest
 
 from fleet.balancers.haproxy import HAProxy
 from fleet.model.balancing import Server, Workers
-from tests.support.haproxy import STATES, FakeHaproxy, FakeMaster, FakeServer
+from tests.support.directed import Directed
+from tests.support.haproxy import STATE
 
 KIND = HAProxy()
 WEB = Server("lb", "app", "web-1")
 
 LOOK = f"""\
 1
-{STATES}
+# {STATE}
 3 app 1 web-1 127.0.0.1 2 0 100 100 2 15 3 3 6 0 0 0 - 18081 - 0 0 - - 0
 3 app 2 web-2 127.0.0.1 2 8 5 100 0 15 3 2 6 0 0 0 - 18082 - 0 0 - - 0
 3 app 3 web-3 127.0.0.1 0 1 100 100 3 8 2 0 6 0 0 0 - 18083 - 0 0 - - 0
@@ -100,7 +101,7 @@ def test_a_drain_of_any_origin_is_a_drain(admin: int) -> None:
         "",
         "Permission denied\n",
         "Unknown command: 'show servers state'\n",
-        STATES,
+        f"# {STATE}",
         LOOK.partition("# pxname")[0],
         "# pxname" + LOOK.partition("# pxname")[2],
         LOOK.replace("web-1 127.0.0.1 2 0 100", "web-1 127.0.0.1 2 what 100"),
@@ -114,23 +115,6 @@ def test_a_drain_of_any_origin_is_a_drain(admin: int) -> None:
 def test_what_makes_no_sense_is_a_value_error(answer: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         KIND.view(answer)
-
-
-def test_the_fake_answers_what_the_real_one_does() -> None:
-    fake = FakeHaproxy(
-        {"app/web-1": FakeServer(left=[2], requests=7, errors=3), "plain/web-9": FakeServer(None)}
-    )
-    fake(KIND.drain(WEB))
-    view = KIND.view(fake(KIND.look))
-    assert view.servers["app/web-1"].drained
-    assert view.servers["app/web-1"].up
-    assert (view.servers["app/web-1"].sessions, view.servers["app/web-1"].requests) == (2, 7)
-    assert view.servers["app/web-1"].errors_5xx == 3
-    assert view.servers["plain/web-9"].check == ""
-    fake(KIND.together([KIND.weigh(WEB, 5), KIND.admit(WEB)]))
-    assert fake.serving()["app/web-1"] == 5
-    fake(KIND.recheck(WEB))
-    assert [KIND.view(fake(KIND.look)).servers["app/web-1"].up for _ in range(2)] == [False, True]
 
 
 def test_processes_with_old_ones_and_a_reload_that_failed() -> None:
@@ -150,14 +134,6 @@ def test_an_answer_without_a_master_is_a_value_error(answer: str) -> None:
         KIND.workers(answer)
 
 
-def test_the_fake_master_answers_what_the_real_one_does() -> None:
-    master = FakeMaster()
-    master.reload(lingers=2)
-    assert KIND.workers(master("show proc")) == Workers(101, (100,), reloads=1)
-    master.reload(good=False)
-    assert KIND.workers(master("show proc")).failed == 1
-
-
 TABLES = """\
 # id (file) description
 0 (/etc/haproxy/other.map) pattern loaded from file '/etc/haproxy/other.map' entry_cnt=0
@@ -174,9 +150,9 @@ def test_a_table_is_found_by_its_file_wherever_the_container_has_it() -> None:
 
 
 def test_a_page_goes_out_before_it_comes_so_that_it_is_there_once() -> None:
-    fake = FakeHaproxy(maps={"/run/maintenance.map": {}})
-    for on, entries in ((True, {"app": "on"}), (True, {"app": "on"}), (False, {}), (False, {})):
-        answer = fake(KIND.page("#0", "app", on=on))
+    fake = Directed(maps=("/run/maintenance.map",))
+    for on, entries in ((True, [("app", "on")]), (True, [("app", "on")]), (False, []), (False, [])):
+        answer = fake.ask(KIND.page("#0", "app", on=on))
         assert KIND.refused(answer) == ""
         assert fake.maps["/run/maintenance.map"] == entries
 

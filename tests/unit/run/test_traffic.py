@@ -17,7 +17,9 @@ from fleet.report import events as ev
 from fleet.run.traffic import BACK_SECONDS, GOOD_SECONDS, Traffic, TrafficFailed
 from fleet.transport.base import Transport
 from fleet.transport.fake import FakeTransport
-from tests.support.haproxy import DRAIN, MAINT, FakeHaproxy, FakeServer
+from tests.support.directed import Directed
+from tests.support.directed import Server as Seen
+from tests.support.haproxy import DRAIN, MAINT
 
 WEB = Server("lb", "app", "web-1")
 SOCKET = "/run/haproxy/admin.sock"
@@ -48,15 +50,15 @@ class Field:
     root: Path
     clock: Clock = field(default_factory=Clock)
     notes: list[ev.Note] = field(default_factory=list)
-    lbs: dict[str, FakeHaproxy] = field(default_factory=dict)
+    lbs: dict[str, Directed] = field(default_factory=dict)
     hosts: dict[str, FakeTransport] = field(default_factory=dict)
     balancers: list[BalancerHost] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("lb-1", "lb-2"):
-            lb = FakeHaproxy({"app/web-1": FakeServer(), "app/web-2": FakeServer()})
+            lb = Directed(Seen("web-1"), Seen("web-2"), maps=("/etc/other.map", f"/run/haproxy/{name}.map"))
             self.lbs[name], self.hosts[name] = lb, FakeTransport(name, self.root)
-            self.hosts[name].sockets[SOCKET] = lb
+            self.hosts[name].sockets[SOCKET] = lb.ask
             told = Balancer(
                 "haproxy", SOCKET, state=f"{self.root}/{name}.state", maintenance=f"{self.root}/{name}.map"
             )
@@ -71,8 +73,8 @@ class Field:
         self.notes.append(event)
 
     @property
-    def both(self) -> Iterator[FakeServer]:
-        return (lb.servers["app/web-1"] for lb in self.lbs.values())
+    def both(self) -> Iterator[Seen]:
+        return (lb["web-1"] for lb in self.lbs.values())
 
     @property
     def texts(self) -> list[str]:
@@ -96,20 +98,20 @@ class TestDrain:
     def test_every_balancer_is_told_once_and_the_other_servers_serve_on(self, there: Field) -> None:
         there.traffic().drain(drain())
         assert [lb.told for lb in there.lbs.values()] == [["app/web-1 state drain"]] * 2
-        assert [lb.serving() for lb in there.lbs.values()] == [{"app/web-2": 100}] * 2
+        assert [lb.serving for lb in there.lbs.values()] == [{"web-2": 100}] * 2
         assert there.notes == []
 
     def test_it_ends_when_no_session_was_seen_twice(self, there: Field) -> None:
         # One that was between the balancer's choice and its count shows up late.
-        there.lbs["lb-2"].servers["app/web-1"].left = [0, 0, 2, 0, 1, 0]
+        there.lbs["lb-2"]["web-1"].left = [0, 0, 2, 0, 1, 0]
         there.traffic().drain(drain())
-        assert there.lbs["lb-2"].servers["app/web-1"].left == [0]
+        assert there.lbs["lb-2"]["web-1"].left == [0]
         assert there.lbs["lb-2"].looks >= 7
         assert there.notes == []
 
     def test_after_its_time_it_tells_what_is_left_and_where(self, there: Field) -> None:
-        there.lbs["lb-1"].servers["app/web-1"].left = [3]
-        there.lbs["lb-2"].servers["app/web-1"].left = [1]
+        there.lbs["lb-1"]["web-1"].left = [3]
+        there.lbs["lb-2"]["web-1"].left = [1]
         there.traffic().drain(drain(5))
         (note,) = there.notes
         assert note.level == "warning"
@@ -118,7 +120,7 @@ class TestDrain:
         assert 5 < there.clock.now < 6
 
     def test_one_session_is_one(self, there: Field) -> None:
-        there.lbs["lb-1"].servers["app/web-1"].left = [1]
+        there.lbs["lb-1"]["web-1"].left = [1]
         there.traffic().drain(drain(1))
         assert "1 session of app/web-1 did not end within 1 s (1 through lb-1)" in there.texts[0]
 
@@ -133,26 +135,26 @@ class TestDrain:
     def test_what_was_told_is_saved_for_the_next_process(self, there: Field) -> None:
         there.traffic().drain(drain())
         for name, lb in there.lbs.items():
-            assert (there.root / f"{name}.state").read_text() == lb("show servers state")
-            assert f" web-1 10.0.0.1 2 {DRAIN} 100 " in (there.root / f"{name}.state").read_text()
+            assert (there.root / f"{name}.state").read_text() == lb.admin("show servers state")
+            assert f" web-1 127.0.0.1 2 {DRAIN} 100 " in (there.root / f"{name}.state").read_text()
         assert not list(there.root.glob("*.new"))
 
     def test_out_of_maintenance_it_comes_drained(self, there: Field) -> None:
         for server in there.both:
-            server.admin, server.up = MAINT, False
+            server.put(MAINT)
         there.traffic().drain(drain())
         assert [server.admin for server in there.both] == [DRAIN, DRAIN]
 
     def test_a_balancer_that_does_not_know_the_server_is_told_nothing(self, there: Field) -> None:
-        del there.lbs["lb-2"].servers["app/web-1"]
+        there.lbs["lb-2"].forget("web-1")
         there.traffic().drain(drain())
         assert there.lbs["lb-2"].told == []
-        assert not there.lbs["lb-1"].servers["app/web-1"].serves
+        assert not there.lbs["lb-1"]["web-1"].serves
         assert there.notes == []
 
     def test_when_no_balancer_knows_it_they_are_not_called_dead(self, there: Field) -> None:
         for lb in there.lbs.values():
-            del lb.servers["app/web-1"]
+            lb.forget("web-1")
         with pytest.raises(TrafficFailed, match="no balancer of lb knows app/web-1") as caught:
             there.traffic().drain(drain())
         assert "lb-1, lb-2 answered" in caught.value.why
@@ -166,7 +168,7 @@ class TestDrain:
         assert "level admin" in caught.value.hint
 
     def test_an_interrupt_ends_it(self, there: Field) -> None:
-        there.lbs["lb-1"].servers["app/web-1"].left = [1]
+        there.lbs["lb-1"]["web-1"].left = [1]
         there.clock.due[1] = there.clock.set
         with pytest.raises(Interrupted) as caught:
             there.traffic().drain(drain())
@@ -205,21 +207,21 @@ class TestBalancersThatDie:
         there.clock.due[0.5] = lambda: setattr(there.lbs["lb-1"], "gone", -1)
         there.traffic().drain(drain(20))
         assert len(there.notes) == 1
-        assert not there.lbs["lb-2"].servers["app/web-1"].serves
+        assert not there.lbs["lb-2"]["web-1"].serves
 
     def test_one_that_comes_back_without_its_drain_is_told_again(self, there: Field) -> None:
-        there.lbs["lb-2"].servers["app/web-1"].left = [5] * 90 + [0]
+        there.lbs["lb-2"]["web-1"].left = [5] * 90 + [0]
         first = there.lbs["lb-1"]
         there.clock.due[0.5] = lambda: setattr(first, "gone", -1)
 
         def back() -> None:
             first.gone = 0
-            first.restart()
+            first["web-1"].begin()
 
         there.clock.due[14] = back
         there.traffic().drain(drain(60))
         assert first.told == ["app/web-1 state drain"] * 2
-        assert not first.servers["app/web-1"].serves
+        assert not first["web-1"].serves
         assert there.texts[1:] == ["the balancer on lb-1 answers again"]
 
     def test_all_dead_is_an_error(self, there: Field) -> None:
@@ -251,7 +253,7 @@ class TestBalancersThatDie:
         there.hosts["lb-2"].sockets[SOCKET] = lambda request: "<html>\n"
         there.traffic().drain(drain())
         assert "its answer makes no sense" in there.texts[0]
-        assert not there.lbs["lb-1"].servers["app/web-1"].serves
+        assert not there.lbs["lb-1"]["web-1"].serves
 
     def test_balancers_of_another_role_are_no_business_of_ours(self, there: Field) -> None:
         there.balancers[1] = replace(there.balancers[1], role="other")
@@ -263,18 +265,18 @@ class TestBalancersThatDie:
 class TestAdmit:
     def drained(self, there: Field) -> None:
         for server in there.both:
-            server.admin = DRAIN
+            server.put(DRAIN)
 
     def test_it_serves_at_its_weight_and_that_is_saved(self, there: Field) -> None:
         self.drained(there)
         there.traffic().admit(admit(40))
-        assert [lb.serving()["app/web-1"] for lb in there.lbs.values()] == [40, 40]
+        assert [lb.serving["web-1"] for lb in there.lbs.values()] == [40, 40]
         for name in there.lbs:
-            assert " web-1 10.0.0.1 2 0 40 " in (there.root / f"{name}.state").read_text()
+            assert " web-1 127.0.0.1 2 0 40 " in (there.root / f"{name}.state").read_text()
 
     def test_not_before_every_balancer_finds_it_well(self, there: Field) -> None:
         self.drained(there)
-        sick = there.lbs["lb-2"].servers["app/web-1"]
+        sick = there.lbs["lb-2"]["web-1"]
         well = False
 
         def found() -> bool:
@@ -293,21 +295,21 @@ class TestAdmit:
 
     def test_one_that_stays_sick_gets_no_requests_and_says_what_the_check_found(self, there: Field) -> None:
         self.drained(there)
-        there.lbs["lb-2"].servers["app/web-1"].well = lambda: False
+        there.lbs["lb-2"]["web-1"].well = lambda: False
         with pytest.raises(TrafficFailed, match="its balancers do not find app/web-1 healthy") as caught:
             there.traffic().admit(admit())
-        assert caught.value.why == "lb-2 finds L4CON"
+        assert caught.value.why == "lb-2 finds L7STS/503"
         assert there.clock.now > GOOD_SECONDS
         assert not any(server.serves for server in there.both)
 
     def test_out_of_maintenance_it_is_checked_first(self, there: Field) -> None:
         for server in there.both:
-            server.admin, server.up, server.passed = MAINT, False, 0
-        there.lbs["lb-1"].servers["app/web-1"].well = lambda: False
+            server.put(MAINT)
+        there.lbs["lb-1"]["web-1"].well = lambda: False
         with pytest.raises(TrafficFailed, match="do not find"):
             there.traffic().admit(admit())
         assert not any(server.serves for server in there.both)
-        there.lbs["lb-1"].servers["app/web-1"].well = lambda: True
+        there.lbs["lb-1"]["web-1"].well = lambda: True
         there.traffic().admit(admit())
         assert all(server.serves for server in there.both)
 
@@ -315,7 +317,8 @@ class TestAdmit:
     def test_one_without_a_check_is_not_taken_down_for_good(self, there: Field, admin: int) -> None:
         """``health down`` of a server that is not checked is never mended."""
         for server in there.both:
-            server.admin, server.well = admin, None
+            server.checked = False
+            server.put(admin)
         traffic = there.traffic()
         traffic.recheck(WEB)
         traffic.admit(admit())
@@ -338,15 +341,15 @@ class TestAdmit:
     def test_one_that_serves_already_needs_no_slow_start(self, there: Field) -> None:
         there.traffic().admit(admit(60, slow_start=20))
         assert there.clock.now < 1
-        assert all(server.weight == 60 for server in there.both)
+        assert all(server.now == 60 for server in there.both)
 
     def test_weight_0_is_a_share_too(self, there: Field) -> None:
         there.traffic().admit(admit(0))
-        assert [server.weight for server in there.both] == [0, 0]
+        assert [server.now for server in there.both] == [0, 0]
 
     def test_a_balancer_that_does_not_do_as_it_was_told_is_found_out(self, there: Field) -> None:
         self.drained(there)
-        heard = there.lbs["lb-2"]
+        heard = there.lbs["lb-2"].ask
 
         def deaf(request: str) -> str:
             return "\n" if "set " in request else heard(request)
@@ -361,19 +364,19 @@ class TestAdmit:
         there.clock.due[5] = there.clock.set
         with pytest.raises(Interrupted):
             there.traffic().admit(admit(slow_start=20))
-        assert all(0 < server.weight < 100 for server in there.both)
+        assert all(0 < server.now < 100 for server in there.both)
 
 
 class TestRecheck:
     def test_only_of_what_is_drained(self, there: Field) -> None:
-        there.lbs["lb-1"].servers["app/web-1"].admin = DRAIN
+        there.lbs["lb-1"]["web-1"].put(DRAIN)
         there.traffic().recheck(WEB)
         assert there.lbs["lb-1"].told == ["app/web-1 health down"]
         assert there.lbs["lb-2"].told == []
 
     def test_healthy_waits_for_fresh_checks(self, there: Field) -> None:
         for server in there.both:
-            server.admin = DRAIN
+            server.put(DRAIN)
         traffic, said = there.traffic(), list[str]()
         traffic.recheck(WEB)
         assert not any(server.up for server in there.both)
@@ -415,7 +418,7 @@ class TestSave:
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(traffic.drain, nodes))
         for name, lb in there.lbs.items():
-            assert (there.root / f"{name}.state").read_text() == lb("show servers state")
+            assert (there.root / f"{name}.state").read_text() == lb.admin("show servers state")
 
     def test_a_directory_that_is_not_there_is_an_error(self, there: Field) -> None:
         one = there.balancers[0]
@@ -430,19 +433,14 @@ class TestSave:
 
 
 class TestPage:
-    @pytest.fixture(autouse=True)
-    def tables(self, there: Field) -> None:
-        for name, lb in there.lbs.items():
-            lb.maps = {"/etc/other.map": {}, f"/run/haproxy/{name}.map": {}}
-
-    def entries(self, there: Field) -> list[dict[str, str]]:
+    def entries(self, there: Field) -> list[list[tuple[str, str]]]:
         return [lb.maps[f"/run/haproxy/{name}.map"] for name, lb in there.lbs.items()]
 
     def test_on_and_off_as_often_as_one_likes(self, there: Field) -> None:
         traffic = there.traffic()
         for on in (True, True, False, False, True):
             assert traffic.page("lb", "app", on=on) == ["lb-1", "lb-2"]
-            assert self.entries(there) == [{"app": "on"} if on else {}] * 2
+            assert self.entries(there) == [[("app", "on")] if on else []] * 2
             for name in there.lbs:
                 assert (there.root / f"{name}.map").read_text() == ("app on\n" if on else "")
         assert not list(there.root.glob("*.new"))
