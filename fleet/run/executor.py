@@ -127,7 +127,8 @@ class Executor:
                 outcome.ending, outcome.why = Ending.UNDECIDED, undecided.what
                 self._emit(ev.Note(str(undecided), "warning"))
                 return
-            except FleetError as error:
+            except Exception as raised:  # noqa: BLE001 — whatever it is, the way back goes on
+                error = raised if isinstance(raised, FleetError) else _mistake(raised)
                 errors = {"": error}
                 self._emit(ev.Note(str(error), "error"))
         if errors:
@@ -246,7 +247,7 @@ class Executor:
                 outcome.touched[step.host] = None
                 self._hands.lead(step)
         except Exception as raised:  # noqa: BLE001 — whatever it is, the other hosts and the way back go on
-            error = raised if isinstance(raised, FleetError) else _mistake(raised, step)
+            error = raised if isinstance(raised, FleetError) else _mistake(raised, step.host, step.id)
             took = self._clock() - began
             bundle = str(getattr(error, "bundle", ""))
             self._emit(
@@ -271,15 +272,15 @@ def stage_title(stage: Phase | Rollout | Trial) -> str:
     return stage.title if isinstance(stage, Phase) else stage.service
 
 
-def _mistake(raised: Exception, step: Node) -> FleetError:
+def _mistake(raised: Exception, host: str = "", step: str = "") -> FleetError:
     frames = traceback.extract_tb(raised.__traceback__)[-3:]
     where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
     return FleetError(
         "a mistake in Fleet, not in your files",
         why=f"{type(raised).__name__}: {raised}\n{where}",
         hint="please report it, with the run's journal",
-        host=step.host,
-        step=step.id,
+        host=host,
+        step=step,
     )
 
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from fleet.errors import Drift, FleetError, RemoteFailed
+from fleet.errors import Drift, Fenced, FleetError, Interrupted, RemoteFailed
+from fleet.model.balancing import Server
 from fleet.model.services import Batches, UpdatePolicy
+from fleet.model.strategy import Share
+from fleet.model.watch import WatchSpec
 from fleet.ops.containers import Remove
-from fleet.plan.tree import Gate, Phase, Plan, Rollout, Step, Turn
+from fleet.plan.tree import Admit, Gate, Lead, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report import events as ev
-from fleet.run.executor import Ending, Executor, Outcome
+from fleet.run.executor import Ending, Executor, Outcome, Undecided
 from fleet.run.interrupt import Interrupt
 from tests.support.build import service
 
@@ -36,6 +39,12 @@ class FakeHands:
 
     def watch(self, gate: Gate) -> None:
         self._do(gate.id)
+
+    def lead(self, node: Lead) -> None:
+        self._do(node.id)
+
+    def compare(self, trial: Trial) -> None:
+        self._do(f"{trial.service} at {trial.share.weight}")
 
     def _do(self, step: str) -> None:
         with self.lock:
@@ -77,7 +86,9 @@ class Ran:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def run(*stages: Rollout | Phase, hands: FakeHands | None = None, interrupt: Interrupt | None = None) -> Ran:
+def run(
+    *stages: Rollout | Phase | Trial, hands: FakeHands | None = None, interrupt: Interrupt | None = None
+) -> Ran:
     hands = hands or FakeHands()
     events: list[ev.Event] = []
     executor = Executor(hands, events.append, interrupt or Interrupt(), parallel=8)
@@ -212,3 +223,110 @@ def test_a_host_that_failed_gets_no_further_service() -> None:
     assert ran.hands.done.count(step("b")) == 2
     assert ran.outcome.ending is Ending.FAILED
     assert {event.why for event in ran.of(ev.StepSkipped)} == {"the host failed before"}
+
+
+SERVER = Server("lb", "app", "a-green")
+AT_5, AT_50 = "web.app at 5", "web.app at 50"
+
+
+def trial(weight: int, *hosts: str, seconds: float = 60, watch: WatchSpec | None = None) -> Trial:
+    turns = tuple(Turn(host, (Admit(host, "web.app", SERVER, weight),)) for host in hosts or ("a", "b"))
+    return Trial("web.app", "web", turns, Share(weight, seconds), (), (), "v2", "v1", watch or WatchSpec())
+
+
+def share(host: str) -> str:
+    return f"{host}/admit:app/a-green"
+
+
+def test_a_trial_gives_each_share_and_then_looks_how_it_does() -> None:
+    ran = run(trial(5), trial(50))
+    assert ran.outcome.ending is Ending.DONE
+    assert set(ran.hands.done[:2]) == {share("a"), share("b")}
+    assert [one for one in ran.hands.done if "web.app at" in one] == [AT_5, AT_50]
+    assert ran.hands.done[2] == AT_5
+    assert list(ran.outcome.touched) in (["a", "b"], ["b", "a"])
+    assert "web.app: 5 % of the requests to the new version" in repr(ran.of(ev.StageStarted)[0])
+
+
+def test_one_that_is_not_watched_is_not_compared() -> None:
+    unwatched = replace(trial(50, seconds=0), watch=None)
+    assert run(unwatched).hands.done[-1] in (share("a"), share("b"))
+    # A share without a time is watched for the window of the watch.
+    assert run(trial(50, seconds=0)).hands.done[-1] == AT_50
+
+
+@pytest.mark.parametrize(("action", "ending"), [("abort", Ending.ROLL_BACK), ("pause", Ending.PAUSED)])
+@pytest.mark.parametrize("where", [AT_5, share("b")])
+def test_what_is_not_as_good_is_taken_back_or_left_as_the_watch_says(
+    action: str, ending: Ending, where: str
+) -> None:
+    hands = FakeHands({where: RemoteFailed("v2 is not as good")})
+    ran = run(trial(5, watch=WatchSpec(on_failure=action)), trial(50), rollout(("c",)), hands=hands)
+    assert ran.outcome.ending is ending
+    assert ran.outcome.why == "v2 is not as good"
+    assert AT_50 not in ran.hands.done
+    assert step("c") not in ran.hands.done
+
+
+def test_a_host_whose_share_cannot_be_given_has_failed_and_nothing_is_compared() -> None:
+    ran = run(trial(5), hands=FakeHands({share("b"): RemoteFailed("no balancer answers")}))
+    assert set(ran.outcome.errors) == {"b"}
+    assert AT_5 not in ran.hands.done
+    assert share("a") in ran.hands.done
+
+
+def test_a_verdict_is_no_error_of_a_host() -> None:
+    ran = run(trial(5), hands=FakeHands({AT_5: RemoteFailed("v2 is not as good", why="5 of 9 failed")}))
+    assert ran.outcome.errors == {}
+    (note,) = (one for one in ran.of(ev.Note) if isinstance(one, ev.Note))
+    assert note.level == "error"
+    assert "5 of 9 failed" in note.text
+
+
+def test_without_a_watch_a_failure_is_taken_back() -> None:
+    hands = FakeHands({share("a"): RemoteFailed("no")})
+    assert run(replace(trial(50), watch=None), hands=hands).outcome.ending is Ending.ROLL_BACK
+
+
+def test_when_nobody_can_say_the_run_stops_there_and_nothing_is_taken_back() -> None:
+    hands = FakeHands({AT_5: Undecided("nobody can say", hint="inv promote or inv abort")})
+    ran = run(trial(5), trial(50), rollout(("c",)), hands=hands)
+    assert ran.outcome.ending is Ending.UNDECIDED
+    assert ran.outcome.why == "nobody can say"
+    assert ran.outcome.errors == {}
+    assert AT_50 not in ran.hands.done
+    assert step("c") not in ran.hands.done
+    (note,) = (one for one in ran.of(ev.Note) if isinstance(one, ev.Note))
+    assert note.level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (Fenced("the lease was lost"), Ending.LOST),
+        (Interrupted("interrupted"), Ending.INTERRUPTED),
+        (Drift("changed"), Ending.DRIFT),
+    ],
+)
+@pytest.mark.parametrize("where", [AT_5, share("a")])
+def test_a_trial_that_must_end_ends_as_that(error: FleetError, ending: Ending, where: str) -> None:
+    ran = run(trial(5), trial(50), hands=FakeHands({where: error}))
+    assert ran.outcome.ending is ending
+    assert AT_50 not in ran.hands.done
+
+
+def test_an_interrupt_between_two_shares_leaves_the_first() -> None:
+    interrupt = Interrupt()
+    hands = FakeHands(during={AT_5: interrupt.asked.set})
+    ran = run(trial(5), trial(50), hands=hands, interrupt=interrupt)
+    assert ran.outcome.ending is Ending.INTERRUPTED
+    assert ran.hands.done[-1] == AT_5
+
+
+def test_a_mistake_of_ours_in_a_comparison_is_told_and_taken_back() -> None:
+    def mistake() -> None:
+        raise ValueError("not so")
+
+    ran = run(trial(5), hands=FakeHands(during={AT_5: mistake}))
+    assert ran.outcome.ending is Ending.ROLL_BACK
+    assert "a mistake in Fleet" in ran.outcome.why
