@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fleet.facts.addresses import AddressesProbe
 from fleet.facts.clock import ClockProbe
 from fleet.facts.containers import ContainersProbe, ForeignNamesProbe
 from fleet.facts.engine import EngineProbe
@@ -34,6 +35,7 @@ PROBES: tuple[Probe, ...] = (
     ProvenProbe(),
     KeyProbe(),
     ClockProbe(),
+    AddressesProbe(),
     ReleaseProbe(),
 )
 

@@ -132,6 +132,8 @@ class HostFacts:
     """The host's own key for fingerprints of secrets."""
     clock: int | Unknown = 0
     """Seconds since 1970 as the host counts them."""
+    addresses: tuple[str, ...] | Unknown = ()
+    """IPv4 addresses it answers for, where a virtual one may be among them."""
     release: HostRelease | Unknown | None = None
     """The newest release that concerned it; None when there was none."""
 

@@ -12,6 +12,7 @@ from fleet.errors import Position
 from fleet.model.balancing import Balancer, Membership
 from fleet.model.gates import GateSpec
 from fleet.model.strategy import ROLLING, Strategy
+from fleet.model.virtual import VirtualAddress
 from fleet.model.watch import WatchSpec
 from fleet.secret import Text
 
@@ -247,6 +248,7 @@ class Service:
     secrets: tuple[SecretFile, ...] = ()
     load_balancer: Membership | None = None
     balancer: Balancer | None = None
+    virtual_address: VirtualAddress | None = None
     strategy: Strategy = ROLLING
     watch: WatchSpec | None = None
     release: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address
 from typing import Any
 
 from fleet.config.roles.scalars import wrong
@@ -96,6 +97,13 @@ def host_path(path: str) -> str:
     if not path.startswith("/") or path.endswith("/") or {".", "..", ""} & set(path[1:].split("/")):
         raise wrong(f"{path!r} is not the absolute path of a file on the host")
     return path
+
+
+def ipv4(address: str) -> str:
+    try:
+        return str(IPv4Address(address))
+    except ValueError as error:
+        raise wrong(f"{address!r} is not an IPv4 address") from error
 
 
 def file_name(name: str) -> str:

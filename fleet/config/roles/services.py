@@ -16,7 +16,7 @@ from fleet.config.roles.networks import networks
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import RoleScope, ServiceScope
 from fleet.config.roles.source import RoleSource
-from fleet.config.roles.traffic import balancer, check_balancer, membership, strategy, watch
+from fleet.config.roles.traffic import balancer, check_balancer, membership, strategy, virtual_address, watch
 from fleet.config.roles.validate import read
 from fleet.model.desired import HostState
 from fleet.model.services import Service
@@ -66,6 +66,7 @@ def _service(scope: ServiceScope) -> Service:
         secrets=secret_files(scope),
         load_balancer=membership(scope, spec.ports),
         balancer=balancer(scope),
+        virtual_address=virtual_address(scope),
         strategy=strategy(scope),
         watch=watch(scope),
         at=scope.at,

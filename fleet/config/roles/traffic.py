@@ -12,6 +12,7 @@ from fleet.model.balancing import Balancer, Membership
 from fleet.model.servers import reached
 from fleet.model.services import Mount, Port
 from fleet.model.strategy import ROLLING, Share, Strategy
+from fleet.model.virtual import VirtualAddress
 from fleet.suggest import suggest
 
 BLUE_GREEN = Strategy("blue-green", (Share(50),))
@@ -66,6 +67,14 @@ def check_balancer(service: ServiceScope, mounts: tuple[Mount, ...]) -> None:
             directory = pathlib.PurePosixPath(path).parent
             hint = f'mount it: volumes: ["{directory}:/path/in/container"]'
             service.wrong(what, "x-fleet", "balancer", key, hint=hint)
+
+
+def virtual_address(service: ServiceScope) -> VirtualAddress | None:
+    model = service.model.x_fleet.virtual_address
+    if model and service.model.network_mode != "host":
+        what = "virtual_address: the address is the host's, so the service needs network_mode: host"
+        service.wrong(what, "x-fleet", "virtual_address", key=True)
+    return VirtualAddress(model.address) if model else None
 
 
 def strategy(service: ServiceScope) -> Strategy:

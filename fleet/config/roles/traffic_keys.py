@@ -39,6 +39,10 @@ class BalancerModel(Strict):
     maintenance: HostPath = ""
 
 
+class VirtualAddressModel(Strict):
+    address: Annotated[Str, AfterValidator(rules.ipv4)]
+
+
 class ShareModel(Strict):
     weight: Annotated[Int, Field(ge=1, le=99)]
     seconds: Annotated[Duration, Field(gt=0)] | None = Field(default=None, alias="for")

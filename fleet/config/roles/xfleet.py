@@ -40,6 +40,7 @@ from fleet.config.roles.traffic_keys import (
     LoadBalancerModel,
     PortNumber,
     StrategyItem,
+    VirtualAddressModel,
     WatchModel,
 )
 
@@ -176,6 +177,7 @@ class ServiceExtension(Strict):
     gate: GateModel = GateModel()
     load_balancer: LoadBalancerModel | None = None
     balancer: BalancerModel | None = None
+    virtual_address: VirtualAddressModel | None = None
     strategy: StrategyItem = "rolling"
     watch: WatchModel | None = None
 
