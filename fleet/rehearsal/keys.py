@@ -47,7 +47,8 @@ class Keys:
         path = self.directory / name
         with self._alone():
             if not path.exists():
-                _write(path, secrets.token_urlsafe(18).encode())
+                # 19 characters: UCarp takes no more.
+                _write(path, secrets.token_urlsafe(14).encode())
         return path.read_text()
 
     @contextmanager

@@ -16,9 +16,9 @@ from fleet.rehearsal.images import Images
 from fleet.rehearsal.keys import Keys
 from fleet.rehearsal.registry import Registry
 
-PASSWORDS = (REGISTRY_PASSWORD, "db-password", "queue-password")
+PASSWORDS = (REGISTRY_PASSWORD, "db-password", "queue-password", "vip-password")
 VERSIONS = ("v41", "v42", "v43", "v44")
-SERVERS = {"haproxy:2.6": "haproxy", "redis:7.0": "redis", "postgres:15": "postgres"}
+SERVERS = {"haproxy:2.6": "haproxy", "redis:7.0": "redis", "postgres:15": "postgres", "ucarp:1.5": "ucarp"}
 REGISTRY_GROUP = "registry"
 
 
