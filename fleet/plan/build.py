@@ -19,6 +19,7 @@ from fleet.plan import images, lint
 from fleet.plan.around import in_order
 from fleet.plan.backends import backends
 from fleet.plan.batches import cut, least
+from fleet.plan.handover import addresses, held_once, one_by_one
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
@@ -57,6 +58,8 @@ def plan(
         for role, name in services
         if (rollout := _rollout(desired, facts, role, name, kept, gone, reverse=reverse))
     ]
+    shared = addresses(desired, facts)
+    rollouts = one_by_one(rollouts, shared)
     work = jobs(desired, facts)
     pulls = tuple(_pulls(desired, facts, work.due, registries or {}))
     stages: list[Stage] = [
@@ -69,6 +72,7 @@ def plan(
     ]
     findings += lint.rollouts(desired, facts, rollouts)
     findings += backends(desired, facts, rollouts)
+    findings += held_once(shared, rollouts)
     findings += work.findings
     findings += still_running(desired, facts, work.due)
     findings += left(desired, facts)

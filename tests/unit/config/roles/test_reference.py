@@ -119,7 +119,7 @@ def test_the_examples_of_x_fleet_load_and_name_every_key(files: Files) -> None:
     assert set(value["x-fleet"]) == set(LEVELS()["x-fleet"])
     assert set(value["x-fleet"]["jobs"]["migrate"]) == set(LEVELS()["x-fleet.jobs.*"])
     extension = value["services"]["app"]["x-fleet"]
-    assert {*extension, "balancer"} == set(LEVELS()["services.*.x-fleet"])
+    assert {*extension, "balancer", "virtual_address"} == set(LEVELS()["services.*.x-fleet"])
     assert set(extension["load_balancer"]) == set(LEVELS()["services.*.x-fleet.load_balancer"])
     assert set(extension["watch"]) == set(LEVELS()["services.*.x-fleet.watch"])
     balancer = parse(balancers("x-fleet.md"), "x-fleet.md").value["services"]["haproxy"]["x-fleet"][
