@@ -134,7 +134,9 @@ class _Case:
             for one in self.rivals:
                 slot = slot_of(self.recipe.service, one.name) or 3 - self.recipe.slot
                 steps += self.lane.drain(slot)
-                steps.append(_remove(self.host, one, f"{one.name}, left in the other slot"))
+                tried = self.recipe.service.strategy.tried
+                why = "the other version stays" if tried else "left in the other slot"
+                steps.append(_remove(self.host, one, f"{one.name}, {why}"))
         return steps
 
     def gate(self, container: str, slot: int) -> Gate:
