@@ -28,6 +28,7 @@ class HAProxy:
     look = "show servers state;show stat"
     state = "show servers state"
     processes = "show proc"
+    renew = "reload"
     maps = "show map"
 
     def together(self, requests: Iterable[str]) -> str:

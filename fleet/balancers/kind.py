@@ -21,6 +21,9 @@ class Kind(Protocol):
     processes: str
     """Asks the master process who serves."""
 
+    renew: str
+    """Tells the master process to begin anew."""
+
     def together(self, requests: Iterable[str]) -> str: ...
 
     def view(self, answer: str) -> BalancerView:

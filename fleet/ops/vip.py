@@ -154,6 +154,23 @@ TAKE = """\
 docker exec "$ucarp" /etc/ucarp/vip-up.sh "$interface" "$vip"
 """
 
+HAS = """\
+docker exec "$ucarp" ip -4 -o addr show to "$vip/32" | while read -r _ name _; do
+  [ "$name" = lo ] || echo "$name"
+done
+"""
+
+READY = """\
+docker exec "$ucarp" pidof ucarp >/dev/null || {
+  echo "ucarp does not run there: the balancer of this host does not answer, or it stands back" >&2; exit 1
+}
+"""
+
+# vip-up.sh leaves this file when it was ucarp that called it.
+ELECTED = """\
+docker exec "$ucarp" sh -c '[ ! -e /run/elected ] || echo yes'
+"""
+
 # Established, half open, and closing with something still to be sent or heard; as IPv4, and as IPv6 sees it.
 BEGUN = """\
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
@@ -175,18 +192,14 @@ class Side:
         the host itself is called in the same network."""
         return self._script(SAVE, FIND, KEEP)
 
-    def release(self) -> Shell:
-        """The end of :meth:`keep`."""
-        return self._script(SAVE, RELEASE)
-
     def lead_back(self, other: str, number: int) -> Shell:
         """Packets of connections that did not begin here go to the host at ``other``. ``number``, from 1 to
         2³¹ - 1 and another one each time, marks those that did: marks of an earlier move say nothing."""
         return self._script(SAVE, FIND, LEAD_BACK, other=other, number=str(number), mark=MARK, table=TABLE)
 
-    def stop_leading_back(self) -> Shell:
-        """The end of :meth:`lead_back`."""
-        return self._script(SAVE, STOP_LEADING_BACK, mark=MARK, table=TABLE)
+    def clear_up(self) -> Shell:
+        """The end of :meth:`keep` and of :meth:`lead_back`."""
+        return self._script(SAVE, STOP_LEADING_BACK, RELEASE, mark=MARK, table=TABLE)
 
     def give(self) -> Shell:
         """The host gives the address up, if it has it, and does not want it for a while."""
@@ -195,6 +208,18 @@ class Side:
     def take(self) -> Shell:
         """The host has the address at once, and its neighbours are told."""
         return self._script(FIND, TAKE)
+
+    def has(self) -> Shell:
+        """Prints the interface that has the address, if one has it in the sight of others."""
+        return self._script(HAS)
+
+    def ready(self) -> Shell:
+        """Fails when the host would not be given the address by ucarp itself."""
+        return self._script(READY)
+
+    def elected(self) -> Shell:
+        """Prints ``yes`` when ucarp means this host to have the address."""
+        return self._script(ELECTED)
 
     def begun(self) -> Shell:
         """Prints how many connections to the address have not ended here."""

@@ -55,6 +55,21 @@ def reload(
     _old_ones_end(step, one, now, transport, emit, cancel, clock)
 
 
+def renew(
+    one: BalancerHost,
+    traffic: Traffic,
+    transport: Transport,
+    cancel: threading.Event,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """A new process with the same files; the old one ends each kept connection with its next answer. Raises
+    RemoteFailed, Interrupted, Fenced."""
+    before = _workers(one, transport)
+    traffic.save(one)
+    transport.ask(one.balancer.master, KINDS[one.balancer.kind].renew, timeout=ASK_SECONDS)
+    _taken_up(one, before, transport, cancel, clock)
+
+
 def _workers(one: BalancerHost, transport: Transport) -> Workers:
     """Raises FleetError when the master does not answer, or makes no sense."""
     kind = KINDS[one.balancer.kind]
