@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from fleet.balancers.kinds import KINDS
 from fleet.errors import Fenced, FleetError, Interrupted, RemoteFailed
@@ -18,7 +19,7 @@ from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.perform import carry_out
 from fleet.run.traffic import ASK_SECONDS, TICK, Traffic
-from fleet.transport.base import Transport
+from fleet.transport.base import SocketGone, Transport
 
 TAKEN_UP_SECONDS = 15
 OLD_SECONDS = 60
@@ -66,7 +67,9 @@ def renew(
     RemoteFailed, Interrupted, Fenced."""
     before = _workers(one, transport)
     traffic.save(one)
-    transport.ask(one.balancer.master, KINDS[one.balancer.kind].renew, timeout=ASK_SECONDS)
+    # It begins anew at once, and has no time for an answer.
+    with suppress(SocketGone):
+        transport.ask(one.balancer.master, KINDS[one.balancer.kind].renew, timeout=ASK_SECONDS)
     _taken_up(one, before, transport, cancel, clock)
 
 
