@@ -139,8 +139,11 @@ class Session:
         """Hosts outside of the run that count: those of its roles that keep a minimum, and the balancers of
         what it changes."""
         run = {state.host for state in desired.hosts}
-        roles = (role for role in desired.roles if role.min_healthy and run & set(role.hosts))
         services = [one for state in desired.hosts for one in state.services]
+        # One of them has to have the address when another is touched.
+        sharing = {one.role for one in services if one.virtual_address}
+        counted = (role for role in desired.roles if role.min_healthy or role.name in sharing)
+        roles = (role for role in counted if run & set(role.hosts))
         led = {one.load_balancer.role for one in services if one.load_balancer}
         balancers = (one.host for one in desired.balancers if one.role in led)
         names = dict.fromkeys([*(name for role in roles for name in role.hosts), *balancers])

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from fleet.model.desired import Desired
 from fleet.model.found import Facts, Unknown
 from fleet.model.services import Batches, Service
+from fleet.ops.containers import is_leftover
 from fleet.plan.tree import Finding, Handover, Rollout, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``holders``: hosts that were found to have it. ``hosts``: all that can, in the role's order."""
+    """``holders``: hosts that were found to have it. ``containers``: (host, name) of all that can, in the
+    role's order."""
 
     address: str
     role: str
-    service: str
-    hosts: tuple[str, ...]
+    containers: tuple[tuple[str, str], ...]
     holders: tuple[str, ...]
 
 
@@ -40,7 +41,16 @@ def _address(desired: Desired, facts: Facts, service: Service, address: str) -> 
     holders = tuple(
         name for name in hosts if name in facts.hosts and address in _of(facts.hosts[name].addresses)
     )
-    return Address(address, service.role, service.key, hosts, holders)
+    return Address(address, service.role, tuple(_containers(facts, service, hosts)), holders)
+
+
+def _containers(facts: Facts, service: Service, hosts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in hosts:
+        if name in facts.hosts:
+            for one in facts.hosts[name].of_services:
+                ours = (one.role, one.service) == (service.role, service.name)
+                if ours and one.running and not is_leftover(one.name):
+                    yield name, one.name
 
 
 def _of(found: tuple[str, ...] | Unknown) -> tuple[str, ...]:
@@ -75,9 +85,9 @@ def _with_handovers(rollout: Rollout, known: Sequence[Address]) -> Rollout:
 def _handovers(turn: Turn, known: Sequence[Address]) -> Iterator[Handover]:
     """Only where the host is without its service for a while."""
     for one in known:
-        others = [name for name in one.hosts if name != turn.host]
+        others = [name for name, _ in one.containers if name != turn.host]
         if turn.disrupts and turn.host in one.holders and others:
-            yield Handover(turn.host, others[0], one.address, one.service)
+            yield Handover(turn.host, others[0], one.address, one.containers)
 
 
 def held_once(known: Sequence[Address], rollouts: Sequence[Rollout]) -> Iterator[Finding]:

@@ -92,12 +92,13 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """The virtual address goes from ``host`` to the host ``to`` before ``host`` is touched."""
+    """The virtual address goes from ``host`` to the host ``to`` before ``host`` is touched. ``containers``:
+    (host, name) of those that hold it, on every host that might."""
 
     host: str
     to: str
     address: str
-    service: str
+    containers: tuple[tuple[str, str], ...]
 
     @property
     def id(self) -> str:

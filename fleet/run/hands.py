@@ -13,7 +13,7 @@ from fleet.model.releases import JobRun
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
-from fleet.plan.tree import Admit, Drain, Gate, Lead, Step, Trial
+from fleet.plan.tree import Admit, Drain, Gate, Handover, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.executor import Undecided
 from fleet.run.gate import watch
@@ -21,6 +21,7 @@ from fleet.run.job import Runner
 from fleet.run.perform import perform
 from fleet.run.reload import reload
 from fleet.run.traffic import Traffic, TrafficFailed
+from fleet.run.vip import Move, holders, move
 from fleet.run.watch import Watched
 from fleet.run.watch import watch as compare_versions
 from fleet.transport.base import Transport
@@ -65,7 +66,7 @@ class RemoteHands:
 
         if isinstance(step.op, (Create, Replace)) and step.op.recipe.service.balancer:
             # The new one goes on as the old one was told.
-            self._traffic.save(self._traffic.balancer(step.host, step.op.recipe.service.key))
+            self._traffic.save(self._traffic.balancer(step.host, step.op.recipe.service.key), running=False)
         if isinstance(step.op, WriteConfig) and step.op.verified:
             one = self._traffic.balancer(step.host, step.op.key)
             reload(step, step.op, one, self._traffic, transport, self._emit, self._cancel, carry_out)
@@ -91,7 +92,15 @@ class RemoteHands:
         elif isinstance(node, Admit):
             self._traffic.admit(node)
         else:
-            raise TrafficFailed("an address cannot be handed over yet", host=node.host, step=node.id)
+            self._hand_over(node)
+
+    def _hand_over(self, node: Handover) -> None:
+        containers = {host: name for host, name in node.containers if host in self._transports}
+        moving = Move(node.address, node.host, node.to, containers, self._traffic.on(node.host))
+        if node.host in holders(moving.sides(), self._transports):
+            move(moving, self._transports, self._traffic, self._emit, self._cancel)
+        else:
+            self._emit(ev.Note(f"{node.host} does not have {node.address} any more: it is not handed over"))
 
     def compare(self, trial: Trial) -> None:
         if trial.watch is None:

@@ -198,16 +198,20 @@ class Traffic:
     def balancer(self, host: str, service: str) -> BalancerHost:
         return next(one for one in self._balancers if (one.host, one.service) == (host, service))
 
-    def save(self, one: BalancerHost) -> None:
-        """What the balancer was told at run time, to a file on its host for its next process. Raises
-        RemoteFailed when it cannot be written."""
+    def on(self, host: str) -> BalancerHost | None:
+        return next((one for one in self._balancers if one.host == host), None)
+
+    def save(self, one: BalancerHost, *, running: bool = True) -> None:
+        """What the balancer was told at run time, to a file on its host for its next process. Unless it is
+        known to be ``running``, one that is not there has nothing to save. Raises RemoteFailed when the file
+        cannot be written."""
         if not one.balancer.state:
             return
         with self._saving[one.host]:
-            self._write_state(one)
+            self._write_state(one, running)
 
-    def _write_state(self, one: BalancerHost) -> None:
-        state = self._ask(one, KINDS[one.balancer.kind].state)
+    def _write_state(self, one: BalancerHost, running: bool) -> None:
+        state = self._ask(one, KINDS[one.balancer.kind].state, running)
         if state is None:
             return
         path = shell.words([one.balancer.state])
@@ -270,8 +274,8 @@ class Traffic:
             self._silent(one, FleetError(f"its answer makes no sense: {error}"))
             return None
 
-    def _ask(self, one: BalancerHost, request: str) -> str | None:
-        """None: it does not answer, which the operator was told."""
+    def _ask(self, one: BalancerHost, request: str, running: bool = True) -> str | None:
+        """None: it does not answer, which the operator was told if it should be ``running``."""
         if self._clock() < self._again.get(one.host, 0):
             return None
         transport = self._transports.get(one.host)
@@ -285,6 +289,8 @@ class Traffic:
             except Fenced:
                 raise
             except SocketGone as error:
+                if not running:
+                    return None
                 # Its process may just be starting again.
                 if self._clock() > patience:
                     self._silent(one, error)
