@@ -14,7 +14,7 @@ from fleet.app.session import Session
 from fleet.errors import Exit, FleetError, UsageError
 from fleet.model.balancing import Server
 from fleet.model.desired import Desired
-from fleet.model.releases import current, drained
+from fleet.model.releases import drained
 from fleet.model.servers import servers
 from fleet.plan.tree import Admit, Drain
 from fleet.report import events as ev
@@ -41,6 +41,7 @@ def drain(session: Session, confirm: Confirm, why: str) -> Exit:
             raise UsageError(f"no balancer sends requests to {_hosts(session)}")
         known = [one for one in places if traffic.knowing(one.server)]
         if not session.options.allow_downtime:
+            _answering(traffic, places)
             _not_the_last(traffic, known)
         if not session.options.yes and not confirm(f"Take {_hosts(session)} out of traffic?"):
             session.emit(ev.Note("nothing was changed"))
@@ -152,6 +153,16 @@ def _places(desired: Desired) -> Iterator[Place]:
                 yield Place(state.host, one.key, server, member.drain_timeout if member else 0)
 
 
+def _answering(traffic: Traffic, places: list[Place]) -> None:
+    """Raises FleetError: nobody can be told, and whoever comes back goes on as before."""
+    for role in {one.server.role for one in places}:
+        if not traffic.views(role):
+            raise FleetError(
+                "no balancer answers: nothing was changed",
+                hint="bring one up first, or only have it remembered: --allow-downtime",
+            )
+
+
 def _not_the_last(traffic: Traffic, places: list[Place]) -> None:
     """Raises FleetError: a backend would be left without a server."""
     taken = {str(one.server) for one in places}
@@ -163,17 +174,18 @@ def _not_the_last(traffic: Traffic, places: list[Place]) -> None:
                 if serving and not serving - taken:
                     raise FleetError(
                         f"{host} would have no server left for backend {backend}; nothing was changed",
-                        why=f"only {', '.join(sorted(serving))} serves",
+                        why=f"what serves now: {', '.join(sorted(serving))}",
                         hint="bring another host up first, or insist: --allow-downtime",
                     )
 
 
 def _remember(session: Session, connections: Connections, custody: Custody, out: Mapping[str, str]) -> None:
     """The ledger knows before the balancers are told: a run that comes meanwhile respects it."""
-    release = current(custody.history.releases)
-    if release is None:
+    releases = custody.history.releases
+    if not releases:
         raise UsageError(f"nothing was released to {session.options.env} yet")
-    books = Books(session, connections, custody, custody.store.record(release.number))
+    # The newest, whatever became of it: of what is remembered the last word counts.
+    books = Books(session, connections, custody, custody.store.record(releases[-1].number))
     books.tell(books.entry(None, drained=out))
 
 

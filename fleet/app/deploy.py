@@ -22,7 +22,7 @@ from fleet.config.sources import role_sources
 from fleet.errors import Drift, Exit, UsageError
 from fleet.model.desired import Desired
 from fleet.model.refs import all_refs
-from fleet.model.releases import Outcome, current
+from fleet.model.releases import current
 from fleet.model.services import Service
 from fleet.model.strategy import Share
 from fleet.plan.saved import Saved, fingerprint
@@ -113,7 +113,7 @@ def tried(desired: Desired, weight: int) -> Desired:
 def _no_trial(session: Session, custody: Custody) -> None:
     """Raises UsageError: two new versions cannot be on trial at once."""
     release = current(custody.history.releases)
-    if release and release.outcome is Outcome.TRIAL:
+    if release and release.tried:
         env = session.options.env
         raise UsageError(
             f"release {release.number} ({release.head.version}) is on trial in {env}",

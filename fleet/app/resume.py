@@ -110,8 +110,7 @@ def _unfinished(session: Session, custody: Custody, connections: Connections) ->
 
 def _not_on_trial(session: Session, release: Release) -> None:
     """Also when its promotion has failed: which of the two versions is wanted is not for us to say."""
-    begun = any(entry.outcome is Outcome.TRIAL for entry in release.entries)
-    if release.outcome is Outcome.TRIAL or (begun and release.outcome in UNFINISHED):
+    if release.tried:
         env = session.options.env
         raise UsageError(
             f"release {release.number} ({release.head.version}) is on trial in {env}",

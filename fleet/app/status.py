@@ -90,12 +90,13 @@ def _about(env: str, releases: tuple[Release, ...], holder: Holder | None, now: 
         return
     name = f"release {release.number} ({release.head.version})"
     running = release.outcome is Outcome.RUNNING
+    on = f"inv deploy --env {env} --resume goes on with it"
+    if release.tried:
+        on = f"it is still on trial: inv promote --env {env} goes on with it, inv abort takes it back"
     if running and (not holder or owner.gone(holder.claim.process)):
-        text = f"{name} was cut off; inv deploy --env {env} --resume goes on with it"
-        yield Line(text, "error")
+        yield Line(f"{name} was cut off; {on}", "error")
     elif release.outcome is Outcome.FAILED:
-        on = "--resume goes on with it"
-        yield Line(f"{name} failed and is on a part of the hosts; inv deploy --env {env} {on}", "error")
+        yield Line(f"{name} failed and is on a part of the hosts; {on}", "error")
     elif release.outcome is Outcome.TRIAL:
         text = f"{name} is on trial; inv promote --env {env} goes on with it, inv abort takes it back"
         yield Line(text, "warning")

@@ -13,7 +13,8 @@ def verdict(
     """``earlier``: the version before; ``back``: how going back to it ended, if it was tried."""
     version, env = desired.version, desired.env
     again = f"inv {command} --env {env}"
-    resume = f"inv deploy --env {env} --resume"
+    # What was on trial is not gone on with by a deploy: it says nothing of which of the two is wanted.
+    resume = again if command in {"promote", "abort"} else f"inv deploy --env {env} --resume"
     bundle = next((one for error in outcome.errors.values() if (one := getattr(error, "bundle", ""))), "")
     look = f"see {bundle}; " if bundle else ""
     if back is not None and back.ending is not Ending.LOST:

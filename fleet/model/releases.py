@@ -135,6 +135,12 @@ class Release:
         return self.outcome is Outcome.FAILED and last is not None and not last.hosts
 
     @property
+    def tried(self) -> bool:
+        """It is on trial, or was until something that was to end that did not succeed."""
+        was = any(entry.outcome is Outcome.TRIAL for entry in self.entries)
+        return was and self.outcome in {Outcome.TRIAL, Outcome.RUNNING, Outcome.FAILED}
+
+    @property
     def seconds(self) -> float:
         """Of all its runs that ended."""
         return sum(entry.seconds for entry in self.entries)

@@ -14,6 +14,7 @@ from fleet.app.session import Session
 from fleet.report import events as ev
 from fleet.report.plan_text import Line
 from fleet.secret import Keyring
+from tests.support.behind import Behind
 from tests.support.memory import MemoryFleet
 
 HOSTS = """\
@@ -104,3 +105,11 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     numbers = itertools.count(1)
     monkeypatch.setattr("fleet.app.custody.new_run_id", lambda now: f"run-{next(numbers)}")
     return Shop(tmp_path, fleet)
+
+
+@pytest.fixture
+def behind(shop: Shop) -> Behind:
+    """The shop behind two balancers, with a server for each host."""
+    made = Behind(shop)
+    made.configure()
+    return made

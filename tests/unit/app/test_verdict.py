@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fleet.app.verdict import verdict
 from fleet.errors import Exit
 from fleet.run.executor import Ending, Outcome
@@ -15,3 +17,14 @@ def test_a_lease_that_is_lost_on_the_way_back_is_no_way_back_that_failed() -> No
     assert code is Exit.LOCKED
     assert text == "stopped: the lease was lost; v2 is on a part of test"
     assert hint == "inv lock --env test shows who works now; then inv deploy --env test --resume goes on"
+
+
+@pytest.mark.parametrize("command", ["promote", "abort"])
+@pytest.mark.parametrize("ending", [Ending.INTERRUPTED, Ending.LOST, Ending.FAILED])
+def test_the_end_of_a_trial_is_gone_on_with_by_itself_and_not_by_a_deploy(
+    command: str, ending: Ending
+) -> None:
+    wish = desired({"web-1": [service()]}, "v2")
+    _, _, hint = verdict(command, wish, "v1", Outcome(ending), None)
+    assert f"inv {command} --env test goes on" in hint
+    assert "--resume" not in hint
