@@ -40,6 +40,7 @@ class Connections:
         )
         self.transports: dict[str, Transport] = {}
         self.errors: dict[str, FleetError] = {}
+        self._left: set[str] = set()
         self._ahead: dict[str, float] = {}
         self._more: list[Transport] = []
 
@@ -71,10 +72,16 @@ class Connections:
             endpoint = replace(endpoint, key_file=str(self._session.options.root / endpoint.key_file))
         return endpoint
 
+    def leave(self) -> None:
+        """The run goes on without the hosts that cannot be reached; they are not tried again."""
+        self._left.update(self.errors)
+        self.errors.clear()
+
     def witness(self, hosts: Iterable[Host]) -> None:
         """Connect to hosts that only bear witness: one that does not answer is not healthy, no more."""
-        names = [host.name for host in hosts]
-        self.open(hosts)
+        asked = [host for host in hosts if host.name not in self._left]
+        names = [host.name for host in asked]
+        self.open(asked)
         for name in names:
             if error := self.errors.pop(name, None):
                 self._session.emit(ev.Note(f"{name} counts as not healthy: {error.what}", "warning"))

@@ -26,7 +26,7 @@ def reach(session: Session, connections: Connections) -> tuple[Finding, ...]:
             error.hint = f"{error.hint}; or leave them behind: --unreachable skip"
         raise error
     session.hosts = tuple(host for host in session.hosts if host.name not in errors)
-    connections.errors.clear()
+    connections.leave()
     return tuple(
         Finding(
             False,
