@@ -84,7 +84,7 @@ def _show(session: Session, found: tuple[Shared, ...]) -> Exit:
     if connections.errors:
         session.report.error(session.masked(told(connections.errors)))
     for one in wrong:
-        session.report.error(session.masked(f"error: {one}"))
+        session.report.error(session.masked(str(one)))
     if connections.errors:
         return Exit.UNREACHABLE
     return Exit.FAILED if wrong else Exit.OK
