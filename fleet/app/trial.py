@@ -23,7 +23,7 @@ from fleet.errors import Exit, UsageError
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
 from fleet.model.refs import all_refs
-from fleet.model.releases import Outcome, Record, Release, current
+from fleet.model.releases import Outcome, Record, Release, current, drained
 from fleet.plan.caveats import spared
 from fleet.plan.recorded import by_role
 from fleet.plan.trial import next_stop
@@ -173,7 +173,7 @@ def _facts(session: Session, connections: Connections, custody: Custody, desired
     began = time.monotonic()
     facts = gathered(session, connections, custody, desired, session.registries(), asked=True)
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
-    return facts
+    return replace(facts, drained=drained(custody.history.releases))
 
 
 def _stops(desired: Desired, facts: Facts) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fleet.model import codec
 from fleet.model.balancing import WEIGHT, Server
@@ -25,11 +25,11 @@ def first_stop(service: Service) -> int:
 def next_stop(desired: Desired, facts: Facts, key: str) -> int:
     """The share at which a promotion stops again, beyond the one that is given now; 0: the new version
     takes over."""
-    members = list(_members(desired, facts, key))
-    if not members:
+    led = _led(_members(desired, facts, key))
+    if not led:
         return 0
-    reached = min(member.weight for member in members)
-    return _stop([one for one in members[0].service.strategy.shares if one.weight > reached])
+    reached = min(member.weight for member in led)
+    return _stop([one for one in led[0].service.strategy.shares if one.weight > reached])
 
 
 def side_by_side(desired: Desired, facts: Facts, key: str) -> bool:
@@ -52,7 +52,7 @@ def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Tr
     service = members[0].service
     if not any(member.old for member in members):
         return
-    led = [member for member in members if member.lane.server(member.new)]
+    led = _led(members)
     reached = min((member.weight for member in led), default=0)
     for share in service.strategy.shares if led else ():
         if reached < share.weight <= upto:
@@ -68,6 +68,11 @@ def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Tr
                 " and ".join(dict.fromkeys(one.before for one in led if one.before)),
                 service.watch,
             )
+
+
+def _led(members: Iterable[_Both]) -> list[_Both]:
+    """Those that can be given a share: a balancer knows them, and the operator does not keep them out."""
+    return [one for one in members if one.lane.server(one.new) and not one.lane.kept_out]
 
 
 def _shares(member: _Both, weight: int) -> Iterator[Admit]:
