@@ -54,10 +54,11 @@ class Lane:
         return any(one.drained or one.stopped or one.weight != WEIGHT for one in views)
 
     def weight(self, slot: int) -> int:
-        """What every balancer that knows the server gives it at least: 0 while it is drained or down."""
+        """The share that it has at every balancer that knows it: 0 while it is drained. One that is down for
+        a moment keeps its share: a trial does not begin again for that."""
         found = self.server(slot)
         views = self._views(found) if found else ()
-        return min((one.weight if one.serves else 0 for one in views), default=0)
+        return min((0 if one.drained or one.stopped else one.weight for one in views), default=0)
 
     def _views(self, server: Server) -> tuple[ServerView, ...]:
         return next((views for one, views in self.views if one == server), ())
