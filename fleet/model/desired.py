@@ -83,6 +83,8 @@ class Desired:
     trial: Mapping[str, int] = field(default_factory=dict)
     """``role.service`` → percent of the requests at which its new version stays beside the old one, to be
     promoted or aborted. One that is not in it takes over at once."""
+    watched: bool = False
+    """The shares that new versions on trial are given were watched to their end."""
     allow_downtime: bool = False
     """A backend may be left without a server for a while."""
     undo: tuple[Undo, ...] = ()

@@ -8,10 +8,9 @@ from fleet.model.desired import Desired
 from fleet.model.found import Facts, Unknown
 from fleet.model.servers import servers
 from fleet.model.services import Service
+from fleet.ops.containers import Remove
 from fleet.plan.traffic import answered
-from fleet.plan.tree import Drain, Finding, Rollout, Turn
-
-FIRST = "send requests there from the start: deploy the balancers' role first (--roles {}), then the rest"
+from fleet.plan.tree import Admit, Drain, Finding, Node, Rollout, Step, Turn
 
 
 def backends(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Finding]:
@@ -39,7 +38,8 @@ def _unreadable(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> 
 
 
 def _unknown_servers(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Finding]:
-    """A configuration that is older than the server: nothing can be drained, and requests may be lost."""
+    """A configuration that is older than the server: what gets requests now would be stopped undrained, and
+    what takes its place would get none."""
     for turn in rollout.turns:
         service = _service(desired, turn.host, rollout.service)
         if service is None or service.load_balancer is None:
@@ -49,38 +49,40 @@ def _unknown_servers(desired: Desired, facts: Facts, rollout: Rollout) -> Iterat
         lacking = [
             one for one in servers(service, turn.host) if not any(str(one) in v.servers for v in views)
         ]
-        if views and lacking and turn.disrupts:
+        if views and lacking and (turn.disrupts or any(_removes(node) for node in turn.steps)):
             what = f"{rollout.service}: no balancer knows {' and '.join(map(str, lacking))} yet"
-            yield Finding(False, f"{what}, so its requests cannot be led away", FIRST.format(role), turn.host)
+            hint = f"deploy the balancers first (--roles {role}), or insist: --allow-downtime"
+            yield Finding(
+                not desired.allow_downtime, f"{what}, so its requests cannot be led away", hint, turn.host
+            )
+
+
+def _removes(node: Node) -> bool:
+    return isinstance(node, Step) and isinstance(node.op, Remove)
 
 
 def _last_one(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Finding]:
-    """No batch may take the last server of a backend. A batch that was carried out counts as serving for the
-    next: if it does not, the run does not get there."""
-    serving: dict[str, set[str]] = {}
-    roles: dict[str, str] = {}
-    for turn in rollout.turns:
-        service = _service(desired, turn.host, rollout.service)
-        if service and service.load_balancer:
-            roles[service.load_balancer.backend] = service.load_balancer.role
-    for backend, role in roles.items():
+    """No batch may leave a balancer without a server of a backend. What a batch sends requests to counts for
+    the next: if that does not serve, the run does not get there."""
+    services = (_service(desired, turn.host, rollout.service) for turn in rollout.turns)
+    members = [one.load_balancer for one in services if one and one.load_balancer]
+    for backend, role in {one.backend: one.role for one in members}.items():
         for view in answered(desired, facts, role):
-            names = {name for name, one in view.servers.items() if one.serves}
-            serving.setdefault(backend, set()).update(
-                name for name in names if name.startswith(f"{backend}/")
-            )
-    for number, batch in enumerate(rollout.batches, 1):
-        for backend, names in serving.items():
-            taken = {str(one.server) for turn in batch if turn.disrupts for one in _drains(turn, backend)}
-            if taken & names and not names - taken:
-                yield Finding(
-                    True,
-                    f"batch {number} of {rollout.service} takes {' and '.join(sorted(taken & names))}, "
-                    f"the last that serve{'s' if len(taken & names) == 1 else ''} backend {backend}",
-                    "make the batches smaller, give it a port_pair, bring another host up first, "
-                    "or insist: --allow-downtime",
-                )
-            names |= {str(one.server) for turn in batch for one in _drains(turn, backend)}
+            known = {name: one for name, one in view.servers.items() if name.startswith(f"{backend}/")}
+            serving = {name for name, one in known.items() if one.serves}
+            for number, batch in enumerate(rollout.batches, 1):
+                taken = {str(one.server) for turn in batch if turn.disrupts for one in _drains(turn, backend)}
+                if taken & serving and not serving - taken:
+                    yield Finding(
+                        True,
+                        f"batch {number} of {rollout.service} takes {' and '.join(sorted(taken & serving))}: "
+                        f"a balancer would be left without a server for backend {backend}",
+                        "make the batches smaller, give it a port_pair, bring another host up first, "
+                        "or insist: --allow-downtime",
+                    )
+                    break
+                given = {str(node.server) for turn in batch for node in turn.steps if isinstance(node, Admit)}
+                serving = (serving - taken) | (given & set(known))
 
 
 def _drains(turn: Turn, backend: str) -> Iterator[Drain]:

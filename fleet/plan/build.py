@@ -48,6 +48,9 @@ def plan(
     findings = list(lint.readable(desired, facts))
     if findings:
         return Plan(desired.project, desired.env, desired.version, findings=tuple(findings))
+    # Where nothing stands beside it, a new version takes its place as any other.
+    trial = {key: stop for key, stop in desired.trial.items() if side_by_side(desired, facts, key)}
+    desired = replace(desired, trial=trial)
     findings += lint.images(desired, facts)
     findings += lint.gone(desired, facts)
     kept: list[Kept] = []
@@ -71,7 +74,7 @@ def plan(
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
-    findings += backends(desired, facts, rollouts)
+    findings += dict.fromkeys(backends(desired, facts, rollouts))
     findings += held_once(shared, rollouts)
     findings += work.findings
     findings += still_running(desired, facts, work.due)
@@ -85,7 +88,7 @@ def plan(
         tuple(stages),
         tuple(kept),
         tuple(findings),
-        tuple(key for key in desired.trial if side_by_side(desired, facts, key)),
+        tuple(trial),
     )
 
 
@@ -119,7 +122,11 @@ def _rollout(
             service = replace(service, update=service.rollback)
         policy = policy or service.update
         manner = manner or _manner(desired, service)
-        going = tuple(one for one in _orphans(desired, state, host) if one.id not in gone)
+        going = [
+            (one, tuple(_drains(desired, facts, state.host, one)))
+            for one in _orphans(desired, state, host)
+            if one.id not in gone
+        ]
         prints = facts.fingerprints.get(state.host, {})
         here = lane(desired, facts, service, state.host)
         result = turn(desired, service, image, host, prints, here, going)
@@ -218,12 +225,17 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
 
 
 def _leaves(desired: Desired, facts: Facts, state: HostState, one: Container) -> Iterator[Node]:
-    service, grace = one.definition, 10.0
-    if service:
-        grace = service.container.stop_grace_period
-        yield from lane(desired, facts, service, state.host).drain(slot_of(service, one.name) or 1)
+    grace = one.definition.container.stop_grace_period if one.definition else 10
+    yield from _drains(desired, facts, state.host, one)
     why = "no role of this host has it"
     yield Step(state.host, Remove(one.name, one.id, f"{one.role}.{one.service}", grace, why))
+
+
+def _drains(desired: Desired, facts: Facts, host: str, one: Container) -> Iterator[Node]:
+    """What leads its requests away, by what it was made from."""
+    if one.definition and one.running:
+        slot = slot_of(one.definition, one.name) or 1
+        yield from lane(desired, facts, one.definition, host).drain(slot)
 
 
 def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:

@@ -32,6 +32,7 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
         balancers=_balancers(desired, earlier, states),
         undo=(),
         trial={},
+        watched=False,
         allow_downtime=False,
     )
 

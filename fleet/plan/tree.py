@@ -185,6 +185,8 @@ class Trial:
     version: str
     before: str
     watch: WatchSpec | None = None
+    on_failure: str = "rollback"
+    """rollback, or pause: then both versions stay as they are."""
 
     @property
     def seconds(self) -> float:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from fleet.model import codec
 from fleet.model.balancing import WEIGHT, Server
 from fleet.model.desired import Desired, Role
-from fleet.model.found import Facts, HostFacts
+from fleet.model.found import Facts
 from fleet.model.services import Service
-from fleet.model.slots import in_slot, slot_of
+from fleet.model.slots import in_slot
 from fleet.model.strategy import Share
 from fleet.plan import images
 from fleet.plan.traffic import Lane, lane
 from fleet.plan.tree import Admit, Member, Trial, Turn
-from fleet.plan.turn import standing
+from fleet.plan.turn import case_of
 
 
 def first_stop(service: Service) -> int:
@@ -43,20 +43,20 @@ def _stop(shares: tuple[Share, ...] | list[Share]) -> int:
 
 
 def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Trial]:
-    """A stage for each share from what the hosts give now up to where this run stops."""
+    """A stage for each share from what the hosts give now up to where this run stops. That a share is given
+    does not say that it was watched to its end: only the ledger can, and then ``desired.watched`` does."""
     key = f"{role.name}.{name}"
     upto = desired.trial.get(key, 0)
-    members = list(_members(desired, facts, key))
-    if not upto or not members:
-        return
-    service = members[0].service
-    if not any(member.old for member in members):
-        return
+    members = list(_members(desired, facts, key)) if upto else []
     led = _led(members)
-    reached = min((member.weight for member in led), default=0)
-    for share in service.strategy.shares if led else ():
-        if reached < share.weight <= upto:
-            turns = tuple(Turn(one.lane.host, tuple(_shares(one, share.weight))) for one in led)
+    if not led or not any(member.old for member in members):
+        return
+    service = led[0].service
+    reached = min(member.weight for member in led)
+    for share in service.strategy.shares:
+        over = share.weight <= reached if desired.watched else share.weight < reached
+        if not over and share.weight <= upto:
+            turns = tuple(Turn(one.lane.host, tuple(one.shares(share.weight))) for one in led)
             yield Trial(
                 key,
                 role.name,
@@ -67,7 +67,14 @@ def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Tr
                 desired.version,
                 " and ".join(dict.fromkeys(one.before for one in led if one.before)),
                 service.watch,
+                _on_failure(service),
             )
+
+
+def _on_failure(service: Service) -> str:
+    if service.watch:
+        return "pause" if service.watch.on_failure == "pause" else "rollback"
+    return "rollback" if service.update.failure_action == "rollback" else "pause"
 
 
 def _led(members: Iterable[_Both]) -> list[_Both]:
@@ -75,29 +82,38 @@ def _led(members: Iterable[_Both]) -> list[_Both]:
     return [one for one in members if one.lane.server(one.new) and not one.lane.kept_out]
 
 
-def _shares(member: _Both, weight: int) -> Iterator[Admit]:
-    for slot, share in ((member.new, weight), (member.old, WEIGHT - weight)):
-        for node in member.lane.admit(slot, share) if slot else ():
-            if isinstance(node, Admit):
-                yield node
-
-
+@dataclass(frozen=True, slots=True)
 class _Both:
     """The slots of new and old on one host; ``old`` 0: there is none. ``before`` is the old one's release."""
 
-    def __init__(self, here: Lane, service: Service, new: int, old: int, before: str = "") -> None:
-        self.lane, self.service, self.new, self.old, self.before = here, service, new, old, before
+    lane: Lane
+    service: Service
+    new: int
+    old: int
+    before: str
 
     @property
     def server(self) -> Server | None:
         return self.lane.server(self.new)
 
+    def shares(self, weight: int) -> Iterator[Admit]:
+        slots = [(self.new, weight), *([(self.old, WEIGHT - weight)] if self._old_serves else [])]
+        for slot, share in slots:
+            for node in self.lane.admit(slot, share):
+                if isinstance(node, Admit):
+                    yield node
+
     @property
     def weight(self) -> int:
         """The share that the new one has; 0 while a run that was cut off has set only one of the two."""
         share = self.lane.weight(self.new)
-        whole = not self.old or self.lane.weight(self.old) == WEIGHT - share
+        whole = not self._old_serves or self.lane.weight(self.old) == WEIGHT - share
         return share if whole else 0
+
+    @property
+    def _old_serves(self) -> bool:
+        """One that is sick gets nothing from its balancers, whatever its weight."""
+        return self.old > 0 and self.lane.up(self.old)
 
 
 def _members(desired: Desired, facts: Facts, key: str) -> Iterator[_Both]:
@@ -107,18 +123,6 @@ def _members(desired: Desired, facts: Facts, key: str) -> Iterator[_Both]:
             image = images.reference(service, facts, host) if service.key == key else None
             if image and service.strategy.tried:
                 marks = facts.fingerprints.get(state.host, {})
-                yield _both(lane(desired, facts, service, state.host), service, image, host, marks)
-
-
-def _both(here: Lane, service: Service, image: str, host: HostFacts, marks: Mapping[str, str]) -> _Both:
-    digest = codec.digest(service, image, marks)
-    found = standing(service, host.of_services, digest)
-    if found.main is None:
-        return _Both(here, service, 1, 0)
-    slot = slot_of(service, found.main.name) or 1
-    if found.main.spec_digest != digest or not found.main.running:
-        return _Both(here, service, 3 - slot, slot, found.main.release)
-    others = [one for one in found.leftovers if slot_of(service, one.name) == 3 - slot]
-    return (
-        _Both(here, service, slot, 3 - slot, others[0].release) if others else _Both(here, service, slot, 0)
-    )
+                here = lane(desired, facts, service, state.host)
+                case = case_of(desired, service, image, host, marks, here)
+                yield _Both(here, service, *case.both, case.before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fleet.model import codec
@@ -29,12 +29,17 @@ class Standing:
     leftovers: tuple[Container, ...] = ()
 
 
-def standing(service: Service, containers: tuple[Container, ...], digest: str) -> Standing:
-    """After an interrupted start-first both slots may run: the one that is as wanted counts. What an
-    interrupted replacement has made and not yet put in place never does."""
+def standing(
+    service: Service, containers: tuple[Container, ...], digest: str, proven: Collection[str] = ()
+) -> Standing:
+    """After an interrupted start-first both slots may run: the one that is as wanted counts, then the one
+    that has passed its gate. What an interrupted replacement has made and not yet put in place never does."""
     ours = [one for one in containers if (one.role, one.service) == (service.role, service.name)]
     placed = [one for one in ours if not is_leftover(one.name)]
-    placed.sort(key=lambda one: (one.running and one.spec_digest == digest, one.running), reverse=True)
+    placed.sort(
+        key=lambda one: (one.running and one.spec_digest == digest, one.running, one.id in proven),
+        reverse=True,
+    )
     main = placed[0] if placed else None
     return Standing(main, tuple(one for one in ours if one is not main))
 
@@ -46,17 +51,51 @@ def turn(
     facts: HostFacts,
     fingerprints: Mapping[str, str],
     lane: Lane,
-    orphans: tuple[Container, ...] = (),
+    orphans: Sequence[tuple[Container, tuple[Node, ...]]] = (),
 ) -> Turn | Kept:
     """``image`` is ``name@digest``; ``fingerprints`` are those of the host; ``orphans`` the host's
-    containers that no role wants: one that holds this service's place goes in this turn."""
+    containers that no role wants, each with what leads its requests away: one that holds this service's
+    place goes in this turn."""
+    case = case_of(desired, service, image, facts, fingerprints, lane)
+    host, main, change = facts.host, case.here.main, case.change
+    evicted = [one for one in orphans if change is Change.CREATE and clash(one[0], case.recipe.spec)]
+    steps: list[Node] = [
+        _remove(host, one, f"{one.name}, left by an interrupted run")
+        for one in case.here.leftovers
+        if is_leftover(one.name)
+    ]
+    if case.secrets is not None:
+        write = WriteSecrets(service.key, service.secret_dir, service.secrets, case.secrets)
+        steps.append(Step(host, write))
+    told = main.id if main and change in {Change.KEEP, Change.WATCH} else ""
+    steps += [_config(host, desired.state_dir, service, image, one, told) for one in case.configs]
+    for one, drains in evicted:
+        steps += [*drains, _remove(host, one, f"{service.key} takes its place")]
+    steps += case.stale_go()
+    steps += case.containers()
+    steps += case.rivals_go()
+    if not steps:
+        return Kept(host, service.key, case.why)
+    return Turn(host, tuple(steps), case.disrupts or bool(evicted))
+
+
+def case_of(
+    desired: Desired,
+    service: Service,
+    image: str,
+    facts: HostFacts,
+    fingerprints: Mapping[str, str],
+    lane: Lane,
+) -> Case:
     digest = codec.digest(service, image, fingerprints)
-    here = standing(service, facts.of_services, digest)
+    proven = facts.proven if isinstance(facts.proven, tuple) else ()
+    here = standing(service, facts.of_services, digest, proven)
     writes = (config_change(config, facts, fingerprints) for config in service.configs)
     configs = tuple(one for one in writes if one)
     secrets = secrets_change(service, facts, fingerprints)
-    state = found(here.main, digest, proven=_proven(here.main, facts))
-    if here.main and state is not Found.DIFFERENT and _moved(service, here.main):
+    main = here.main
+    state = found(main, digest, proven=main is not None and main.id in proven)
+    if main and state is not Found.DIFFERENT and _moved(service, main):
         state = Found.DIFFERENT
     change, why = TABLE[state]
     if change in {Change.KEEP, Change.WATCH}:
@@ -64,34 +103,15 @@ def turn(
             change, why = Change.REPLACE, "its secret files are not as wanted"
         elif any(one.config.reload is None for one in configs):
             change, why = Change.REPLACE, "its configuration files are not as wanted"
-
-    main = here.main
     # A container under another name (container_name was changed) is replaced like one in slot 1.
     slot = (slot_of(service, main.name) or 1) if main else 1
     release = service.release or desired.version
     recipe = Recipe(desired.project, desired.env, release, service, image, digest, slot)
-    evicted = tuple(one for one in orphans if change is Change.CREATE and clash(one, recipe.spec))
-    case = _Case(desired, lane, facts.host, here, recipe, change, state, why)
-    steps: list[Node] = [
-        _remove(facts.host, one, f"{one.name}, left by an interrupted run")
-        for one in here.leftovers
-        if is_leftover(one.name)
-    ]
-    if secrets is not None:
-        write = WriteSecrets(service.key, service.secret_dir, service.secrets, secrets)
-        steps.append(Step(facts.host, write))
-    told = main.id if main and change in {Change.KEEP, Change.WATCH} else ""
-    steps += [_config(facts.host, desired.state_dir, service, image, one, told) for one in configs]
-    steps += [_remove(facts.host, one, f"{service.key} takes its place") for one in evicted]
-    steps += case.containers(bool(configs))
-    steps += case.rivals_go()
-    if not steps:
-        return Kept(facts.host, service.key, why)
-    return Turn(facts.host, tuple(steps), case.disrupts or bool(evicted))
+    return Case(desired, lane, facts.host, here, recipe, change, state, why, configs, secrets, proven)
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """What was found of one service on one host, and what is to become of it."""
 
     desired: Desired
@@ -102,16 +122,20 @@ class _Case:
     change: Change
     state: Found
     why: str
+    configs: tuple[DirChange, ...]
+    secrets: tuple[tuple[str, str], ...] | None
+    proven: Collection[str]
 
-    def containers(self, written: bool) -> list[Node]:
-        """``written``: configuration changes, so that it is looked at again."""
+    def containers(self) -> list[Node]:
         main, lane, recipe = self.here.main, self.lane, self.recipe
         if main is None or self.change is Change.CREATE:
             # A replacement that was killed half-way may be the last to hold the anonymous volumes.
             held = next((one.anonymous for one in self.here.leftovers if one.anonymous), ())
             name, slot = recipe.spec.name, recipe.slot
             create = Step(self.host, Create(recipe, volumes=held))
-            return [*lane.hold(slot), create, self.gate(name, slot), *lane.admit(slot)]
+            steps = [*lane.hold(slot), create, self.gate(name, slot)]
+            # While others are tried, it gets the same share as they do.
+            return steps if self.on_trial else [*steps, *lane.admit(slot)]
         if self.change is Change.REPLACE:
             why = reason(recipe, main, self.state, self.why)
             if not self.overlaps:
@@ -120,35 +144,74 @@ class _Case:
             return steps if self.tried else [*steps, *taking_over(lane, recipe, main)]
         both = bool(self.rivals) and not self.tried
         steps = []
-        if written or both or self.change is Change.WATCH:
+        if self.configs or both or self.change is Change.WATCH:
             # With a rival: the run that was to judge the new one was cut, and the old one still serves.
             steps.append(replace(self.gate(main.name, recipe.slot), fresh=False))
-        if not self.tried and (both or lane.left_out(recipe.slot)):
+        if not self.on_trial and (both or lane.left_out(recipe.slot)):
             steps += lane.admit(recipe.slot, why="" if steps else "left out of traffic")
         return steps
 
+    def stale_go(self) -> list[Node]:
+        """What stands in the place where the new one is to start, and never served."""
+        return [node for one in self.stale for node in self._goes(one, "it never got healthy")]
+
     def rivals_go(self) -> list[Node]:
         """On trial the two of them stay."""
-        steps: list[Node] = []
-        if not (self.tried and self.change in {Change.KEEP, Change.WATCH}):
-            for one in self.rivals:
-                slot = slot_of(self.recipe.service, one.name) or 3 - self.recipe.slot
-                steps += self.lane.drain(slot)
-                tried = self.recipe.service.strategy.tried
-                why = "the other version stays" if tried else "left in the other slot"
-                steps.append(_remove(self.host, one, f"{one.name}, {why}"))
-        return steps
+        tried = self.recipe.service.strategy.tried
+        why = "the other version stays" if tried else "left in the other slot"
+        kept = self.tried and self.change in {Change.KEEP, Change.WATCH}
+        return [] if kept else [node for one in self.rivals for node in self._goes(one, why)]
+
+    def _goes(self, one: Container, why: str) -> Iterator[Node]:
+        yield from self.lane.drain(self._slot(one))
+        yield _remove(self.host, one, f"{one.name}, {why}")
+
+    def _slot(self, one: Container) -> int:
+        return slot_of(self.recipe.service, one.name) or 3 - self.recipe.slot
 
     def gate(self, container: str, slot: int) -> Gate:
         server = self.lane.server(slot)
         return Gate(self.host, self.recipe.service, container, self.desired.state_dir, server=server)
 
     @property
-    def tried(self) -> bool:
+    def on_trial(self) -> bool:
+        """Its new version is tried, on this host or on others."""
         return self.recipe.service.key in self.desired.trial
 
     @property
+    def tried(self) -> bool:
+        """Here there is an old version beside which the new one is tried."""
+        return self.on_trial and self.both[1] > 0
+
+    @property
+    def both(self) -> tuple[int, int]:
+        """The slots of the new and the old version after a turn that tries it; 0: there is no old one."""
+        slot, main = self.recipe.slot, self.here.main
+        if self.change in {Change.KEEP, Change.WATCH} and main:
+            older = [one for one in self.rivals if one.spec_digest != main.spec_digest]
+            return slot, self._slot(older[0]) if older else 0
+        if self.change is Change.REPLACE and self.state is Found.DIFFERENT and self.overlaps:
+            return 3 - slot, slot
+        return slot, 0
+
+    @property
+    def before(self) -> str:
+        """The release of the old version."""
+        old = [one for one in (self.here.main, *self.rivals) if one and self._slot(one) == self.both[1]]
+        return old[0].release if old else ""
+
+    @property
+    def stale(self) -> tuple[Container, ...]:
+        if self.change is not Change.REPLACE:
+            return ()
+        return tuple(one for one in self._others if not (one.running and one.id in self.proven))
+
+    @property
     def rivals(self) -> tuple[Container, ...]:
+        return tuple(one for one in self._others if one not in self.stale)
+
+    @property
+    def _others(self) -> tuple[Container, ...]:
         return tuple(one for one in self.here.leftovers if not is_leftover(one.name))
 
     @property
@@ -160,8 +223,12 @@ class _Case:
     @property
     def disrupts(self) -> bool:
         """With both slots taken (a start-first that was cut off) the other one goes on serving meanwhile."""
-        serving = any(one.running for one in self.rivals)
+        serving = any(self._serves(one) for one in self.rivals)
         return self.change is Change.REPLACE and not self.overlaps and not serving
+
+    def _serves(self, one: Container) -> bool:
+        slot = self._slot(one)
+        return one.running and (self.lane.server(slot) is None or self.lane.weight(slot) > 0)
 
 
 def overlap(desired: Desired, service: Service) -> bool:
@@ -171,10 +238,6 @@ def overlap(desired: Desired, service: Service) -> bool:
         return True
     alone = any(role.name == service.role and len(role.hosts) == 1 for role in desired.roles)
     return alone and service.load_balancer is not None and bool(service.port_pair)
-
-
-def _proven(main: Container | None, facts: HostFacts) -> bool:
-    return main is not None and isinstance(facts.proven, tuple) and main.id in facts.proven
 
 
 def _moved(service: Service, main: Container) -> bool:
