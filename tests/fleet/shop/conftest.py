@@ -1,0 +1,28 @@
+"""One shop on nine real hosts for all of these tests; each file begins with v41 and the roles as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fleet.shop.shop import WEBS, Shop
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.made()
+    shop.rehearsal.up()
+    # As it is recorded, a rollback will do it.
+    with shop.variables("web", web_order="start-first"):
+        shop.first = shop.deploy("v41")
+    yield shop
+    shop.rehearsal.down()
+
+
+@pytest.fixture(scope="module")
+def shop(whole: Shop) -> Shop:
+    if whole.versions() != {name: ["v41"] for name in WEBS}:
+        whole.deploy("v41", "--roles", "web").ended(0)
+    return whole
