@@ -154,6 +154,15 @@ TAKE = """\
 docker exec "$ucarp" /etc/ucarp/vip-up.sh "$interface" "$vip"
 """
 
+# Where ucarp does not mean it to be, nobody would ever take it off again.
+DISOWN = """\
+docker exec "$ucarp" sh -c '[ -e /run/elected ] || /etc/ucarp/vip-down.sh "$1" "$2"' - "$interface" "$vip"
+"""
+
+REJOIN = """\
+docker exec "$ucarp" sh -c 'kill -USR1 1'
+"""
+
 HAS = """\
 docker exec "$ucarp" ip -4 -o addr show to "$vip/32" | while read -r _ name _; do
   [ "$name" = lo ] || echo "$name"
@@ -202,12 +211,20 @@ class Side:
         return self._script(SAVE, STOP_LEADING_BACK, RELEASE, mark=MARK, table=TABLE)
 
     def give(self) -> Shell:
-        """The host gives the address up, if it has it, and does not want it for a while."""
+        """The host gives the address up, if it has it, and does not want it for half a minute."""
         return self._script(FIND, GIVE)
 
     def take(self) -> Shell:
         """The host has the address at once, and its neighbours are told."""
         return self._script(FIND, TAKE)
+
+    def disown(self) -> Shell:
+        """The end of :meth:`take` where ucarp did not follow."""
+        return self._script(FIND, DISOWN)
+
+    def rejoin(self) -> Shell:
+        """The end of :meth:`give`: the host takes its turn again."""
+        return self._script(REJOIN)
 
     def has(self) -> Shell:
         """Prints the interface that has the address, if one has it in the sight of others."""

@@ -118,8 +118,13 @@ class _Mover:
             self._settle()
         except FleetError:
             with suppress(FleetError):
+                self._on(target, self.moving.side(target).disown(), "give the address up again")
+            with suppress(FleetError):
+                self._rejoin()
+            with suppress(FleetError):
                 self._clear_up()
             raise
+        self._rejoin()
         self._clear_up()
         now = the_holder(self.moving.address, holders(self.moving.sides(), self.transports))
         if now != target:
@@ -169,6 +174,11 @@ class _Mover:
                     host=moving.target,
                 )
             self._pause(TICK)
+
+    def _rejoin(self) -> None:
+        for host in self.moving.containers:
+            if host != self.moving.target:
+                self._on(host, self.moving.side(host).rejoin(), "take its turn again")
 
     def _renew(self, one: BalancerHost) -> None:
         try:

@@ -12,6 +12,7 @@ from fleet.transport.base import Result
 from tests.support.stub import ended
 
 OWN = "192.0.2.11"
+CHANGES = ("keep", "lead", "give", "take", "clear", "disown", "rejoin")
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Floating:
     numbers: list[str] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     leading: set[str] = field(default_factory=set)
+    aside: set[str] = field(default_factory=set)
     late: int = 0
     deaf: bool = False
     then: Callable[[str], None] = lambda done: None
@@ -36,7 +38,7 @@ class Floating:
     @property
     def changes(self) -> list[str]:
         """What was done, without the questions."""
-        return [one for one in self.log if one.split()[1] in ("keep", "lead", "give", "take", "clear")]
+        return [one for one in self.log if one.split()[1] in CHANGES]
 
     def answer(self, host: str, script: str) -> Result | None:
         """None: it is not a script of a move."""
@@ -50,6 +52,8 @@ class Floating:
             ("give", side.give().script),
             ("take", side.take().script),
             ("clear", side.clear_up().script),
+            ("disown", side.disown().script),
+            ("rejoin", side.rejoin().script),
         )
         word = next((word for word, text in words if text == script), "")
         number = next((line for line in script.splitlines() if line.startswith("number=")), "")
@@ -83,9 +87,16 @@ class Floating:
         elif word == "give":
             assert host not in self.having or (host in self.kept and self.leading), "its connections are lost"
             self.having.discard(host)
+            self.aside.add(host)
         elif word == "take":
             assert not self.having, "two hosts have it"
             self.having.add(host)
+            self.aside.discard(host)
+        elif word == "disown":
+            if self.deaf:
+                self.having.discard(host)
+        elif word == "rejoin":
+            self.aside.discard(host)
         elif word == "clear":
             self.kept.discard(host)
             self.leading.discard(host)

@@ -59,7 +59,7 @@ class Stage:
 
     @property
     def left(self) -> set[str]:
-        return self.floating.kept | self.floating.leading
+        return self.floating.kept | self.floating.leading | self.floating.aside
 
 
 @pytest.fixture
@@ -72,7 +72,8 @@ def test_the_address_goes_when_the_way_back_is_there(stage: Stage) -> None:
     stage.move()
     assert stage.floating.having == {"lb-2"}
     middle = ["lb-1 keep", "lb-2 lead", "lb-3 give", "lb-1 give", "lb-2 take"]
-    assert stage.floating.changes == [*CLEARED, *middle, *CLEARED]
+    after = ["lb-1 rejoin", "lb-3 rejoin"]
+    assert stage.floating.changes == [*CLEARED, *middle, *after, *CLEARED]
     waits = [event.need for event in stage.told if isinstance(event, ev.Waiting)]
     assert waits == [f"3 connections to {ADDRESS} to end", f"1 connection to {ADDRESS} to end"]
 
@@ -163,6 +164,7 @@ def test_ucarp_gets_its_time_and_not_for_ever(stage: Stage) -> None:
     with pytest.raises(MoveFailed, match="ucarp on lb-1 does not take"):
         stage.move(Move(ADDRESS, "lb-2", "lb-1", CONTAINERS))
     assert not stage.left
+    assert stage.floating.having == set(), "nobody would take it off again"
 
 
 def test_an_address_that_went_elsewhere_is_told(stage: Stage) -> None:
