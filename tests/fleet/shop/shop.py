@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -195,9 +195,10 @@ class Shop:
             if row["pxname"] == "shop" and row["svname"] not in {"BACKEND", "FRONTEND"}
         }
 
-    def requests_to(self, servers: Iterable[str], balancer: str) -> int:
-        """How many of them the balancer sends requests to."""
-        return sum(self.seen(balancer)[name] == "UP" for name in servers)
+    def serving(self, host: str, balancer: str) -> int:
+        """How many servers of the host the balancer sends requests to."""
+        seen = self.seen(balancer)
+        return sum(seen[f"{host}-{colour}"] == "UP" for colour in ("blue", "green"))
 
     def packed(self, order: int) -> bool:
         """Whether the worker packs it within some seconds."""

@@ -41,13 +41,14 @@ def test_a_configuration_that_cannot_be_taken_up_is_taken_back(shop: Shop) -> No
     containers = shop.containers(HAPROXY, *BALANCERS)
     more = "frontend more\n    bind :22\n\nfrontend stats"
     with shop.customers() as span, shop.edited(TEMPLATE, "frontend stats", more):
-        shop.deploy("v41", *BALANCER).ended(3).says("lb-1", "those from before are back")
+        shop.deploy("v41", *BALANCER).ended(3).says("those from before are back")
     assert config(shop) == before
     assert shop.containers(HAPROXY, *BALANCERS) == containers
     # HAProxy's new process asks the old one to let go of all its ports while it tries, for two seconds.
-    seconds = [failure.second for failure in span.loads[FRONT].tally.failures]
-    assert not seconds or max(seconds) - min(seconds) < 4
-    assert not span.loads[SECOND].tally.failures
+    seconds = [[one.second for one in load.tally.failures] for load in span.loads.values()]
+    (tried,) = [some for some in seconds if some] or [[0.0]]
+    assert max(tried) - min(tried) < 4
+    assert {failure.kind for failure in span.failures} <= {"refused", "reset"}
 
 
 def test_a_new_container_takes_over_from_the_old_one(shop: Shop) -> None:
@@ -66,15 +67,14 @@ def test_a_new_container_takes_over_from_the_old_one(shop: Shop) -> None:
 def test_a_balancer_that_dies_in_the_middle_of_a_drain_comes_back_with_it(shop: Shop) -> None:
     with shop.no_request_lost(FRONT), shop.customers(SECOND):
         run = shop.begun("drain", "web-2", "--yes")
-        until(lambda: "DRAIN" in shop.seen("lb-2")["web-2-blue"], "nobody is drained")
+        until(lambda: not shop.serving("web-2", "lb-2"), "web-2 is not drained")
         # Not by the engine, which would take it for an operator's wish and leave it dead.
         shop.host("lb-2").run("pkill -KILL -o -x haproxy")
         run.end().ended(0)
         until(lambda: shop.answers("lb-2"), "HAProxy does not come back")
-        assert "DRAIN" in shop.seen("lb-2")["web-2-blue"]
+        assert not any(shop.serving("web-2", name) for name in BALANCERS)
         shop.inv("ready", "web-2", "--yes").ended(0)
-    for name in BALANCERS:
-        assert "DRAIN" not in " ".join(shop.seen(name).values())
+    assert all(shop.serving("web-2", name) for name in BALANCERS)
 
 
 def test_a_balancer_that_is_away_holds_nobody_up(shop: Shop) -> None:

@@ -12,9 +12,9 @@ def test_first_deploy(shop: Shop) -> None:
     assert shop.first
     shop.first.ended(0).says("suite is at v41")
     assert "version <b>v41</b>" in page()
-    for address in ("21", "22", "23"):
-        web = shop.eye(address).docker("shop-suite-web-app-1")
-        assert web.is_running
+    for address, name in zip(("21", "22", "23"), WEBS, strict=True):
+        (container,) = shop.containers("web-app", name)[name]
+        assert shop.eye(address).docker(container).is_running
         assert shop.eye(address).file("/srv/shop/web/shop.ini").exists
 
 
@@ -28,7 +28,7 @@ def test_orders_are_taken_and_packed(shop: Shop) -> None:
 
 
 def test_second_deploy_has_nothing_to_do(shop: Shop) -> None:
-    shop.deploy("v41").ended(0).says("Nothing to do: suite is at v41; 9 as wanted")
+    shop.deploy("v41").ended(0).says("Nothing to do: suite is at v41; ")
 
 
 def test_a_version_that_never_gets_healthy_is_held_back(shop: Shop) -> None:
