@@ -29,7 +29,8 @@ saved=/run/fleet-vip-$vip
 # The network that the address is in says by which interface, and what this host is called there.
 FIND = """\
 interface= own=
-set -- $(docker exec "$ucarp" ip -4 route show table main scope link match "$vip" | head -n 1)
+route=$(docker exec "$ucarp" ip -4 route show table main scope link match "$vip")
+set -- $(printf '%s\\n' "$route" | head -n 1)
 while [ $# -gt 1 ]; do
   case $1 in dev) interface=$2 ;; src) own=$2 ;; esac
   shift
@@ -163,9 +164,11 @@ REJOIN = """\
 docker exec "$ucarp" sh -c 'kill -USR1 1'
 """
 
+# A container that was killed cannot tell what it has left behind.
 HAS = """\
-docker exec "$ucarp" ip -4 -o addr show to "$vip/32" | while read -r _ name _; do
-  [ "$name" = lo ] || echo "$name"
+found=$(ip -4 -o addr show to "$vip/32" 2>/dev/null || docker exec "$ucarp" ip -4 -o addr show to "$vip/32")
+printf '%s\\n' "$found" | while read -r _ name _; do
+  [ "${name:-lo}" = lo ] || echo "$name"
 done
 """
 

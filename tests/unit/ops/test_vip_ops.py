@@ -149,3 +149,19 @@ def test_connections_that_have_not_ended_are_counted_also_those_of_an_ipv6_socke
     assert host.run(SIDE.begun()).stdout.split() == [b"2"]
     (host.bench.root / "tcp6").write_text(TCP6)
     assert host.run(SIDE.begun()).stdout.split() == [b"3"]
+
+
+def test_an_address_is_seen_also_where_the_container_is_dead_and_not_while_it_is_kept(host: Host) -> None:
+    host.bench.stand_in("docker", "exit 1")
+    for found, told in (("7: eth0 inet x", [b"eth0"]), ("1: lo inet x", []), ("", [])):
+        host.bench.stand_in("ip", f"echo '{found}'")
+        done = host.run(SIDE.has())
+        assert (done.returncode, done.stdout.split()) == (0, told)
+
+
+def test_a_host_that_cannot_be_asked_is_an_error(host: Host) -> None:
+    host.bench.stand_in("docker", "echo 'the container is not running' >&2; exit 1")
+    host.bench.stand_in("ip", "exit 127")
+    for script in (SIDE.has(), SIDE.keep(), SIDE.give(), SIDE.take(), SIDE.ready()):
+        done = host.run(script)
+        assert done.returncode, script
