@@ -14,7 +14,7 @@ from fleet.facts.clock import ClockProbe
 from fleet.facts.probe import Answer
 from fleet.ledger.fence import fence_check
 from fleet.model.desired import Desired
-from fleet.model.found import Facts
+from fleet.model.found import Facts, Unknown
 from fleet.model.hosts import Host
 from fleet.model.leavings import Leavings
 from fleet.model.place import Place
@@ -41,6 +41,7 @@ class Connections:
         self.transports: dict[str, Transport] = {}
         self.errors: dict[str, FleetError] = {}
         self._left: set[str] = set()
+        self._unheard: dict[str, FleetError] = {}
         self._ahead: dict[str, float] = {}
         self._more: list[Transport] = []
 
@@ -75,6 +76,7 @@ class Connections:
     def leave(self) -> None:
         """The run goes on without the hosts that cannot be reached; they are not tried again."""
         self._left.update(self.errors)
+        self._unheard |= self.errors
         self.errors.clear()
 
     def witness(self, hosts: Iterable[Host]) -> None:
@@ -84,6 +86,7 @@ class Connections:
         self.open(asked)
         for name in names:
             if error := self.errors.pop(name, None):
+                self._unheard[name] = error
                 self._session.emit(ev.Note(f"{name} counts as not healthy: {error.what}", "warning"))
 
     def again(self, names: Iterable[str]) -> None:
@@ -129,7 +132,21 @@ class Connections:
         self.errors.update({name: error for name, error in found.errors.items() if name not in bystanders})
         known = found.facts.hosts
         hosts = {name: known[name] for name in session.everyone if name in wanted and name in known}
-        return replace(found.facts, hosts=hosts)
+        unreached = self._unreached(desired, {**self._unheard, **found.errors}, known)
+        return replace(found.facts, hosts=hosts, balancers={**found.facts.balancers, **unreached})
+
+    def _unreached(
+        self, desired: Desired, errors: Mapping[str, FleetError], known: Iterable[str]
+    ) -> dict[str, Unknown]:
+        """Balancers of what the run changes, on hosts without facts: they may well be serving."""
+        services = [one for state in desired.hosts for one in state.services]
+        led = {one.load_balancer.role for one in services if one.load_balancer}
+        silent = {one.host for one in desired.balancers if one.role in led} - set(known)
+        whys = {name: f": {errors[name].what}" if name in errors else "" for name in silent}
+        everyone = self._session.everyone
+        return {
+            name: Unknown(f"there is no connection to it{whys[name]}") for name in everyone if name in silent
+        }
 
     def clocks(self) -> None:
         """Ask every connected host for its time, where no facts are gathered: without it a host cannot be

@@ -22,19 +22,34 @@ def backends(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Ite
 
 
 def _unreadable(desired: Desired, facts: Facts, rollouts: Sequence[Rollout]) -> Iterator[Finding]:
-    """A balancer that runs and cannot be spoken to goes on sending requests to what is being stopped."""
+    """A balancer that runs and cannot be spoken to goes on sending requests to what is being stopped. Of a
+    host without facts nobody knows whether one runs there: it is dead, or only we do not reach it."""
     changed = {rollout.service for rollout in rollouts}
+    stopped = {one.service for one in rollouts if any(map(_stops, one.turns))}
     services = [one for state in desired.hosts for one in state.services if one.key in changed]
     roles = {one.load_balancer.role for one in services if one.load_balancer}
+    at_stake = {one.load_balancer.role for one in services if one.load_balancer and one.key in stopped}
     for one in desired.balancers:
         view = facts.balancers.get(one.host)
-        if one.role in roles and isinstance(view, Unknown):
+        if one.role not in roles or not isinstance(view, Unknown):
+            continue
+        if one.host in facts.hosts:
+            what = f"cannot ask the balancer: {view.reason}"
             hint = (
                 f"if its new configuration mends that: deploy --roles {one.role} first; else look at the host"
             )
-            yield Finding(
-                not desired.allow_downtime, f"cannot ask the balancer: {view.reason}", hint, one.host
-            )
+            error = True
+        else:
+            what = f"the balancer on {one.host} does not answer ({view.reason}): "
+            what += "requests through it are not led; if it serves, they are lost"
+            hint = "if the host is dead for certain, --allow-downtime goes on without it"
+            error = one.role in at_stake and not any(answered(desired, facts, one.role))
+            hint = hint if error else "when it is back: inv converge"
+        yield Finding(error and not desired.allow_downtime, what, hint, one.host)
+
+
+def _stops(turn: Turn) -> bool:
+    return turn.disrupts or any(_removes(node) for node in turn.steps)
 
 
 def _unknown_servers(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Finding]:

@@ -39,9 +39,39 @@ def test_with_one_balancer_dead_it_goes_on_and_says_so(behind: Behind) -> None:
     behind.bring()
     behind.fleet.unreachable.add("lb-2")
     assert behind.bring("v2", limit="web") is Exit.OK
-    assert "lb-2" in behind.shop.told.text
+    assert "there is no connection to it: connection refused" in behind.shop.told.text
+    assert "requests through it are not led; if it serves, they are lost" in behind.shop.told.text
     assert behind.lbs["lb-1"].serving == {"web-1": 100, "web-2": 100, "web-3": 100}
     assert behind.web == {"web-1": ["v2"], "web-2": ["v2"], "web-3": ["v2"]}
+
+
+def test_with_no_balancer_reached_nothing_is_taken_from_under_them(behind: Behind) -> None:
+    """They may well serve: it is only we who do not reach them."""
+    behind.bring()
+    behind.fleet.unreachable |= {"lb-1", "lb-2"}
+    before = behind.ids
+    with pytest.raises(FleetError, match="does not answer") as caught:
+        behind.bring("v2", limit="web")
+    assert "lb-1" in str(caught.value)
+    assert "--allow-downtime goes on without it" in behind.shop.told.text
+    assert behind.ids == before
+    assert behind.bring("v2", limit="web", allow_downtime=True) is Exit.OK
+    assert behind.web == {"web-1": ["v2"], "web-2": ["v2"], "web-3": ["v2"]}
+
+
+def test_a_balancer_that_stands_still_is_no_witness_for_one_that_is_not_reached(behind: Behind) -> None:
+    behind.bring()
+    for one in behind.fleet.host("lb-1").engine.containers.values():
+        one.state = "exited"
+    behind.fleet.unreachable.add("lb-2")
+    with pytest.raises(FleetError, match="does not answer"):
+        behind.bring("v2", limit="web")
+    assert behind.web["web-1"] == ["v1"]
+
+
+def test_a_first_deploy_takes_nothing_from_anybody(behind: Behind) -> None:
+    behind.fleet.unreachable |= {"lb-1", "lb-2"}
+    assert behind.bring("v1", limit="web") is Exit.OK
 
 
 def test_a_balancer_that_runs_and_cannot_be_asked_forbids_the_change(behind: Behind) -> None:
@@ -59,7 +89,7 @@ def test_a_batch_that_takes_the_last_server_is_refused(behind: Behind) -> None:
     role.write_text(role.read_text().replace("parallelism: 1", "parallelism: 3"))
     behind.bring()
     before = behind.ids
-    with pytest.raises(FleetError, match="the last that serve backend app"):
+    with pytest.raises(FleetError, match="left without a server for backend app"):
         behind.bring("v2")
     assert behind.ids == before
     assert behind.weights == {"web-1": 100, "web-2": 100, "web-3": 100}
