@@ -118,13 +118,16 @@ class Executor:
             outcome.why = f"{phase.title} failed on {_names(errors)}"
 
     def _trial(self, trial: Trial, outcome: Outcome) -> None:
-        """What fails here is taken back or left for the operator, as the service's watch says."""
+        """What fails here is taken back or left for the operator, as the trial says."""
         errors = self._side_by_side(trial.turns, self._parallel, outcome)
         if not errors and trial.seconds:
             try:
                 self._hands.compare(trial)
             except Undecided as undecided:
                 outcome.ending, outcome.why = Ending.UNDECIDED, undecided.what
+                if outcome.errors:
+                    outcome.ending = Ending.FAILED
+                    outcome.why = f"hosts failed before: {_names(outcome.errors)}; and {undecided.what}"
                 self._emit(ev.Note(str(undecided), "warning"))
                 return
             except Exception as raised:  # noqa: BLE001 — whatever it is, the way back goes on
@@ -133,8 +136,8 @@ class Executor:
                 self._emit(ev.Note(str(error), "error"))
         if errors:
             outcome.errors.update({host: error for host, error in errors.items() if host})
-            pause = trial.watch is not None and trial.watch.on_failure == "pause"
-            outcome.ending = _ending(errors, Ending.PAUSED if pause else Ending.ROLL_BACK)
+            back = trial.on_failure == "rollback"
+            outcome.ending = _ending(errors, Ending.ROLL_BACK if back else Ending.PAUSED)
             outcome.why = next(iter(errors.values())).what
 
     def _rollout(self, rollout: Rollout, outcome: Outcome) -> None:

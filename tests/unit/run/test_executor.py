@@ -229,9 +229,10 @@ SERVER = Server("lb", "app", "a-green")
 AT_5, AT_50 = "web.app at 5", "web.app at 50"
 
 
-def trial(weight: int, *hosts: str, seconds: float = 60, watch: WatchSpec | None = None) -> Trial:
+def trial(weight: int, *hosts: str, seconds: float = 60, on_failure: str = "rollback") -> Trial:
     turns = tuple(Turn(host, (Admit(host, "web.app", SERVER, weight),)) for host in hosts or ("a", "b"))
-    return Trial("web.app", "web", turns, Share(weight, seconds), (), (), "v2", "v1", watch or WatchSpec())
+    share, watch = Share(weight, seconds), WatchSpec()
+    return Trial("web.app", "web", turns, share, (), (), "v2", "v1", watch, on_failure)
 
 
 def share(host: str) -> str:
@@ -255,13 +256,15 @@ def test_one_that_is_not_watched_is_not_compared() -> None:
     assert run(trial(50, seconds=0)).hands.done[-1] == AT_50
 
 
-@pytest.mark.parametrize(("action", "ending"), [("abort", Ending.ROLL_BACK), ("pause", Ending.PAUSED)])
+@pytest.mark.parametrize(("action", "ending"), [("rollback", Ending.ROLL_BACK), ("pause", Ending.PAUSED)])
 @pytest.mark.parametrize("where", [AT_5, share("b")])
-def test_what_is_not_as_good_is_taken_back_or_left_as_the_watch_says(
-    action: str, ending: Ending, where: str
+@pytest.mark.parametrize("watch", [WatchSpec(), None])
+def test_what_is_not_as_good_is_taken_back_or_left_as_the_trial_says(
+    action: str, ending: Ending, where: str, watch: WatchSpec | None
 ) -> None:
     hands = FakeHands({where: RemoteFailed("v2 is not as good")})
-    ran = run(trial(5, watch=WatchSpec(on_failure=action)), trial(50), rollout(("c",)), hands=hands)
+    first = replace(trial(5, on_failure=action), watch=watch)
+    ran = run(first, trial(50), rollout(("c",)), hands=hands)
     assert ran.outcome.ending is ending
     assert ran.outcome.why == "v2 is not as good"
     assert AT_50 not in ran.hands.done
@@ -283,11 +286,6 @@ def test_a_verdict_is_no_error_of_a_host() -> None:
     assert "5 of 9 failed" in note.text
 
 
-def test_without_a_watch_a_failure_is_taken_back() -> None:
-    hands = FakeHands({share("a"): RemoteFailed("no")})
-    assert run(replace(trial(50), watch=None), hands=hands).outcome.ending is Ending.ROLL_BACK
-
-
 def test_when_nobody_can_say_the_run_stops_there_and_nothing_is_taken_back() -> None:
     hands = FakeHands({AT_5: Undecided("nobody can say", hint="inv promote or inv abort")})
     ran = run(trial(5), trial(50), rollout(("c",)), hands=hands)
@@ -298,6 +296,14 @@ def test_when_nobody_can_say_the_run_stops_there_and_nothing_is_taken_back() -> 
     assert step("c") not in ran.hands.done
     (note,) = (one for one in ran.of(ev.Note) if isinstance(one, ev.Note))
     assert note.level == "warning"
+
+
+def test_when_nobody_can_say_hosts_that_failed_before_are_not_forgotten() -> None:
+    hands = FakeHands({gate("c"): RemoteFailed("not healthy"), AT_5: Undecided("nobody can say")})
+    carrying_on = UpdatePolicy(Batches((1,)), failure_action="continue")
+    ran = run(rollout(("c",), ("d",), policy=carrying_on), trial(5), hands=hands)
+    assert ran.outcome.ending is Ending.FAILED
+    assert ran.outcome.why == "hosts failed before: c; and nobody can say"
 
 
 @pytest.mark.parametrize(
