@@ -8,14 +8,16 @@ import pytest
 
 from tests.fleet.shop.shop import WEBS, Shop
 
+START_FIRST = {"web_order": "start-first"}
+"""As v41 is recorded, a rollback to it is done."""
+
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     shop = Shop(tmp_path_factory.mktemp("shop"))
     shop.made()
     shop.rehearsal.up()
-    # As it is recorded, a rollback will do it.
-    with shop.variables("web", web_order="start-first"):
+    with shop.variables("web", **START_FIRST):
         shop.first = shop.deploy("v41")
     yield shop
     shop.rehearsal.down()
@@ -24,5 +26,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 @pytest.fixture(scope="module")
 def shop(whole: Shop) -> Shop:
     if whole.versions() != {name: ["v41"] for name in WEBS}:
-        whole.deploy("v41", "--roles", "web").ended(0)
+        with whole.variables("web", **START_FIRST):
+            whole.deploy("v41", "--roles", "web").ended(0)
     return whole
