@@ -249,7 +249,8 @@ class Change:
     def _not_yet(self) -> str:
         """Which hosts of the release have not got it, of those that this run has left out."""
         known = tuple(state for state in self.wanted.rest if state.host in self.facts.hosts)
-        open_ = set(build(replace(self.wanted.desired, hosts=known), self.facts).hosts) if known else set()
+        wish = replace(self.wanted.desired, hosts=known, watched=True)
+        open_ = set(build(wish, self.facts).hosts) if known else set()
         hosts = [one.host for one in self.wanted.rest if one.host in open_ or one not in known]
         return f"not on {fold(hosts)} yet" if hosts else ""
 

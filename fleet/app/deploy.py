@@ -65,7 +65,8 @@ def prepare(
     session: Session, connections: Connections, custody: Custody, saved: Saved | None = None
 ) -> Change:
     """From files to plan. Raises ConfigErrors, Unreachable, Locked, and what a registry refuses."""
-    whole = saved.desired if saved else session.desired()
+    weight = session.options.weight
+    whole = saved.desired if saved else weighed(session.desired(), weight)
     registries = session.registries()
     session.unlock(all_refs(whole, registries))
     announcer = Announcer(session, custody, "deploy", whole.version)
@@ -77,11 +78,11 @@ def prepare(
     desired = whole
     if skipped:
         # What names hosts in its configuration leaves them out for now; what is recorded does not.
-        desired = session.desired(behind=[finding.host for finding in skipped])
+        desired = weighed(session.desired(behind=[finding.host for finding in skipped]), weight)
     connections.witness(session.witnesses(desired))
     desired = replace(desired, allow_downtime=session.options.allow_downtime)
     wanted = Wanted(
-        with_policy(desired if saved else tried(desired, session.options.weight), session.options.on_failure),
+        with_policy(desired if saved else tried(desired), session.options.on_failure),
         whole,
         notes=skipped,
         sources=sources,
@@ -95,19 +96,22 @@ def prepare(
     return Change(session, connections, custody, registries, announcer, wanted, facts)
 
 
-def tried(desired: Desired, weight: int) -> Desired:
-    """Services with such a strategy go on trial. ``weight``: the share of blue-green ones, 0 as they say."""
+def tried(desired: Desired) -> Desired:
+    """Services with such a strategy go on trial."""
+    services = (one for state in desired.hosts for one in state.services)
+    return replace(desired, trial={one.key: first_stop(one) for one in services if one.strategy.tried})
+
+
+def weighed(desired: Desired, weight: int) -> Desired:
+    """``--weight``: the share of blue-green services; 0 as they say."""
 
     def shared(one: Service) -> Service:
         if not weight or one.strategy.kind != "blue-green":
             return one
         return replace(one, strategy=replace(one.strategy, shares=(Share(weight),)))
 
-    states = tuple(replace(state, services=tuple(map(shared, state.services))) for state in desired.hosts)
-    services = (one for state in states for one in state.services)
-    return replace(
-        desired, hosts=states, trial={one.key: first_stop(one) for one in services if one.strategy.tried}
-    )
+    states = (replace(state, services=tuple(map(shared, state.services))) for state in desired.hosts)
+    return replace(desired, hosts=tuple(states))
 
 
 def _no_trial(session: Session, custody: Custody) -> None:

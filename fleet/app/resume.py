@@ -154,7 +154,7 @@ def _carry_on(
     policy = "pause" if release.outcome is Outcome.GOOD else session.options.on_failure
     desired = replace(with_policy(whole, policy), allow_downtime=session.options.allow_downtime)
     if record.head.command == "deploy" and release.outcome is not Outcome.GOOD:
-        desired = tried(desired, 0)
+        desired = tried(desired)
     rest = _of(recorded, set(record.head.hosts) - chosen, roles).hosts
     rest = tuple(state for state in rest if state.host in session.everyone)
     connections.witness([*session.witnesses(desired), *(session.everyone[one.host] for one in rest)])

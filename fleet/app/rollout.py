@@ -212,7 +212,7 @@ class Run:
         if not done:
             return state_lines(facts, states, missed), ()
         seen = tuple(state for state in states if state.host in facts.hosts)
-        remaining = build(replace(desired, hosts=seen), self._as_told(facts))
+        remaining = build(replace(desired, hosts=seen, watched=True), self._as_told(facts))
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]

@@ -26,6 +26,7 @@ from fleet.model.refs import all_refs
 from fleet.model.releases import Outcome, Record, Release, current, drained
 from fleet.plan.caveats import spared
 from fleet.plan.recorded import by_role
+from fleet.plan.tree import Trial
 from fleet.plan.trial import next_stop
 from fleet.plan.undo import undo
 from fleet.report import events as ev
@@ -40,14 +41,25 @@ def promote(session: Session, confirm: Confirm) -> Exit:
         _set_out(session, record)
         registries = session.registries()
         session.unlock(all_refs(registries))
+        skipped = reach(session, connections)
         hosts = [host.name for host in session.hosts]
         whole = _of(admitted(session, record, hosts, record.head.roles), hosts, record.head.roles)
-        reach(session, connections)
         connections.witness(session.witnesses(whole))
         facts = _facts(session, connections, custody, whole)
-        desired = replace(whole, trial=_stops(whole, facts), allow_downtime=session.options.allow_downtime)
+        # The ledger says so: it was on trial before.
+        desired = replace(
+            whole,
+            trial=_stops(whole, facts),
+            watched=True,
+            allow_downtime=session.options.allow_downtime,
+        )
         wanted = Wanted(
-            with_policy(desired, session.options.on_failure), whole, command="promote", goes_on=release
+            with_policy(desired, session.options.on_failure),
+            whole,
+            command="promote",
+            goes_on=release,
+            notes=skipped,
+            skipped=tuple(finding.host for finding in skipped),
         )
         change = Change(session, connections, custody, registries, announcer, wanted, facts)
         change.show()
@@ -62,6 +74,12 @@ def promoted(session: Session, change: Change) -> Exit:
     if session.options.check or not change.plan.trial:
         return Exit.OK
     if not session.options.auto_promote and not _by_itself(change.wanted.desired, change.plan.trial):
+        return Exit.OK
+    stages = [stage for stage in change.plan.stages if isinstance(stage, Trial)]
+    if session.options.auto_promote and not any(stage.watch for stage in stages):
+        session.emit(ev.Note("not promoted: nothing on trial has a watch (x-fleet.watch)", "error"))
+        return Exit.FAILED
+    if not stages:
         return Exit.OK
     if change.undecided:
         session.emit(ev.Note("not promoted: there was too little traffic to say", "error"))
@@ -92,6 +110,7 @@ def abort(session: Session, confirm: Confirm) -> Exit:
         _set_out(session, tried)
         registries = session.registries()
         session.unlock(all_refs(registries))
+        skipped = reach(session, connections)
         hosts, roles = [host.name for host in session.hosts], tried.head.roles
         later = tuple(between(session, custody, record.head.number))
         back = replace(
@@ -103,7 +122,6 @@ def abort(session: Session, confirm: Confirm) -> Exit:
             allow_downtime=session.options.allow_downtime,
         )
         unlock_record(session, record, back)
-        reach(session, connections)
         connections.witness(session.witnesses(back))
         facts = _facts(session, connections, custody, back)
         wanted = Wanted(
@@ -111,6 +129,8 @@ def abort(session: Session, confirm: Confirm) -> Exit:
             back,
             command="abort",
             goes_on=release,
+            notes=skipped,
+            skipped=tuple(finding.host for finding in skipped),
             spared=spared(record, later, facts),
             ends=Outcome.ROLLED_BACK,
         )

@@ -43,7 +43,13 @@ def with_policy(desired: Desired, failure_action: str) -> Desired:
         replace(
             state,
             services=tuple(
-                replace(one, update=replace(one.update, failure_action=failure_action))
+                replace(
+                    one,
+                    update=replace(one.update, failure_action=failure_action),
+                    watch=replace(one.watch, on_failure="abort" if failure_action == "rollback" else "pause")
+                    if one.watch
+                    else None,
+                )
                 for one in state.services
             ),
         )

@@ -60,11 +60,6 @@ class Lane:
         views = self._views(found) if found else ()
         return min((0 if one.drained or one.stopped else one.weight for one in views), default=0)
 
-    def up(self, slot: int) -> bool:
-        """Some balancer finds it healthy."""
-        found = self.server(slot)
-        return any(one.up for one in self._views(found)) if found else False
-
     def _views(self, server: Server) -> tuple[ServerView, ...]:
         return next((views for one, views in self.views if one == server), ())
 

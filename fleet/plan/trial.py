@@ -12,9 +12,10 @@ from fleet.model.services import Service
 from fleet.model.slots import in_slot
 from fleet.model.strategy import Share
 from fleet.plan import images
+from fleet.plan.decide import Change
 from fleet.plan.traffic import Lane, lane
 from fleet.plan.tree import Admit, Member, Trial, Turn
-from fleet.plan.turn import case_of
+from fleet.plan.turn import Case, case_of
 
 
 def first_stop(service: Service) -> int:
@@ -84,13 +85,16 @@ def _led(members: Iterable[_Both]) -> list[_Both]:
 
 @dataclass(frozen=True, slots=True)
 class _Both:
-    """The slots of new and old on one host; ``old`` 0: there is none. ``before`` is the old one's release."""
+    """The slots of new and old on one host; ``old`` 0: there is none. ``before`` is the old one's release.
+    ``stands``: the new one is there already; ``sick``: the old one gets nothing, whatever its weight."""
 
     lane: Lane
     service: Service
     new: int
     old: int
     before: str
+    stands: bool
+    sick: bool
 
     @property
     def server(self) -> Server | None:
@@ -106,14 +110,15 @@ class _Both:
     @property
     def weight(self) -> int:
         """The share that the new one has; 0 while a run that was cut off has set only one of the two."""
+        if not self.stands:
+            return 0
         share = self.lane.weight(self.new)
         whole = not self._old_serves or self.lane.weight(self.old) == WEIGHT - share
         return share if whole else 0
 
     @property
     def _old_serves(self) -> bool:
-        """One that is sick gets nothing from its balancers, whatever its weight."""
-        return self.old > 0 and self.lane.up(self.old)
+        return self.old > 0 and not self.sick
 
 
 def _members(desired: Desired, facts: Facts, key: str) -> Iterator[_Both]:
@@ -125,4 +130,14 @@ def _members(desired: Desired, facts: Facts, key: str) -> Iterator[_Both]:
                 marks = facts.fingerprints.get(state.host, {})
                 here = lane(desired, facts, service, state.host)
                 case = case_of(desired, service, image, host, marks, here)
-                yield _Both(here, service, *case.both, case.before)
+                stands = case.change in {Change.KEEP, Change.WATCH}
+                yield _Both(here, service, *case.both, _release(case), stands, _sick(case))
+
+
+def _release(case: Case) -> str:
+    return case.older.release if case.older else ""
+
+
+def _sick(case: Case) -> bool:
+    """By its own health check: its balancers may miss it for a moment only."""
+    return case.older is not None and case.older.health == "unhealthy"

@@ -195,10 +195,10 @@ class Case:
         return slot, 0
 
     @property
-    def before(self) -> str:
-        """The release of the old version."""
-        old = [one for one in (self.here.main, *self.rivals) if one and self._slot(one) == self.both[1]]
-        return old[0].release if old else ""
+    def older(self) -> Container | None:
+        """The old version, beside which the new one is tried."""
+        standing = (one for one in (self.here.main, *self.rivals) if one)
+        return next((one for one in standing if self._slot(one) == self.both[1]), None)
 
     @property
     def stale(self) -> tuple[Container, ...]:

@@ -179,8 +179,8 @@ def converge(
     return with_session(options, lambda session: run(session, confirming(options)))
 
 
-@operator_task("env", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure", "wait",
-               "ledger", "allow_downtime")  # fmt: skip
+@operator_task("env", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
+               "unreachable", "wait", "ledger", "allow_downtime")  # fmt: skip
 def promote(
     ctx: Context,
     env: str = "",
@@ -191,6 +191,7 @@ def promote(
     parallel: str = "",
     show_commands: bool = False,
     on_failure: str = "",
+    unreachable: str = "fail",
     wait: str = "",
     ledger: str = "",
     allow_downtime: bool = False,
@@ -200,13 +201,14 @@ def promote(
 
     options = read_options(
         ctx, env, check=check, diff=diff, yes=yes, json=json, parallel=parallel, show_commands=show_commands,
-        on_failure=on_failure, wait=wait, ledger=ledger, allow_downtime=allow_downtime,
+        on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
+        allow_downtime=allow_downtime,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, confirming(options)))
 
 
-@operator_task("env", "check", "diff", "yes", "json", "parallel", "show_commands", "wait", "ledger",
-               "allow_downtime")  # fmt: skip
+@operator_task("env", "check", "diff", "yes", "json", "parallel", "show_commands", "unreachable", "wait",
+               "ledger", "allow_downtime")  # fmt: skip
 def abort(
     ctx: Context,
     env: str = "",
@@ -216,6 +218,7 @@ def abort(
     json: bool = False,
     parallel: str = "",
     show_commands: bool = False,
+    unreachable: str = "fail",
     wait: str = "",
     ledger: str = "",
     allow_downtime: bool = False,
@@ -225,6 +228,6 @@ def abort(
 
     options = read_options(
         ctx, env, check=check, diff=diff, yes=yes, json=json, parallel=parallel, show_commands=show_commands,
-        wait=wait, ledger=ledger, allow_downtime=allow_downtime,
+        unreachable=unreachable, wait=wait, ledger=ledger, allow_downtime=allow_downtime,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, confirming(options)))
