@@ -101,6 +101,7 @@ class WriteConfig:
         return self.lines
 
     def effects(self) -> tuple[Effect, ...]:
+        was = 'readlink "$dir/$current"'
         parts: list[Text] = [
             f"dir={_q(self.config.directory)} current={CURRENT} new={_q(self.version)}",
             HEAD,
@@ -110,7 +111,13 @@ class WriteConfig:
             *self._files(),
             *self._validation(),
             *([f'good=$(cat "$dir/{PENDING}" 2>/dev/null || :)'] if self.verified else []),
-            *([f': >"$dir/{PENDING}"', disprove(self.state_dir, self.reload)] if self.reload else []),
+            # Of a run that is cut off between here and the end; what an earlier one has left stays.
+            *(
+                [f'[ -s "$dir/{PENDING}" ] || {was} >"$dir/{PENDING}" 2>/dev/null || :']
+                if self.verified
+                else []
+            ),
+            *([f': >>"$dir/{PENDING}"', disprove(self.state_dir, self.reload)] if self.reload else []),
             SWITCH,
             # What the link led to before, for a reload that turns out bad later; of a run that was cut off
             # before it knew, that which was good before it.
@@ -131,11 +138,14 @@ class WriteConfig:
         return (Shell(f'dir={_q(self.config.directory)}\nrm -f "$dir/{PENDING}"\n'),)
 
     def undo(self) -> tuple[Effect, ...]:
-        """The files from before, and the container told of them; that it takes them up is not asked again."""
+        """The files from before, and the container told of them; that it takes them up is not asked again.
+        Without the mark nobody knows what was before: then nothing is touched."""
         parts = [
             f"dir={_q(self.config.directory)} current={CURRENT}",
             HEAD,
-            f'before=$(cat "$dir/{PENDING}" 2>/dev/null || :)',
+            f'[ -f "$dir/{PENDING}" ] || fail 75 "$dir/{PENDING} is gone: who knows what was before?"',
+            f'before=$(cat "$dir/{PENDING}")',
+            '[ -z "$before" ] || [ -d "$dir/$before" ] || fail 75 "$dir/$before is gone"',
             LINKS,
             *self._switching_back(),
             f"{self._command()} </dev/null >/dev/null 2>&1 || :",
@@ -200,7 +210,12 @@ class WriteConfig:
     def _command(self) -> str:
         reload = self.config.reload
         if reload is None or reload.signal:
-            return f"docker kill -s {_q(reload.signal if reload else '')} {self.reload}"
+            name = reload.signal if reload else ""
+            # The engine takes `docker kill` for a stop by hand, whatever the signal: with restart:
+            # unless-stopped the container would not come back after a reboot. So it is told from within.
+            kill = f"kill -s {name.removeprefix('SIG')} 1"
+            within = f"docker exec {self.reload} sh -c {_q(kill)}"
+            return f"{{ {within} </dev/null 2>/dev/null || docker kill -s {_q(name)} {self.reload}; }}"
         return f"docker exec {self.reload} {shell.words(reload.command)}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.facts.files import CURRENT, DirsProbe, SealedProbe
+from fleet.facts.files import CURRENT, PENDING, DirsProbe, SealedProbe
 from fleet.facts.probe import Answer, Question
 from fleet.model.desired import HostState
 from fleet.model.found import FoundDir, HostFacts
@@ -245,8 +245,14 @@ def test_a_failed_reload_of_a_directory_that_was_not_ours_brings_the_files_back(
 def test_a_reload_signals_the_container_after_the_switch(host: Host) -> None:
     host.bench.stand_in("docker", f'cat "{host.place}/a" >"$HERE/seen"')
     host.run(host.op(host.config({"a": "2"}, reload=Reload("SIGHUP")), reload="cid")).check_returncode()
-    assert host.bench.calls == ["docker\tkill\t-s\tSIGHUP\tcid"]
+    assert host.bench.calls == ["docker\texec\tcid\tsh\t-c\tkill -s HUP 1"]
     assert (host.bench.root / "seen").read_text() == "2"
+
+
+def test_an_image_without_a_shell_is_signalled_by_the_engine(host: Host) -> None:
+    host.bench.stand_in("docker", "[ $1 = kill ]")
+    host.run(host.op(host.config({"a": "2"}, reload=Reload("SIGHUP")), reload="cid")).check_returncode()
+    assert host.bench.calls[1:] == ["docker\tkill\t-s\tSIGHUP\tcid"]
 
 
 def test_no_running_container_is_told_nothing(host: Host) -> None:
@@ -349,6 +355,75 @@ def test_a_sealed_file_is_the_same_by_its_fingerprint_alone(host: Host) -> None:
     assert config_change(config, now, {str(REF): "another value..."}) is not None
     (host.place / "a").write_text("by hand")
     assert config_change(config, host.facts(), {str(REF): "0123456789abcdef"}) is not None
+
+
+class TestUndo:
+    """As it is called when a balancer has not taken the files up."""
+
+    def op(self, host: Host, contents: dict[str, str]) -> WriteConfig:
+        return host.op(host.config(contents, reload=Reload("HUP")), reload="cid", verified=True)
+
+    def bring(self, host: Host, *effects: object) -> subprocess.CompletedProcess[bytes]:
+        (effect,) = effects
+        assert isinstance(effect, Shell)
+        return host.bench.run(host.keyring.reveal(effect.script), shell=self.shell)
+
+    @pytest.fixture(autouse=True, params=SHELLS)
+    def in_every_shell(self, request: pytest.FixtureRequest) -> None:
+        self.shell: str = request.param
+
+    def test_the_files_from_before_are_back(self, host: Host) -> None:
+        host.write({"a": "good"})
+        op = self.op(host, {"a": "bad", "b": "more"})
+        self.bring(host, *op.effects()).check_returncode()
+        assert host.shown.items() >= {"a": "bad", "b": "more"}.items()
+        self.bring(host, *op.undo()).check_returncode()
+        assert host.shown == {"a": "good"}
+        assert host.bench.calls == ["docker\tkill\t-s\tHUP\tcid"] * 2
+
+    def test_where_nothing_was_nothing_is(self, host: Host) -> None:
+        op = self.op(host, {"a": "bad"})
+        self.bring(host, *op.effects()).check_returncode()
+        assert (host.place / PENDING).read_text() == ""
+        self.bring(host, *op.undo()).check_returncode()
+        assert host.shown == {}
+
+    def test_what_was_there_by_hand_comes_back(self, host: Host) -> None:
+        host.place.mkdir()
+        (host.place / "a").write_text("by hand")
+        op = self.op(host, {"a": "bad"})
+        self.bring(host, *op.effects()).check_returncode()
+        self.bring(host, *op.undo()).check_returncode()
+        assert host.shown["a"] == "by hand"
+
+    @pytest.mark.parametrize("lost", ["mark", "files"])
+    def test_who_does_not_know_what_was_before_touches_nothing(self, host: Host, lost: str) -> None:
+        host.write({"a": "good"})
+        op = self.op(host, {"a": "bad"})
+        self.bring(host, *op.effects()).check_returncode()
+        mark = host.place / PENDING
+        if lost == "mark":
+            mark.unlink()
+        else:
+            mark.write_text(".fleet-0123456789abcdef")
+        before, calls = host.shown, host.bench.calls
+        done = self.bring(host, *op.undo())
+        assert done.returncode == DRIFT
+        assert b"is gone" in done.stderr
+        assert host.shown == before
+        assert before["a"] == "bad"
+        assert host.bench.calls == calls
+
+    def test_a_run_that_was_cut_off_as_it_switched_leaves_what_was_good(self, host: Host) -> None:
+        host.write({"a": "good"})
+        op = self.op(host, {"a": "bad"})
+        host.bench.stand_in("ln", 'case $1 in */a) kill -9 $PPID ;; *) exec /bin/ln "$@" ;; esac')
+        assert self.bring(host, *op.effects()).returncode != 0 or host.shown["a"] == "bad"
+        host.bench.stand_in("ln", 'exec /bin/ln "$@"')
+        again = self.op(host, {"a": "bad"})
+        self.bring(host, *again.effects()).check_returncode()
+        self.bring(host, *again.undo()).check_returncode()
+        assert host.shown["a"] == "good"
 
 
 def test_how_it_is_told() -> None:
