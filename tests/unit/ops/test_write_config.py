@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import threading
@@ -361,7 +362,7 @@ class TestUndo:
     """As it is called when a balancer has not taken the files up."""
 
     def op(self, host: Host, contents: dict[str, str]) -> WriteConfig:
-        return host.op(host.config(contents, reload=Reload("HUP")), reload="cid", verified=True)
+        return host.op(host.config(contents, reload=Reload(signal="HUP")), reload="cid", verified=True)
 
     def bring(self, host: Host, *effects: object) -> subprocess.CompletedProcess[bytes]:
         (effect,) = effects
@@ -379,7 +380,7 @@ class TestUndo:
         assert host.shown.items() >= {"a": "bad", "b": "more"}.items()
         self.bring(host, *op.undo()).check_returncode()
         assert host.shown == {"a": "good"}
-        assert host.bench.calls == ["docker\tkill\t-s\tHUP\tcid"] * 2
+        assert host.bench.calls == ["docker\texec\tcid\tsh\t-c\tkill -s HUP 1"] * 2
 
     def test_where_nothing_was_nothing_is(self, host: Host) -> None:
         op = self.op(host, {"a": "bad"})
@@ -417,9 +418,11 @@ class TestUndo:
     def test_a_run_that_was_cut_off_as_it_switched_leaves_what_was_good(self, host: Host) -> None:
         host.write({"a": "good"})
         op = self.op(host, {"a": "bad"})
-        host.bench.stand_in("ln", 'case $1 in */a) kill -9 $PPID ;; *) exec /bin/ln "$@" ;; esac')
-        assert self.bring(host, *op.effects()).returncode != 0 or host.shown["a"] == "bad"
-        host.bench.stand_in("ln", 'exec /bin/ln "$@"')
+        real = '/usr/bin/env PATH="${PATH#*:}" mv "$@"'
+        host.bench.replace("mv", f"{real} && case $* in *{CURRENT}) kill -9 $PPID ;; esac")
+        assert self.bring(host, *op.effects()).returncode == -signal.SIGKILL
+        assert host.shown["a"] == "bad"
+        host.bench.replace("mv", f"exec {real}")
         again = self.op(host, {"a": "bad"})
         self.bring(host, *again.effects()).check_returncode()
         self.bring(host, *again.undo()).check_returncode()
