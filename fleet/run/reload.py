@@ -132,6 +132,8 @@ def _put_back(step: Step, op: WriteConfig, transport: Transport, emit: ev.Emit, 
     try:
         for effect in op.undo():
             carry_out(effect, step, transport, emit, threading.Event())
+    except Fenced:
+        raise
     except FleetError as second:
         error.what = error.what.replace("; those from before are back", "")
         error.why = f"{error.why}\nand the files from before cannot be put back: {second.what}"

@@ -33,6 +33,7 @@ from tests.support.haproxy import DRAIN
 from tests.support.shells import Bench
 
 SOCKET, MASTER = "/run/admin.sock", "/run/master.sock"
+SIGNAL = "exec cid sh -c kill -s USR2 1"
 
 
 class Clock(threading.Event):
@@ -152,7 +153,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> There:
     bench = Bench(tmp_path)
     monkeypatch.setenv("PATH", f"{bench.bin}:{os.environ['PATH']}")
     words = f'echo "$*" >>{bench.root}/calls'
-    bench.replace("docker", f'[ "$1" = kill ] && {words} || echo "[ALERT] unknown keyword"')
+    bench.replace("docker", f'[ "$1" = exec ] && {words} || echo "[ALERT] unknown keyword"')
     made = There(bench, FakeTransport("lb-1", tmp_path))
     made.write("first\n")
     made.events.clear()
@@ -167,7 +168,7 @@ def test_files_that_are_taken_up_are_confirmed(there: There) -> None:
     there.write("second\n")
     assert there.content == "second\n"
     assert not there.pending
-    assert there.bench.calls == ["kill -s SIGUSR2 cid"] * 2
+    assert there.bench.calls == [SIGNAL] * 2
     assert there.waited == []
 
 
@@ -193,7 +194,7 @@ def test_refused_files_are_taken_back_and_the_balancer_told_again(there: There) 
     assert caught.value.hint
     assert there.content == "first\n"
     assert not there.pending
-    assert there.bench.calls[1:] == ["kill -s SIGUSR2 cid"] * 2
+    assert there.bench.calls[1:] == [SIGNAL] * 2
     assert there.clock.now < 1
 
 
@@ -335,6 +336,22 @@ def test_who_must_not_or_cannot_go_on_leaves_the_mark(there: There, error: Fleet
     with pytest.raises(FleetError) as caught:
         there.write("second\n")
     assert isinstance(caught.value, Fenced) is isinstance(error, Fenced)
+    assert there.pending
+
+
+def test_a_lease_that_is_lost_as_they_are_put_back_is_told_as_that(there: There) -> None:
+    """Else the run would go on to take back what is another's now."""
+    real = there.transport.run
+
+    def run(script: object, **kwargs: object) -> object:
+        if "who knows what was before" in str(script):
+            raise Fenced("the lease was lost")
+        return real(script, **kwargs)  # type: ignore[arg-type]
+
+    there.signals = [refuse(there)]
+    there.transport.run = run  # type: ignore[method-assign, assignment]
+    with pytest.raises(Fenced):
+        there.write("second\n")
     assert there.pending
 
 
