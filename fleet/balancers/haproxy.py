@@ -38,7 +38,10 @@ class HAProxy:
         states, separator, numbers = answer.partition("# pxname,")
         if not separator:
             raise ValueError(f"no statistics in {answer[:80]!r}")
-        rows = list(csv.DictReader(f"pxname,{numbers}".splitlines()))
+        try:
+            rows = list(csv.DictReader(f"pxname,{numbers}".splitlines()))
+        except csv.Error as error:
+            raise ValueError(f"its statistics are no table: {error}") from error
         if any(None in row.values() for row in rows):
             raise ValueError("its statistics break off")
         try:

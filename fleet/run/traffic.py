@@ -1,7 +1,11 @@
 """Requests are led around what changes: each balancer of a service is told, and asked what came of it.
 
-A balancer that does not answer is told of and left aside: it is dead, or it comes back with what was saved of
+A balancer whose socket or host is gone is told of and left aside: it is dead, or it comes back with what was
+saved of it. One that only does not answer in time may well be sending requests: nothing is taken from under
 it. What was set is saved on its host after each change: a new process goes on as the old one was told.
+
+Hosts of a batch are led side by side, and share what they ask and save: a look that began after a host's own
+last command is as good for it as one of its own.
 """
 
 from __future__ import annotations
@@ -9,28 +13,30 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from fleet import shell
 from fleet.balancers.kind import Kind
 from fleet.balancers.kinds import KINDS
-from fleet.errors import Fenced, FleetError, Interrupted, RemoteFailed
+from fleet.errors import Fenced, FleetError, Interrupted, RemoteFailed, Unreachable
 from fleet.model.balancing import BalancerHost, BalancerView, Server, ServerView
 from fleet.plan.tree import Admit, Drain
 from fleet.report import events as ev
+from fleet.run.once import Once
 from fleet.run.perform import failure
-from fleet.transport.base import SocketGone, Transport
+from fleet.transport.base import ConnectionLost, SocketGone, Transport
 
 ASK_SECONDS = 5
 SAVE_SECONDS = 30
 TICK = 0.25
 BACK_SECONDS = 10
-"""What a balancer's process gets to come back in, before its work is done without it."""
+"""What a balancer's process gets to come back in, or to answer at last."""
 REFUSED_SECONDS = 1
 HANGING_SECONDS = 30
 """How long one that did not answer is not asked again."""
 GOOD_SECONDS = 30
-"""What balancers get to find a server healthy that has passed its gate."""
+"""What balancers get to find a server healthy that has passed its gate, and to do as they were told."""
 RAMP = 10
 """Steps of a slow start."""
 
@@ -41,8 +47,18 @@ class TrafficFailed(RemoteFailed):
     """Requests could not be led as the plan says."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """``told``: how often the balancer had been told anything when it began, at ``began`` of our clock."""
+
+    view: BalancerView | None
+    told: int
+    began: float
+
+
 class Traffic:
-    """``balancers``: all of the environment. ``insist``: services change also when no balancer answers."""
+    """``balancers``: all of the environment. ``insist``: services change also when a balancer does not
+    answer. ``again`` connects anew to a host whose connection was lost; None: it is not reached."""
 
     def __init__(
         self,
@@ -52,38 +68,58 @@ class Traffic:
         cancel: threading.Event,
         *,
         insist: bool = False,
+        again: Callable[[str], Transport | None] = lambda host: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._balancers = balancers
-        self._transports = transports
+        self._transports = dict(transports)
         self._emit = emit
         self._cancel = cancel
         self._insist = insist
         self._clock = clock
-        self._lost: dict[str, str] = {}
+        self._connect = again
+        self._lost: dict[str, FleetError] = {}
+        self._missed: dict[str, str] = {}
         self._again: dict[str, float] = {}
-        # Hosts of a batch are led side by side, and write the same file.
-        self._saving = {one.host: threading.Lock() for one in balancers}
+        self._noting = threading.Lock()
+        self._connecting = {one.host: threading.Lock() for one in balancers}
+        self._looking = {one.host: Once[_Look]() for one in balancers}
+        self._saving = {one.host: Once[None]() for one in balancers}
+        self._last: dict[str, _Look] = {}
+        self._told = {one.host: 0 for one in balancers}
+
+    @property
+    def lost(self) -> Mapping[str, str]:
+        """Hosts whose balancers were left aside at some time, and why: they may have missed something."""
+        with self._noting:
+            return dict(self._missed)
 
     def drain(self, node: Drain) -> None:
-        """Raises TrafficFailed when no balancer answers, Interrupted, Fenced."""
+        """Raises TrafficFailed when no balancer answers, or one may still be sending requests; Interrupted,
+        Fenced."""
         server = node.server
         deadline = self._clock() + node.timeout
+        obeyed = self._clock()
         quiet = 0
         while True:
-            views = self.knowing(server)
-            if not views:
-                self._none_answers(server)
+            answered = self._answered(server)
+            self._none_hangs(server)
+            if not answered:
+                self._none_answers(server, [])
                 return
-            heard = self._tell(
-                {one: lambda kind: [kind.drain(server)] for one, view in views if not view.drained}, server
-            )
+            views = _of(server, answered)
+            deaf = {one: view for one, view in views if not view.drained}
+            self._tell({one: lambda kind: [kind.drain(server)] for one in deaf}, server)
             left = {one.host: view.sessions for one, view in views if view.sessions}
-            quiet = 0 if left or heard else quiet + 1
+            quiet = 0 if left or deaf else quiet + 1
             # Twice: a session may be between the balancer's choice and its count.
-            if quiet == 2 or (node.empty and not heard):
+            if quiet == 2 or not views or (node.empty and not deaf):
                 break
-            if left and self._clock() > deadline:
+            if not deaf:
+                obeyed = self._clock()
+            elif self._clock() - obeyed > GOOD_SECONDS:
+                raise _disobeyed(next(iter(deaf)), server, "no more requests", next(iter(deaf.values())))
+            if left and not deaf and self._clock() > deadline:
                 self._emit(ev.Note(_unended(node, left), "warning"))
                 break
             self._pause(node.host, node.id)
@@ -103,12 +139,13 @@ class Traffic:
         ``seconds``."""
         deadline = self._clock() + seconds
         while True:
-            views = self.knowing(server)
+            answered = self._answered(server)
+            views = _of(server, answered)
             bad = [f"{one.host} finds {view.check or 'no check'}" for one, view in views if not view.up]
             if views and not bad:
                 return
             if not views:
-                self._none_answers(server)
+                self._none_answers(server, [one.host for one in answered])
                 return
             if self._clock() > deadline:
                 raise TrafficFailed(
@@ -137,26 +174,21 @@ class Traffic:
         for one, view in self.knowing(server):
             led = view.up and not view.drained and not view.stopped
             if not led or view.weight != node.weight:
-                raise TrafficFailed(
-                    f"{one.host} was told to send requests to {server}, and does not",
-                    why=f"up: {view.up}, drained: {view.drained}, weight {view.weight}, check {view.check}",
-                    hint=f"look at the balancer on {one.host}",
-                )
+                raise _disobeyed(one, server, "requests", view)
         self._save(server)
 
     def views(self, role: str) -> dict[str, BalancerView]:
-        """By host, of those that answer."""
-        found = {one.host: self._view(one) for one in self._balancers if one.role == role}
+        """By host, of those that answer; none is older than this call."""
+        found = {one.host: self._view(one, 0) for one in self._balancers if one.role == role}
         return {host: view for host, view in found.items() if view is not None}
 
     def knowing(self, server: Server) -> list[tuple[BalancerHost, ServerView]]:
         """Balancers that answer and know the server, and how they see it."""
-        found = []
-        for one in self._balancers:
-            view = self._view(one) if one.role == server.role else None
-            if view and str(server) in view.servers:
-                found.append((one, view.servers[str(server)]))
-        return found
+        return _of(server, self._answered(server))
+
+    def _answered(self, server: Server) -> dict[BalancerHost, BalancerView]:
+        found = {one: self._view(one, TICK) for one in self._balancers if one.role == server.role}
+        return {one: view for one, view in found.items() if view is not None}
 
     def page(self, role: str, backend: str, *, on: bool) -> list[str]:
         """Hosts whose balancers answer the backend's requests by a page from now on, or no longer. Raises
@@ -196,7 +228,16 @@ class Traffic:
         return told
 
     def balancer(self, host: str, service: str) -> BalancerHost:
-        return next(one for one in self._balancers if (one.host, one.service) == (host, service))
+        """Raises FleetError when there is none."""
+        for one in self._balancers:
+            if (one.host, one.service) == (host, service):
+                return one
+        raise FleetError(
+            f"{service} is no balancer of this environment",
+            why="nothing says where its sockets are",
+            hint="see x-fleet.balancer in docs/traffic.md",
+            host=host,
+        )
 
     def on(self, host: str) -> BalancerHost | None:
         return next((one for one in self._balancers if one.host == host), None)
@@ -207,8 +248,7 @@ class Traffic:
         cannot be written."""
         if not one.balancer.state:
             return
-        with self._saving[one.host]:
-            self._write_state(one, running)
+        self._saving[one.host].get(lambda: self._write_state(one, running))
 
     def _write_state(self, one: BalancerHost, running: bool) -> None:
         state = self._ask(one, KINDS[one.balancer.kind].state, running)
@@ -251,7 +291,10 @@ class Traffic:
         heard = []
         for one, make in requests.items():
             kind = KINDS[one.balancer.kind]
-            answer = self._ask(one, kind.together(make(kind)))
+            try:
+                answer = self._ask(one, kind.together(make(kind)))
+            finally:
+                self._told[one.host] += 1
             if answer is None:
                 continue
             if refused := kind.refused(answer):
@@ -263,76 +306,135 @@ class Traffic:
             heard.append(one.host)
         return heard
 
-    def _view(self, one: BalancerHost) -> BalancerView | None:
-        kind = KINDS[one.balancer.kind]
-        answer = self._ask(one, kind.look)
-        if answer is None:
-            return None
-        try:
-            return kind.view(answer)
-        except (ValueError, KeyError) as error:
-            self._silent(one, FleetError(f"its answer makes no sense: {error}"))
-            return None
+    def _view(self, one: BalancerHost, age: float) -> BalancerView | None:
+        """``age``: seconds since which a look may have begun, if the balancer was told nothing meanwhile."""
+        last = self._last.get(one.host)
+        if last and last.told == self._told[one.host] and self._clock() - last.began < age:
+            return last.view
+        last = self._last[one.host] = self._looking[one.host].get(lambda: self._look(one))
+        return last.view
+
+    def _look(self, one: BalancerHost) -> _Look:
+        told, began, kind = self._told[one.host], self._clock(), KINDS[one.balancer.kind]
+        senseless: Exception | None = None
+        # Twice: an answer that broke off is no fault of what is asked.
+        for _ in range(2):
+            answer = self._ask(one, kind.look)
+            if answer is None:
+                return _Look(None, told, began)
+            try:
+                return _Look(kind.view(answer), told, began)
+            except (ValueError, KeyError) as error:
+                senseless = error
+        self._silent(one, FleetError(f"its answer makes no sense: {senseless}"))
+        return _Look(None, told, began)
 
     def _ask(self, one: BalancerHost, request: str, running: bool = True) -> str | None:
         """None: it does not answer, which the operator was told if it should be ``running``."""
         if self._clock() < self._again.get(one.host, 0):
             return None
-        transport = self._transports.get(one.host)
-        if transport is None:
-            self._silent(one, FleetError("there is no connection to it"))
-            return None
         patience = self._clock() + (0 if one.host in self._lost else BACK_SECONDS)
+        connected = False
         while True:
+            transport = self._transports.get(one.host)
+            if transport is None:
+                self._silent(one, Unreachable("there is no connection to it"))
+                return None
             try:
                 answer = transport.ask(one.balancer.socket, request, timeout=ASK_SECONDS)
             except Fenced:
                 raise
-            except SocketGone as error:
-                if not running:
+            except ConnectionLost as error:
+                if connected or not self._reconnect(one.host, transport):
+                    self._silent(one, error)
                     return None
-                # Its process may just be starting again.
+                connected = True
+            except FleetError as error:
+                if isinstance(error, SocketGone) and not running:
+                    return None
+                # Its process may just be starting again, or be busy for a moment.
                 if self._clock() > patience:
                     self._silent(one, error)
                     return None
                 self._pause(one.host, one.service)
-            except FleetError as error:
-                self._silent(one, error)
-                return None
             else:
-                if self._lost.pop(one.host, None) is not None:
+                with self._noting:
+                    back = self._lost.pop(one.host, None) is not None
+                if back:
                     self._emit(ev.Note(f"the balancer on {one.host} answers again"))
                 return answer
+
+    def _reconnect(self, host: str, dead: Transport) -> bool:
+        with self._connecting[host]:
+            if self._transports[host] is dead and (fresh := self._connect(host)):
+                self._transports[host] = fresh
+            return self._transports[host] is not dead
 
     def _silent(self, one: BalancerHost, error: FleetError) -> None:
         # A host that hangs costs seconds each time; a socket that nobody serves is refused at once.
         pause = REFUSED_SECONDS if isinstance(error, SocketGone) else HANGING_SECONDS
-        self._again[one.host] = self._clock() + pause
-        if one.host not in self._lost:
-            self._lost[one.host] = error.what
-            what = f"the balancer on {one.host} does not answer ({error.what}): going on without it"
-            self._emit(ev.Note(what, "warning"))
+        with self._noting:
+            self._again[one.host] = self._clock() + pause
+            known = one.host in self._lost
+            self._lost[one.host] = error
+            self._missed.setdefault(one.host, error.what)
+        if not known:
+            what = f"the balancer on {one.host} does not answer ({error.what})"
+            aside = ": going on without it" if self._insist or _gone(error) else ""
+            self._emit(ev.Note(what + aside, "warning"))
 
-    def _none_answers(self, server: Server) -> None:
+    def _none_hangs(self, server: Server) -> None:
+        """Raises TrafficFailed when one that is there cannot be told: it goes on sending requests."""
+        for one in self._balancers:
+            error = self._lost.get(one.host) if one.role == server.role else None
+            if error and not self._insist and not _gone(error):
+                raise TrafficFailed(
+                    f"the balancer on {one.host} cannot be told of {server}, and may be sending it requests",
+                    why="\n".join(filter(None, [error.what, error.why])),
+                    hint="look at it and at the load of its host, or go on at the price of requests: "
+                    "--allow-downtime",
+                )
+
+    def _none_answers(self, server: Server, there: Sequence[str]) -> None:
+        """``there``: hosts whose balancers answered, and do not know the server."""
         if self._insist:
             return
-        ours = [one.host for one in self._balancers if one.role == server.role]
-        if there := [host for host in ours if host not in self._lost]:
+        if there:
             raise TrafficFailed(
                 f"no balancer of {server.role} knows {server}: its requests cannot be led",
                 why=f"{', '.join(there)} answered, and what they are configured for has no such server",
                 hint=f"bring their configuration up to date: deploy --roles {server.role}",
             )
-        why = "\n".join(f"{host}: {self._lost[host]}" for host in ours)
+        ours = [one.host for one in self._balancers if one.role == server.role]
+        whys = {host: error.what for host in ours if (error := self._lost.get(host))}
         raise TrafficFailed(
             f"no balancer of {server.role} answers: the requests of {server} cannot be led away",
-            why=why,
+            why="\n".join(f"{host}: {whys.get(host, 'it did not answer')}" for host in ours),
             hint="bring a balancer up, or go on at the price of requests: --allow-downtime",
         )
 
     def _pause(self, host: str, step: str, seconds: float = TICK) -> None:
         if self._cancel.wait(seconds):
             raise Interrupted("interrupted while requests were led", host=host, step=step)
+
+
+def _gone(error: FleetError) -> bool:
+    return isinstance(error, (SocketGone, Unreachable))
+
+
+def _of(
+    server: Server, answered: Mapping[BalancerHost, BalancerView]
+) -> list[tuple[BalancerHost, ServerView]]:
+    name = str(server)
+    return [(one, view.servers[name]) for one, view in answered.items() if name in view.servers]
+
+
+def _disobeyed(one: BalancerHost, server: Server, what: str, view: ServerView) -> TrafficFailed:
+    return TrafficFailed(
+        f"{one.host} was told to send {what} to {server}, and does not",
+        why=f"up: {view.up}, drained: {view.drained}, weight {view.weight}, check {view.check}",
+        hint=f"look at the balancer on {one.host}",
+    )
 
 
 def _unended(node: Drain, left: Mapping[str, int]) -> str:

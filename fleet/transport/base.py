@@ -117,7 +117,8 @@ class Transport(Protocol):
     def ask(self, socket: str, request: str, *, timeout: float) -> str:
         """One line to the unix socket at that path on the host, and all that is answered until its end.
 
-        ``timeout`` in seconds, for the whole of it. As the login user: what ``become`` says is not applied.
+        ``timeout`` in seconds, for the whole of it, once questions of ours that came before have been
+        answered. As the login user: what ``become`` says is not applied.
         Raises SocketGone, ConnectionLost, and RemoteFailed when there is no end in time.
         """
 

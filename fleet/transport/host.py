@@ -83,22 +83,20 @@ class HostTransport(ABC):
     def ask(self, socket: str, request: str, *, timeout: float) -> str:
         with self._count:
             self._commands += 1
-        until = time.monotonic() + timeout
-        if not self._asks.acquire(timeout=timeout):
-            raise too_slow(socket, timeout, self.host)
-        try:
-            return converse(lambda left: self._connect(socket, left), socket, request, until, self.host)
-        except TimeoutError as error:
-            raise too_slow(socket, timeout, self.host) from error
-        except NotOpened as error:
-            raise gone(
-                socket,
-                lambda script: self.run(script, timeout=CAUSE_SECONDS, become=False),
-                self.host,
-                forwarded=self._endpoint.connection == "ssh",
-            ) from error
-        finally:
-            self._asks.release()
+        # How long others of ours take before is nothing that the socket must answer for.
+        with self._asks:
+            until = time.monotonic() + timeout
+            try:
+                return converse(lambda left: self._connect(socket, left), socket, request, until, self.host)
+            except TimeoutError as error:
+                raise too_slow(socket, timeout, self.host) from error
+            except NotOpened as error:
+                raise gone(
+                    socket,
+                    lambda script: self.run(script, timeout=CAUSE_SECONDS, become=False),
+                    self.host,
+                    forwarded=self._endpoint.connection == "ssh",
+                ) from error
 
     def close(self) -> None:
         self._docker.close()

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,18 @@ def test_twenty_at_once_get_each_its_own_answer(host: Transport, listen: Listen)
     for thread in threads:
         thread.join(60)
     assert answers == {n: f"to {n}" * 5000 for n in range(20)}
+
+
+def test_who_waits_for_questions_of_ours_does_not_wait_for_the_socket(
+    host: Transport, listen: Listen
+) -> None:
+    def answer(line: str) -> bytes:
+        time.sleep(0.5)
+        return b"yes"
+
+    path = listen(answer)
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(lambda n: host.ask(path, str(n), timeout=2), range(20))) == ["yes"] * 20
 
 
 def test_twenty_refused_at_once_are_told_one_by_one(host: Transport, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,12 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import Fenced, Interrupted
+from fleet.errors import Fenced, FleetError, Interrupted
 from fleet.model.balancing import Balancer, BalancerHost, Server
 from fleet.plan.tree import Admit, Drain
 from fleet.report import events as ev
-from fleet.run.traffic import BACK_SECONDS, GOOD_SECONDS, Traffic, TrafficFailed
-from fleet.transport.base import Transport
+from fleet.run.traffic import (
+    ASK_SECONDS,
+    BACK_SECONDS,
+    GOOD_SECONDS,
+    HANGING_SECONDS,
+    Traffic,
+    TrafficFailed,
+)
+from fleet.transport.asking import too_slow
+from fleet.transport.base import ConnectionLost, Transport
 from fleet.transport.fake import FakeTransport
 from tests.support.directed import Directed
 from tests.support.directed import Server as Seen
@@ -106,7 +115,7 @@ class TestDrain:
         there.lbs["lb-2"]["web-1"].left = [0, 0, 2, 0, 1, 0]
         there.traffic().drain(drain())
         assert there.lbs["lb-2"]["web-1"].left == [0]
-        assert there.lbs["lb-2"].looks >= 7
+        assert there.lbs["lb-2"].looks >= 6
         assert there.notes == []
 
     def test_after_its_time_it_tells_what_is_left_and_where(self, there: Field) -> None:
@@ -152,11 +161,19 @@ class TestDrain:
         assert not there.lbs["lb-1"]["web-1"].serves
         assert there.notes == []
 
-    def test_when_no_balancer_knows_it_they_are_not_called_dead(self, there: Field) -> None:
+    def test_what_no_balancer_knows_gets_no_requests(self, there: Field) -> None:
+        """It is gone from their configuration."""
+        for lb in there.lbs.values():
+            lb.forget("web-1")
+        there.traffic().drain(drain())
+        assert there.notes == []
+        assert there.clock.now == 0
+
+    def test_but_it_cannot_be_given_any(self, there: Field) -> None:
         for lb in there.lbs.values():
             lb.forget("web-1")
         with pytest.raises(TrafficFailed, match="no balancer of lb knows app/web-1") as caught:
-            there.traffic().drain(drain())
+            there.traffic().admit(admit())
         assert "lb-1, lb-2 answered" in caught.value.why
         assert "--roles lb" in caught.value.hint
 
@@ -166,6 +183,20 @@ class TestDrain:
             there.traffic().drain(drain())
         assert caught.value.why == "Permission denied"
         assert "level admin" in caught.value.hint
+
+    @pytest.mark.parametrize("sessions", [0, 3])
+    def test_one_that_says_yes_and_does_not_drain_is_not_asked_for_ever(
+        self, there: Field, sessions: int
+    ) -> None:
+        heard = there.lbs["lb-2"].ask
+        there.lbs["lb-2"]["web-1"].left = [sessions]
+        there.hosts["lb-2"].sockets[SOCKET] = lambda request: "\n" if "set " in request else heard(request)
+        with pytest.raises(
+            TrafficFailed, match="lb-2 was told to send no more requests to app/web-1"
+        ) as caught:
+            there.traffic().drain(drain(5))
+        assert "drained: False" in caught.value.why
+        assert GOOD_SECONDS < there.clock.now < GOOD_SECONDS + 2
 
     def test_an_interrupt_ends_it(self, there: Field) -> None:
         there.lbs["lb-1"]["web-1"].left = [1]
@@ -249,17 +280,197 @@ class TestBalancersThatDie:
             "the balancer on lb-2 does not answer (there is no connection to it): going on without it"
         ]
 
-    def test_an_answer_without_sense_is_as_none(self, there: Field) -> None:
+    def test_one_that_answers_without_sense_is_there(self, there: Field) -> None:
         there.hosts["lb-2"].sockets[SOCKET] = lambda request: "<html>\n"
+        with pytest.raises(TrafficFailed, match="lb-2 cannot be told of app/web-1") as caught:
+            there.traffic().drain(drain())
+        assert "its answer makes no sense" in caught.value.why
+
+    def test_an_answer_that_breaks_off_once_is_asked_for_again(self, there: Field) -> None:
+        heard, broken = there.lbs["lb-2"].ask, [True]
+        there.hosts["lb-2"].sockets[SOCKET] = lambda request: heard(request)[
+            : 60 if broken and broken.pop() else None
+        ]
         there.traffic().drain(drain())
-        assert "its answer makes no sense" in there.texts[0]
-        assert not there.lbs["lb-1"]["web-1"].serves
+        assert there.notes == []
+        assert not any(server.serves for server in there.both)
+
+    def test_who_was_left_aside_is_known_afterwards(self, there: Field) -> None:
+        first = there.lbs["lb-1"]
+        first.gone = -1
+        traffic = there.traffic()
+        assert traffic.lost == {}
+        traffic.drain(drain())
+        assert traffic.lost == {"lb-1": "the socket cannot be opened"}
+        first.gone = 0
+        there.clock.now += 60
+        traffic.admit(admit())
+        assert traffic.lost == {"lb-1": "the socket cannot be opened"}, "it has missed the drain"
 
     def test_balancers_of_another_role_are_no_business_of_ours(self, there: Field) -> None:
         there.balancers[1] = replace(there.balancers[1], role="other")
         there.traffic().drain(drain())
         assert there.lbs["lb-2"].told == []
         assert set(there.traffic().views("lb")) == {"lb-1"}
+
+
+class Busy(FakeTransport):
+    """A balancer that answers ``slow`` questions too late."""
+
+    def __init__(self, there: Field, slow: int) -> None:
+        super().__init__("lb-2", there.root)
+        self.slow, self.clock = slow, there.clock
+        self.sockets[SOCKET] = there.lbs["lb-2"].ask
+
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        if self.slow:
+            self.slow -= 1
+            self.clock.now += timeout
+            raise too_slow(socket, timeout, self.host)
+        return super().ask(socket, request, timeout=timeout)
+
+
+class TestBalancersThatHang:
+    """They are there, and go on sending requests."""
+
+    def test_one_that_is_busy_for_a_moment_is_asked_again(self, there: Field) -> None:
+        there.traffic(lb_2=Busy(there, 1)).drain(drain())
+        assert not any(server.serves for server in there.both)
+        assert there.notes == []
+
+    def test_nothing_is_taken_from_under_one_that_stays_silent(self, there: Field) -> None:
+        traffic = there.traffic(lb_2=Busy(there, 10_000))
+        for empty in (False, True):
+            with pytest.raises(TrafficFailed, match="lb-2 cannot be told of app/web-1") as caught:
+                traffic.drain(drain(empty=empty))
+            assert "has not answered to its end" in caught.value.why
+            assert "--allow-downtime" in caught.value.hint
+        assert there.clock.now < BACK_SECONDS + 2 * ASK_SECONDS, "not asked again so soon"
+        assert len(there.notes) == 1
+        assert "without it" not in there.texts[0]
+
+    def test_unless_the_operator_insists(self, there: Field) -> None:
+        there.traffic(insist=True, lb_2=Busy(there, 10_000)).drain(drain())
+        assert not there.lbs["lb-1"]["web-1"].serves
+        assert "going on without it" in there.texts[0]
+
+    def test_later_it_is_asked_again(self, there: Field) -> None:
+        busy = Busy(there, 10_000)
+        traffic = there.traffic(lb_2=busy)
+        with pytest.raises(TrafficFailed):
+            traffic.drain(drain())
+        busy.slow = 0
+        there.clock.now += HANGING_SECONDS
+        traffic.drain(drain())
+        assert not any(server.serves for server in there.both)
+
+    def test_what_others_serve_already_may_be_admitted(self, there: Field) -> None:
+        for server in there.both:
+            server.put(DRAIN)
+        there.traffic(lb_2=Busy(there, 10_000)).admit(admit())
+        assert there.lbs["lb-1"].serving["web-1"] == 100
+        assert "web-1" not in there.lbs["lb-2"].serving
+
+
+class Cut(FakeTransport):
+    def ask(self, socket: str, request: str, *, timeout: float) -> str:
+        raise ConnectionLost("the connection was lost", host=self.host)
+
+
+class TestLostConnections:
+    def leading(self, there: Field, again: Callable[[str], Transport | None]) -> Traffic:
+        transports = {**there.hosts, "lb-2": Cut("lb-2", there.root)}
+        return Traffic(there.balancers, transports, there._told, there.clock, again=again, clock=there.clock)
+
+    def test_it_is_connected_to_once_more_for_all(self, there: Field) -> None:
+        asked: list[str] = []
+
+        def again(host: str) -> Transport:
+            asked.append(host)
+            return there.hosts[host]
+
+        traffic = self.leading(there, again)
+        nodes = [Drain(name, "web.app", Server("lb", "app", name), 5) for name in ("web-1", "web-2")]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(traffic.drain, nodes))
+        assert asked == ["lb-2"]
+        assert there.lbs["lb-2"].serving == {}
+        assert there.notes == []
+        assert traffic.lost == {}
+
+    def test_where_that_fails_it_is_left_aside(self, there: Field) -> None:
+        traffic = self.leading(there, lambda host: None)
+        traffic.drain(drain())
+        assert not there.lbs["lb-1"]["web-1"].serves
+        assert there.texts == [
+            "the balancer on lb-2 does not answer (the connection was lost): going on without it"
+        ]
+
+    def test_one_that_is_lost_again_at_once_is_left_aside(self, there: Field) -> None:
+        self.leading(there, lambda host: Cut(host, there.root)).drain(drain())
+        assert len(there.notes) == 1
+
+
+class TestManyHostsAtOnce:
+    """Of one balancer a hundred kilometres away."""
+
+    HOSTS = 40
+
+    def drained(self, there: Field, seconds: float) -> tuple[Directed, list[ev.Note]]:
+        names = [f"web-{number}" for number in range(self.HOSTS)]
+        lb, lock = Directed(*map(Seen, names)), threading.Lock()
+        hosts = {"lb-1": FakeTransport("lb-1", there.root)}
+        most = 0
+
+        def ask(request: str) -> str:
+            nonlocal most
+            with lock:
+                most += 1
+            time.sleep(seconds)
+            return lb.ask(request)
+
+        hosts["lb-1"].sockets[SOCKET] = ask
+        traffic = Traffic(there.balancers[:1], hosts, there._told, threading.Event())
+        nodes = [Drain(name, "web.app", Server("lb", "app", name), 5) for name in names]
+        with ThreadPoolExecutor(self.HOSTS) as pool:
+            list(pool.map(traffic.drain, nodes))
+        self.asked, self.saved = most, len(hosts["lb-1"].seen)
+        return lb, there.notes
+
+    def test_a_look_serves_all_who_wait_for_one(self, there: Field) -> None:
+        lb, notes = self.drained(there, 0.05)
+        assert lb.serving == {}
+        assert sorted(lb.told) == sorted(f"app/{name} state drain" for name in lb.servers)
+        assert (there.root / "lb-1.state").read_text() == lb.admin("show servers state")
+        assert notes == []
+        assert self.asked - self.HOSTS < 3 * self.HOSTS / 2, "looks and states, beside one command for each"
+        assert self.saved < self.HOSTS / 2
+
+
+def test_a_look_from_before_a_command_is_not_taken_for_one_after_it(there: Field) -> None:
+    """A look is under way while the server is drained: what it found must not be what the drain goes by."""
+    lb, looking, go_on = there.lbs["lb-1"], threading.Event(), threading.Event()
+    first = [True]
+
+    def ask(request: str) -> str:
+        answer = lb.ask(request)
+        if "stat" in request and "set " not in request and first and first.pop():
+            looking.set()
+            assert go_on.wait(20)
+        return answer
+
+    there.hosts["lb-1"].sockets[SOCKET] = ask
+    traffic = Traffic(there.balancers[:1], there.hosts, there._told, there.clock, clock=there.clock)
+    seen: list[bool] = []
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(traffic.knowing, WEB)
+        assert looking.wait(20)
+        lb.ask("set server app/web-1 state drain")
+        late = pool.submit(lambda: seen.append(traffic.views("lb")["lb-1"].servers[str(WEB)].drained))
+        go_on.set()
+        late.result(20)
+        early.result(20)
+    assert seen == [True]
 
 
 class TestAdmit:
@@ -472,3 +683,6 @@ class TestPage:
 
 def test_the_balancer_of_a_service_on_a_host(there: Field) -> None:
     assert there.traffic().balancer("lb-2", "lb.haproxy") == there.balancers[1]
+    with pytest.raises(FleetError, match=r"lb\.proxy is no balancer") as caught:
+        there.traffic().balancer("lb-1", "lb.proxy")
+    assert caught.value.host == "lb-1"
