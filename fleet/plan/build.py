@@ -25,7 +25,7 @@ from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
 from fleet.plan.traffic import lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
-from fleet.plan.trial import side_by_side, trials
+from fleet.plan.trial import decided, side_by_side, trials
 from fleet.plan.turn import overlap, turn
 
 Registries = Mapping[str, RegistryAuth]
@@ -69,6 +69,7 @@ def plan(
         *pulls,
         *_places(desired, facts),
         *leftovers(desired, facts, work.due, spared),
+        *filter(None, (decided(desired, facts, role, name) for role, name in services)),
         *in_order(desired, rollouts, work.due, reverse=reverse),
         *(one for role, name in services for one in trials(desired, facts, role, name)),
         *_removals(desired, facts, gone),

@@ -35,6 +35,11 @@ class Lane:
             return ()
         return (Drain(self.host, self.service.key, found, member.drain_timeout),)
 
+    def turn_away(self, slot: int) -> tuple[Node, ...]:
+        """At once, where another server is to take all requests; what is there is drained later."""
+        found = self.server(slot)
+        return (Drain(self.host, self.service.key, found, 0, empty=True, later=True),) if found else ()
+
     def hold(self, slot: int) -> tuple[Node, ...]:
         """Before something is started there: a balancer's own check may be content sooner than the gate."""
         found = self.server(slot)

@@ -57,12 +57,16 @@ class Drain:
     server: Server
     timeout: float
     empty: bool = False
+    later: bool = False
+    """What is there ends by itself, and is waited for later."""
 
     @property
     def id(self) -> str:
         return f"{self.host}/drain:{self.server}"
 
     def describe(self) -> str:
+        if self.later:
+            return f"no more requests to {place(self)}"
         if self.empty:
             return f"keep requests from {place(self)} until it is healthy"
         return f"drain {place(self)}"

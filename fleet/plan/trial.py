@@ -14,7 +14,7 @@ from fleet.model.strategy import Share
 from fleet.plan import images
 from fleet.plan.decide import Change
 from fleet.plan.traffic import Lane, lane
-from fleet.plan.tree import Admit, Member, Trial, Turn
+from fleet.plan.tree import Admit, Member, Phase, Trial, Turn
 from fleet.plan.turn import Case, case_of
 
 
@@ -72,6 +72,19 @@ def trials(desired: Desired, facts: Facts, role: Role, name: str) -> Iterator[Tr
             )
 
 
+def decided(desired: Desired, facts: Facts, role: Role, name: str) -> Phase | None:
+    """The end of a trial, either way: the version that stays gets all requests on every host at once, before
+    the other one goes batch by batch."""
+    key = f"{role.name}.{name}"
+    turns = []
+    for one in _members(desired, facts, key) if key not in desired.trial else ():
+        stays, goes = one.lane.server(one.new), one.lane.server(one.old) if one.old else None
+        if one.proven and stays and goes and one.lane.weight(one.old):
+            nodes = (*one.lane.admit(one.new), *one.lane.turn_away(one.old))
+            turns.append(Turn(one.lane.host, nodes))
+    return Phase(f"{key}: all requests to one version", tuple(turns)) if turns else None
+
+
 def _on_failure(service: Service) -> str:
     if service.watch:
         return "pause" if service.watch.on_failure == "pause" else "rollback"
@@ -86,7 +99,8 @@ def _led(members: Iterable[_Both]) -> list[_Both]:
 @dataclass(frozen=True, slots=True)
 class _Both:
     """The slots of new and old on one host; ``old`` 0: there is none. ``before`` is the old one's release.
-    ``stands``: the new one is there already; ``sick``: the old one gets nothing, whatever its weight."""
+    ``stands``: the new one is there already, ``proven``: and has passed its gate; ``sick``: the old one gets
+    nothing, whatever its weight."""
 
     lane: Lane
     service: Service
@@ -95,6 +109,7 @@ class _Both:
     before: str
     stands: bool
     sick: bool
+    proven: bool
 
     @property
     def server(self) -> Server | None:
@@ -131,7 +146,8 @@ def _members(desired: Desired, facts: Facts, key: str) -> Iterator[_Both]:
                 here = lane(desired, facts, service, state.host)
                 case = case_of(desired, service, image, host, marks, here)
                 stands = case.change in {Change.KEEP, Change.WATCH}
-                yield _Both(here, service, *case.both, _release(case), stands, _sick(case))
+                proven = case.change is Change.KEEP
+                yield _Both(here, service, *case.both, _release(case), stands, _sick(case), proven)
 
 
 def _release(case: Case) -> str:

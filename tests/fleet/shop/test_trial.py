@@ -43,6 +43,12 @@ def test_blue_green_is_on_trial_until_it_is_aborted(shop: Shop) -> None:
     with shop.no_request_lost() as span, shop.variables("web", **BLUE_GREEN):
         shop.deploy("v42", *WEB).ended(0).says("on trial")
         assert shop.versions() == BOTH
+        status = (
+            shop.inv("status").ended(0).says("(v42) is on trial; inv promote --env suite goes on with it")
+        )
+        assert status.out.count("50 % of its requests") == 2 * len(WEBS)
+        assert "on trial" in shop.inv("releases").ended(0).out.splitlines()[1]
+        shop.deploy("v43", *WEB).ended(64).says("(v42) is on trial", "inv promote", "inv abort")
         shop.inv("abort", "--yes").ended(0).says("suite is at v41")
     assert span.versions == {"v41", "v42"}
     assert shop.containers("web-app", *WEBS) == before
@@ -57,20 +63,3 @@ def test_a_canary_is_promoted_by_hand_after_its_last_share(shop: Shop) -> None:
         shop.inv("promote", "--yes").ended(0).says("suite is at v42")
     assert span.versions == {"v41", "v42"}
     assert shop.versions() == RUN["v42"]
-
-
-def test_blue_green_takes_over_when_it_is_promoted(shop: Shop) -> None:
-    with shop.no_request_lost() as span, shop.variables("web", **BLUE_GREEN):
-        shop.deploy("v41", *WEB).ended(0)
-        assert shop.versions() == BOTH
-        status = (
-            shop.inv("status").ended(0).says("(v41) is on trial; inv promote --env suite goes on with it")
-        )
-        assert status.out.count("50 % of its requests") == 2 * len(WEBS)
-        newest = shop.inv("releases").ended(0).out.splitlines()[1]
-        assert newest.split()[1:2] == ["v41"]
-        assert "on trial" in newest
-        shop.deploy("v43", *WEB).ended(64).says("(v41) is on trial", "inv promote", "inv abort")
-        shop.inv("promote", "--yes").ended(0).says("suite is at v41")
-    assert span.versions == {"v41", "v42"}
-    assert shop.versions() == RUN["v41"]
