@@ -104,12 +104,24 @@ class Connections:
 
     def fenced(self, tenure: Tenure, place: Place) -> dict[str, Transport]:
         """The connected hosts, as they may be changed while ``tenure`` lasts."""
-        check = partial(fence_check, place, tenure.lease.token)
         return {
-            name: FencedTransport(transport, tenure, check, self._ahead[name])
+            name: self._fenced(name, transport, tenure, place)
             for name, transport in self.transports.items()
             if name in self._ahead
         }
+
+    def anew(self, name: str, tenure: Tenure, place: Place) -> Transport | None:
+        """Another connection to a host whose first was lost, as it may be changed; None: it is not
+        reached."""
+        try:
+            return self._fenced(name, self.one_more(name), tenure, place)
+        except Unreachable:
+            return None
+
+    def _fenced(self, name: str, transport: Transport, tenure: Tenure, place: Place) -> Transport:
+        return FencedTransport(
+            transport, tenure, partial(fence_check, place, tenure.lease.token), self._ahead[name]
+        )
 
     def facts(
         self,

@@ -72,6 +72,7 @@ class Run:
         self._books = books
         self._announcer = announcer
         self._earlier = earlier
+        self._silent: dict[str, str] = {}
 
     def carry_out(self, wanted: Wanted, facts: Facts, plan: Plan) -> Ended:
         session, desired, command = self._session, wanted.desired, wanted.command
@@ -97,6 +98,11 @@ class Run:
                 remaining = ()
         if outcome.ending is Ending.DONE and remaining:
             outcome.ending, outcome.why = Ending.FAILED, "the hosts are not as wanted after the run"
+        for host, why in self._silent.items():
+            text = (
+                f"{host} did not answer ({why}): its servers may be as before; when it is back: inv converge"
+            )
+            session.emit(ev.Note(text, "warning"))
         code, text, hint = verdict(command, desired, earlier.version, outcome, back)
         hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
         return Ended(code, text, hint, time.monotonic() - began, outcome, (*remaining, *state))
@@ -111,6 +117,7 @@ class Run:
             session.emit,
             session.interrupt.now,
             insist=desired.allow_downtime,
+            again=lambda host: self._connections.anew(host, self._tenure, session.place),
         )
         hands = RemoteHands(
             transports,
@@ -123,7 +130,9 @@ class Run:
             show_commands=session.options.show_commands,
         )
         executor = Executor(hands, session.emit, session.interrupt, around, parallel=session.parallel)
-        return executor.run(plan)
+        outcome = executor.run(plan)
+        self._silent |= traffic.lost
+        return outcome
 
     def _keep(self, name: str, text: str) -> str:
         return self._journal.keep(name, self._session.masked(text))

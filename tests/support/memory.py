@@ -239,6 +239,12 @@ class Connector:
         self._fleet = fleet
         self._keyring = keyring
 
+    def connect(self, endpoint: Endpoint) -> Any:
+        found = self.connect_all([endpoint], 1)[endpoint.name]
+        if isinstance(found, Unreachable):
+            raise found
+        return found
+
     def connect_all(self, endpoints: Iterable[Endpoint], parallel: int) -> dict[str, Any]:
         return dict(self._connected(endpoints))
 

@@ -6,7 +6,8 @@ import pytest
 
 from fleet.app.resume import resume
 from fleet.errors import Exit, FleetError
-from tests.support.behind import Behind, never
+from fleet.transport.base import ConnectionLost
+from tests.support.behind import RUN, Behind, never
 
 
 def test_a_first_deploy_leaves_every_server_with_its_share(behind: Behind) -> None:
@@ -43,6 +44,44 @@ def test_with_one_balancer_dead_it_goes_on_and_says_so(behind: Behind) -> None:
     assert "requests through it are not led; if it serves, they are lost" in behind.shop.told.text
     assert behind.lbs["lb-1"].serving == {"web-1": 100, "web-2": 100, "web-3": 100}
     assert behind.web == {"web-1": ["v2"], "web-2": ["v2"], "web-3": ["v2"]}
+
+
+def test_one_that_dies_in_the_middle_is_named_at_the_end(behind: Behind) -> None:
+    behind.bring()
+
+    def die() -> None:
+        behind.lbs["lb-2"].gone = -1
+
+    behind.when("app/web-1 state drain", die)
+    assert behind.bring("v2", limit="web") is Exit.OK
+    told = behind.shop.told.text
+    last = "lb-2 did not answer (the socket cannot be opened): its servers may be as before"
+    assert told.rindex(last) > told.rindex("web-3")
+    assert "when it is back: inv converge" in told
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_connection_that_is_lost_in_the_middle_is_opened_anew(behind: Behind, reached: bool) -> None:
+    behind.bring()
+    path = f"{RUN}/admin.sock"
+    answer, lost = behind.fleet.host("lb-2").sockets[path], [True]
+
+    def cut() -> None:
+        if not reached:
+            behind.fleet.unreachable.add("lb-2")
+
+        def ask(request: str) -> str:
+            if not reached or (lost and lost.pop()):
+                raise ConnectionLost("the connection was lost", host="lb-2")
+            return answer(request)
+
+        behind.fleet.host("lb-2").sockets[path] = ask
+
+    behind.when("app/web-1 state drain", cut)
+    assert behind.bring("v2", limit="web") is Exit.OK
+    assert ("lb-2 did not answer (the connection was lost)" in behind.shop.told.text) is not reached
+    drained = [word for word in behind.lbs["lb-2"].told if word.endswith("state drain")]
+    assert len(drained) == (3 if reached else 0)
 
 
 def test_with_no_balancer_reached_nothing_is_taken_from_under_them(behind: Behind) -> None:
