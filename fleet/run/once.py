@@ -14,17 +14,34 @@ class Once(Generic[T]):
     what the caller did last."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._over = threading.Condition()
+        self._busy = False
         self._begun = 0
         self._ended = 0
         self._found: T | None = None
 
     def get(self, do: Callable[[], T]) -> T:
         """What ``do`` of somebody answered that began after this call. Raises what our own raises."""
-        before = self._begun
-        with self._lock:
-            if self._ended <= before:
-                self._begun += 1
-                self._found = do()
-                self._ended = self._begun
-            return cast(T, self._found)
+        with self._over:
+            before = self._begun
+            # Not a lock that is held meanwhile: all who were waited for wake at once.
+            while self._busy:
+                self._over.wait()
+                if self._ended > before:
+                    return cast(T, self._found)
+            self._busy, self._begun = True, self._begun + 1
+            number = self._begun
+        try:
+            found = do()
+        except BaseException:
+            self._end()
+            raise
+        with self._over:
+            self._found, self._ended = found, number
+        self._end()
+        return found
+
+    def _end(self) -> None:
+        with self._over:
+            self._busy = False
+            self._over.notify_all()

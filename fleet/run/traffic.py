@@ -118,7 +118,9 @@ class Traffic:
             if not deaf:
                 obeyed = self._clock()
             elif self._clock() - obeyed > GOOD_SECONDS:
-                raise _disobeyed(next(iter(deaf)), server, "no more requests", next(iter(deaf.values())))
+                one, view = next(iter(deaf.items()))
+                what = f"{one.host} was told to send no more requests to {server}, and does not obey"
+                raise _disobeyed(one, what, view)
             if left and not deaf and self._clock() > deadline:
                 self._emit(ev.Note(_unended(node, left), "warning"))
                 break
@@ -174,7 +176,8 @@ class Traffic:
         for one, view in self.knowing(server):
             led = view.up and not view.drained and not view.stopped
             if not led or view.weight != node.weight:
-                raise _disobeyed(one, server, "requests", view)
+                what = f"{one.host} was told to send requests to {server}, and does not"
+                raise _disobeyed(one, what, view)
         self._save(server)
 
     def views(self, role: str) -> dict[str, BalancerView]:
@@ -379,9 +382,10 @@ class Traffic:
             self._lost[one.host] = error
             self._missed.setdefault(one.host, error.what)
         if not known:
-            what = f"the balancer on {one.host} does not answer ({error.what})"
-            aside = ": going on without it" if self._insist or _gone(error) else ""
-            self._emit(ev.Note(what + aside, "warning"))
+            text = f"the balancer on {one.host} does not answer ({error.what}): going on without it"
+            if not self._insist and not _gone(error):
+                text = f"the balancer on {one.host} is there, and does not answer: {error.what}"
+            self._emit(ev.Note(text, "warning"))
 
     def _none_hangs(self, server: Server) -> None:
         """Raises TrafficFailed when one that is there cannot be told: it goes on sending requests."""
@@ -429,9 +433,9 @@ def _of(
     return [(one, view.servers[name]) for one, view in answered.items() if name in view.servers]
 
 
-def _disobeyed(one: BalancerHost, server: Server, what: str, view: ServerView) -> TrafficFailed:
+def _disobeyed(one: BalancerHost, what: str, view: ServerView) -> TrafficFailed:
     return TrafficFailed(
-        f"{one.host} was told to send {what} to {server}, and does not",
+        what,
         why=f"up: {view.up}, drained: {view.drained}, weight {view.weight}, check {view.check}",
         hint=f"look at the balancer on {one.host}",
     )
