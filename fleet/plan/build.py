@@ -64,7 +64,7 @@ def plan(
     shared = addresses(desired, facts)
     rollouts = one_by_one(rollouts, shared)
     work = jobs(desired, facts)
-    pulls = tuple(_pulls(desired, facts, work.due, registries or {}))
+    pulls = tuple(_pulls(desired, facts, work.due, registries or {}, kept))
     stages: list[Stage] = [
         *pulls,
         *_places(desired, facts),
@@ -167,13 +167,21 @@ def _is(service: Service, role: Role, name: str) -> bool:
     return (service.role, service.name) == (role.name, name)
 
 
-def _pulls(desired: Desired, facts: Facts, due: Sequence[Due], registries: Registries) -> Iterator[Phase]:
-    """Everywhere before the first restart: a missing image must not be found in mid-rollout."""
+def _pulls(
+    desired: Desired, facts: Facts, due: Sequence[Due], registries: Registries, kept: Sequence[Kept]
+) -> Iterator[Phase]:
+    """Everywhere before the first restart: a missing image must not be found in mid-rollout. What runs as
+    wanted needs none, also where a run that was cut off has pulled its image and not named it yet."""
     turns = []
+    runs = {(one.host, one.service) for one in kept}
     for state in desired.hosts:
         host = facts.hosts[state.host]
         steps: dict[str, Step] = {}
-        wanted = [(one.container.image, images.reference(one, facts, host)) for one in state.services]
+        wanted = [
+            (one.container.image, images.reference(one, facts, host))
+            for one in state.services
+            if (state.host, one.key) not in runs
+        ]
         # What is undone runs in the image that did it.
         wanted += [(one.written, one.op.recipe.image) for one in due if one.host == state.host]
         for written, pinned in wanted:

@@ -120,7 +120,7 @@ def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehea
         variables.write(VARIABLES)
     secrets = tmp_path / ".fleet" / "rehearsal"
     secrets.mkdir(parents=True)
-    for name in ("registry-password", "db-password", "queue-password"):
+    for name in ("registry-password", "db-password", "queue-password", "vip-password"):
         (secrets / name).touch(0o600)
         (secrets / name).write_text(f"{name} in clear\n")
     seconds, numbers = itertools.count(1), itertools.count(1)
