@@ -49,6 +49,9 @@ def open_streamlocal(link: Any, path: str, timeout: float) -> paramiko.Channel:
             raise link.get_exception() or EOFError()
         if time.monotonic() > deadline:
             raise TimeoutError(f"the server has not opened a channel within {timeout:g} s")
+    # At its end paramiko wakes all who wait, with a channel that will never have a window to send in.
+    if channel.closed or not link.is_active():
+        raise link.get_exception() or EOFError()
     if link._channels.get(number) is None:
         # paramiko keeps one exception for all channels: of two refused at once the second finds none.
         raise link.get_exception() or paramiko.ChannelException(2, "Connect failed")
