@@ -19,6 +19,8 @@ from fleet.model.servers import servers
 from fleet.plan.tree import Admit, Drain
 from fleet.report import events as ev
 from fleet.report.names import fold
+from fleet.run.balancers import Balancers
+from fleet.run.page import page
 from fleet.run.traffic import Traffic
 
 
@@ -35,21 +37,21 @@ class Place:
 def drain(session: Session, confirm: Confirm, why: str) -> Exit:
     """No requests to the hosts of the session until they are made ready again, whatever is deployed."""
     with Connections(session) as connections, _custody(session, connections, "drain") as custody:
-        desired, traffic = _open(session, connections, custody)
+        desired, balancers = _open(session, connections, custody)
         places = list(_places(desired))
         if not places:
             raise UsageError(f"no balancer sends requests to {_hosts(session)}")
-        known = [one for one in places if traffic.knowing(one.server)]
+        known = [one for one in places if balancers.knowing(one.server)]
         if not session.options.allow_downtime:
-            _answering(traffic, places)
-            _not_the_last(traffic, known)
+            _answering(balancers, places)
+            _not_the_last(balancers, known)
         if not session.options.yes and not confirm(f"Take {_hosts(session)} out of traffic?"):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
         out = {**drained(custody.history.releases), **dict.fromkeys(_names(session), why)}
         _remember(session, connections, custody, out)
         for one in known:
-            traffic.drain(Drain(one.host, one.service, one.server, one.timeout))
+            Traffic(balancers).drain(Drain(one.host, one.service, one.server, one.timeout))
         for host, backend in dict.fromkeys((one.host, one.server.backend) for one in known):
             session.emit(ev.Note(f"{host}: no requests from {backend} any more"))
         session.emit(
@@ -61,7 +63,7 @@ def drain(session: Session, confirm: Confirm, why: str) -> Exit:
 def ready(session: Session, confirm: Confirm) -> Exit:
     """The hosts of the session get requests again, where they are healthy."""
     with Connections(session) as connections, _custody(session, connections, "ready") as custody:
-        desired, traffic = _open(session, connections, custody)
+        desired, balancers = _open(session, connections, custody)
         if not session.options.yes and not confirm(f"Send requests to {_hosts(session)} again?"):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
@@ -71,11 +73,11 @@ def ready(session: Session, confirm: Confirm) -> Exit:
             _remember(session, connections, custody, out)
         sick: list[str] = []
         for host in _names(session):
-            views = [(one, traffic.knowing(one.server)) for one in _places(desired) if one.host == host]
+            views = [(one, balancers.knowing(one.server)) for one in _places(desired) if one.host == host]
             up = [(one, seen) for one, seen in views if seen and all(view.up for _, view in seen)]
             for one, seen in up:
                 weight = min(view.weight for _, view in seen)
-                traffic.admit(Admit(one.host, one.service, one.server, weight))
+                Traffic(balancers).admit(Admit(one.host, one.service, one.server, weight))
             for backend in dict.fromkeys(one.server.backend for one, _ in up):
                 session.emit(ev.Note(f"{host}: gets requests of {backend} again"))
             if views and not up:
@@ -93,7 +95,7 @@ def ready(session: Session, confirm: Confirm) -> Exit:
 def maintenance(session: Session, confirm: Confirm, backend: str, *, on: bool) -> Exit:
     """A page instead of the backend, on every balancer that has it; or the backend again."""
     with Connections(session) as connections, _custody(session, connections, "maintenance") as custody:
-        desired, traffic = _open(session, connections, custody)
+        desired, balancers = _open(session, connections, custody)
         known = {
             one.load_balancer.backend
             for state in session.desired().hosts
@@ -115,7 +117,7 @@ def maintenance(session: Session, confirm: Confirm, backend: str, *, on: bool) -
         if not session.options.yes and not confirm(question):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
-        told = [host for role in roles for host in traffic.page(role, backend, on=on)]
+        told = [host for role in roles for host in page(balancers, role, backend, on=on)]
         if not told:
             raise FleetError("no balancer answers: nothing was changed", hint="inv status shows them")
         text = "answered by a page: inv maintenance off ends it" if on else "served again"
@@ -127,22 +129,20 @@ def _custody(session: Session, connections: Connections, doing: str) -> Custody:
     return Custody(session, connections, f"{doing} {session.options.limit}".strip())
 
 
-def _open(session: Session, connections: Connections, custody: Custody) -> tuple[Desired, Traffic]:
+def _open(session: Session, connections: Connections, custody: Custody) -> tuple[Desired, Balancers]:
     """Only the ledger's host and the balancers need to answer: a host that is taken out may be sick."""
     desired = session.desired()
     roles = {one.load_balancer.role for state in desired.hosts for one in state.services if one.load_balancer}
-    balancers = [one for one in desired.balancers if one.role in roles]
+    ours = [one for one in desired.balancers if one.role in roles]
     connections.open([session.ledger])
     require_ledger(session, connections)
     custody.open()
     custody.secure()
-    connections.open(session.everyone[one.host] for one in balancers if one.host in session.everyone)
+    connections.open(session.everyone[one.host] for one in ours if one.host in session.everyone)
     connections.clocks()
     transports = connections.fenced(custody.tenure, session.place)
-    traffic = Traffic(
-        balancers, transports, session.emit, session.interrupt.now, insist=session.options.allow_downtime
-    )
-    return desired, traffic
+    insist = session.options.allow_downtime
+    return desired, Balancers(ours, transports, session.emit, session.interrupt.now, insist=insist)
 
 
 def _places(desired: Desired) -> Iterator[Place]:
@@ -153,21 +153,21 @@ def _places(desired: Desired) -> Iterator[Place]:
                 yield Place(state.host, one.key, server, member.drain_timeout if member else 0)
 
 
-def _answering(traffic: Traffic, places: list[Place]) -> None:
+def _answering(balancers: Balancers, places: list[Place]) -> None:
     """Raises FleetError: nobody can be told, and whoever comes back goes on as before."""
     for role in {one.server.role for one in places}:
-        if not traffic.views(role):
+        if not balancers.views(role):
             raise FleetError(
                 "no balancer answers: nothing was changed",
                 hint="bring one up first, or only have it remembered: --allow-downtime",
             )
 
 
-def _not_the_last(traffic: Traffic, places: list[Place]) -> None:
+def _not_the_last(balancers: Balancers, places: list[Place]) -> None:
     """Raises FleetError: a backend would be left without a server."""
     taken = {str(one.server) for one in places}
     for role in {one.server.role for one in places}:
-        for host, view in traffic.views(role).items():
+        for host, view in balancers.views(role).items():
             for backend in {one.server.backend for one in places}:
                 ours = (name for name in view.servers if name.startswith(f"{backend}/"))
                 serving = {name for name in ours if view.servers[name].serves}

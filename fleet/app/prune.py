@@ -23,11 +23,11 @@ from fleet.plan.tree import Plan, Step
 from fleet.report import events as ev
 from fleet.report.names import fold
 from fleet.report.prune_text import counted, prune_lines
+from fleet.run.balancers import Balancers
 from fleet.run.executor import Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
 from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
-from fleet.run.traffic import Traffic
 from fleet.transport.base import Transport
 
 Confirm = Callable[[str], bool]
@@ -139,7 +139,7 @@ def _execute(session: Session, transports: Mapping[str, Transport], plan: Plan, 
         session.emit,
         session.interrupt.now,
         lambda name, text: journal.keep(name, session.masked(text)),
-        Traffic((), transports, session.emit, session.interrupt.now),
+        Balancers((), transports, session.emit, session.interrupt.now),
         show_commands=session.options.show_commands,
     )
     return Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)

@@ -26,12 +26,12 @@ from fleet.plan.undo import undo
 from fleet.report import events as ev
 from fleet.report.names import fold
 from fleet.report.plan_text import plan_lines
+from fleet.run.balancers import Balancers
 from fleet.run.executor import Around, Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
 from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
 from fleet.run.tenure import Tenure
-from fleet.run.traffic import Traffic
 
 ENGINE_SECONDS = 30
 """What an engine gets to come back in, before a run gives up the way back."""
@@ -111,7 +111,7 @@ class Run:
         session = self._session
         transports = self._connections.fenced(self._tenure, session.place)
         # Requests come through balancers that may be no hosts of this run.
-        traffic = Traffic(
+        balancers = Balancers(
             desired.balancers,
             transports,
             session.emit,
@@ -124,14 +124,14 @@ class Run:
             session.emit,
             session.interrupt.now,
             self._keep,
-            traffic,
+            balancers,
             asked=session.interrupt.asked,
             on_job=self._books.job,
             show_commands=session.options.show_commands,
         )
         executor = Executor(hands, session.emit, session.interrupt, around, parallel=session.parallel)
         outcome = executor.run(plan)
-        self._silent |= traffic.lost
+        self._silent |= balancers.lost
         return outcome
 
     def _keep(self, name: str, text: str) -> str:

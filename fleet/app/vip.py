@@ -14,8 +14,8 @@ from fleet.errors import Exit, FleetError, UsageError
 from fleet.model.desired import Desired
 from fleet.ops.vip import Side
 from fleet.report import events as ev
+from fleet.run.balancers import Balancers
 from fleet.run.interrupt import on_signals
-from fleet.run.traffic import Traffic
 from fleet.run.vip import Move, holders, move, the_holder
 from fleet.suggest import suggest
 
@@ -125,10 +125,10 @@ def _move(
         if not session.options.yes and not confirm(f"Move {address} of {env} from {source} to {target}?"):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
-        traffic = Traffic(desired.balancers, transports, session.emit, session.interrupt.now)
+        balancers = Balancers(desired.balancers, transports, session.emit, session.interrupt.now)
         balancer = next((one for one in desired.balancers if one.host == source), None)
         moving = Move(address, source, target, shared.containers, balancer)
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
-            move(moving, transports, traffic, session.emit, session.interrupt.now)
+            move(moving, transports, balancers, session.emit, session.interrupt.now)
         session.emit(ev.Note(f"{address} is on {target}"))
     return Exit.OK

@@ -15,12 +15,13 @@ from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
 from fleet.plan.tree import Admit, Drain, Gate, Handover, Lead, Step, Trial
 from fleet.report import events as ev
+from fleet.run.balancers import Balancers, TrafficFailed
 from fleet.run.executor import Undecided
 from fleet.run.gate import watch
 from fleet.run.job import Runner
 from fleet.run.perform import perform
 from fleet.run.reload import reload
-from fleet.run.traffic import Traffic, TrafficFailed
+from fleet.run.traffic import Traffic
 from fleet.run.vip import Move, holders, move
 from fleet.run.watch import Watched
 from fleet.run.watch import watch as compare_versions
@@ -38,7 +39,7 @@ class RemoteHands:
         emit: ev.Emit,
         cancel: threading.Event,
         keep: Callable[[str, str], str],
-        traffic: Traffic,
+        balancers: Balancers,
         *,
         asked: threading.Event | None = None,
         on_job: Callable[[JobRun], None] = lambda run: None,
@@ -49,7 +50,8 @@ class RemoteHands:
         self._cancel = cancel
         self._asked = asked or cancel
         self._keep = keep
-        self._traffic = traffic
+        self._balancers = balancers
+        self._traffic = Traffic(balancers)
         self._on_job = on_job
         self._show = show_commands
 
@@ -66,10 +68,12 @@ class RemoteHands:
 
         if isinstance(step.op, (Create, Replace)) and step.op.recipe.service.balancer:
             # The new one goes on as the old one was told.
-            self._traffic.save(self._traffic.balancer(step.host, step.op.recipe.service.key), running=False)
+            self._balancers.save(
+                self._balancers.balancer(step.host, step.op.recipe.service.key), running=False
+            )
         if isinstance(step.op, WriteConfig) and step.op.verified:
-            one = self._traffic.balancer(step.host, step.op.key)
-            reload(step, step.op, one, self._traffic, transport, self._emit, self._cancel, carry_out)
+            one = self._balancers.balancer(step.host, step.op.key)
+            reload(step, step.op, one, self._balancers, transport, self._emit, self._cancel, carry_out)
         else:
             carry_out()
 
@@ -96,9 +100,9 @@ class RemoteHands:
 
     def _hand_over(self, node: Handover) -> None:
         containers = {host: name for host, name in node.containers if host in self._transports}
-        moving = Move(node.address, node.host, node.to, containers, self._traffic.on(node.host))
+        moving = Move(node.address, node.host, node.to, containers, self._balancers.on(node.host))
         if node.host in holders(moving.sides(), self._transports):
-            move(moving, self._transports, self._traffic, self._emit, self._cancel)
+            move(moving, self._transports, self._balancers, self._emit, self._cancel)
         else:
             self._emit(ev.Note(f"{node.host} does not have {node.address} any more: it is not handed over"))
 
@@ -118,7 +122,7 @@ class RemoteHands:
         roles = {one.role for one in (*watched.old_servers, *watched.new_servers)}
 
         def look() -> Mapping[str, BalancerView]:
-            return {host: view for role in roles for host, view in self._traffic.views(role).items()}
+            return {host: view for role in roles for host, view in self._balancers.views(role).items()}
 
         spec = replace(trial.watch, window=trial.seconds)
         verdict = compare_versions(spec, watched, look, self._transports, self._emit, self._asked)

@@ -17,8 +17,8 @@ from fleet.model.balancing import BalancerHost, Workers
 from fleet.ops.config import WriteConfig
 from fleet.plan.tree import Step
 from fleet.report import events as ev
+from fleet.run.balancers import ASK_SECONDS, TICK, Balancers
 from fleet.run.perform import carry_out
-from fleet.run.traffic import ASK_SECONDS, TICK, Traffic
 from fleet.transport.base import SocketGone, Transport
 
 TAKEN_UP_SECONDS = 15
@@ -30,7 +30,7 @@ def reload(
     step: Step,
     op: WriteConfig,
     one: BalancerHost,
-    traffic: Traffic,
+    balancers: Balancers,
     transport: Transport,
     emit: ev.Emit,
     cancel: threading.Event,
@@ -40,7 +40,7 @@ def reload(
     """``write`` carries the step out. Raises what it raises, and RemoteFailed when the balancer does not take
     the files up: then those from before are back."""
     before = _workers(one, transport)
-    traffic.save(one)
+    balancers.save(one)
     write()
     try:
         now = _taken_up(one, before, transport, cancel, clock)
@@ -58,7 +58,7 @@ def reload(
 
 def renew(
     one: BalancerHost,
-    traffic: Traffic,
+    balancers: Balancers,
     transport: Transport,
     cancel: threading.Event,
     clock: Callable[[], float] = time.monotonic,
@@ -66,7 +66,7 @@ def renew(
     """A new process with the same files; the old one ends each kept connection with its next answer. Raises
     RemoteFailed, Interrupted, Fenced."""
     before = _workers(one, transport)
-    traffic.save(one)
+    balancers.save(one)
     # It begins anew at once, and has no time for an answer.
     with suppress(SocketGone):
         transport.ask(one.balancer.master, KINDS[one.balancer.kind].renew, timeout=ASK_SECONDS)

@@ -18,9 +18,9 @@ from fleet.model.balancing import BalancerHost
 from fleet.ops.effects import Shell
 from fleet.ops.vip import Side
 from fleet.report import events as ev
+from fleet.run.balancers import Balancers
 from fleet.run.perform import failure
 from fleet.run.reload import renew
-from fleet.run.traffic import Traffic
 from fleet.transport.base import Transport
 
 SCRIPT_SECONDS = 30
@@ -86,21 +86,21 @@ def the_holder(address: str, found: list[str]) -> str:
 def move(
     moving: Move,
     transports: Mapping[str, Transport],
-    traffic: Traffic,
+    balancers: Balancers,
     emit: ev.Emit,
     cancel: threading.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Raises MoveFailed, RemoteFailed, Interrupted, Fenced. Whatever is raised, nothing is led back or kept
     any more, as far as the hosts could be reached; a later move clears up the rest."""
-    _Mover(moving, transports, traffic, emit, cancel, clock).run()
+    _Mover(moving, transports, balancers, emit, cancel, clock).run()
 
 
 @dataclass(frozen=True, slots=True)
 class _Mover:
     moving: Move
     transports: Mapping[str, Transport]
-    traffic: Traffic
+    balancers: Balancers
     emit: ev.Emit
     cancel: threading.Event
     clock: Callable[[], float]
@@ -182,7 +182,7 @@ class _Mover:
 
     def _renew(self, one: BalancerHost) -> None:
         try:
-            renew(one, self.traffic, self.transports[one.host], self.cancel, self.clock)
+            renew(one, self.balancers, self.transports[one.host], self.cancel, self.clock)
         except (Fenced, Interrupted):
             raise
         except FleetError as error:

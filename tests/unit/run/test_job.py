@@ -19,9 +19,9 @@ from fleet.ops.containers import Recipe
 from fleet.ops.job import RunJob, one_off
 from fleet.plan.tree import Step
 from fleet.report import events as ev
+from fleet.run.balancers import Balancers
 from fleet.run.hands import RemoteHands
 from fleet.run.job import JobFailed
-from fleet.run.traffic import Traffic
 from fleet.secret import Hole, SealedText, SecretRef
 from fleet.transport.base import ApiFailed, ConnectionLost, Result
 from tests.support.build import migration, pinned, service
@@ -73,7 +73,7 @@ def carry_out(
     stop = cancel or threading.Event()
     hands = RemoteHands(
         {"web-1": seen.transport}, seen.events.append, stop, seen.keep,
-        Traffic((), {}, seen.events.append, stop),
+        Balancers((), {}, seen.events.append, stop),
         on_job=on_job or seen.on_job, show_commands=show,
     )  # fmt: skip
     try:

@@ -21,9 +21,9 @@ from fleet.ops.config import WriteConfig
 from fleet.plan.files import config_change
 from fleet.plan.tree import Step
 from fleet.report import events as ev
+from fleet.run.balancers import Balancers
 from fleet.run.perform import perform
 from fleet.run.reload import OLD_SECONDS, TAKEN_UP_SECONDS, reload
-from fleet.run.traffic import Traffic
 from fleet.transport.base import ConnectionLost
 from fleet.transport.fake import FakeTransport
 from tests.support.build import host_facts, service
@@ -122,12 +122,12 @@ class There:
             self.hear()
             self.lb.master("show proc")  # the master is back
             return
-        traffic = Traffic([self.balancer], {"lb-1": self.transport}, self.events.append, self.clock)
+        balancers = Balancers([self.balancer], {"lb-1": self.transport}, self.events.append, self.clock)
         reload(
             step,
             op,
             self.balancer,
-            traffic,
+            balancers,
             self.transport,
             self.events.append,
             self.clock,

@@ -15,14 +15,9 @@ from fleet.errors import Fenced, FleetError, Interrupted
 from fleet.model.balancing import Balancer, BalancerHost, Server
 from fleet.plan.tree import Admit, Drain
 from fleet.report import events as ev
-from fleet.run.traffic import (
-    ASK_SECONDS,
-    BACK_SECONDS,
-    GOOD_SECONDS,
-    HANGING_SECONDS,
-    Traffic,
-    TrafficFailed,
-)
+from fleet.run.balancers import ASK_SECONDS, BACK_SECONDS, HANGING_SECONDS, Balancers, TrafficFailed
+from fleet.run.page import page
+from fleet.run.traffic import GOOD_SECONDS, Traffic
 from fleet.transport.asking import too_slow
 from fleet.transport.base import ConnectionLost, Transport
 from fleet.transport.fake import FakeTransport
@@ -75,7 +70,9 @@ class Field:
 
     def traffic(self, *, insist: bool = False, **others: Transport) -> Traffic:
         transports = {**self.hosts, **{name.replace("_", "-"): one for name, one in others.items()}}
-        return Traffic(self.balancers, transports, self._told, self.clock, insist=insist, clock=self.clock)
+        return Traffic(
+            Balancers(self.balancers, transports, self._told, self.clock, insist=insist, clock=self.clock)
+        )
 
     def _told(self, event: ev.Event) -> None:
         assert isinstance(event, ev.Note)
@@ -299,19 +296,19 @@ class TestBalancersThatDie:
         first = there.lbs["lb-1"]
         first.gone = -1
         traffic = there.traffic()
-        assert traffic.lost == {}
+        assert traffic.balancers.lost == {}
         traffic.drain(drain())
-        assert traffic.lost == {"lb-1": "the socket cannot be opened"}
+        assert traffic.balancers.lost == {"lb-1": "the socket cannot be opened"}
         first.gone = 0
         there.clock.now += 60
         traffic.admit(admit())
-        assert traffic.lost == {"lb-1": "the socket cannot be opened"}, "it has missed the drain"
+        assert traffic.balancers.lost == {"lb-1": "the socket cannot be opened"}, "it has missed the drain"
 
     def test_balancers_of_another_role_are_no_business_of_ours(self, there: Field) -> None:
         there.balancers[1] = replace(there.balancers[1], role="other")
         there.traffic().drain(drain())
         assert there.lbs["lb-2"].told == []
-        assert set(there.traffic().views("lb")) == {"lb-1"}
+        assert set(there.traffic().balancers.views("lb")) == {"lb-1"}
 
 
 class Busy(FakeTransport):
@@ -380,7 +377,9 @@ class Cut(FakeTransport):
 class TestLostConnections:
     def leading(self, there: Field, again: Callable[[str], Transport | None]) -> Traffic:
         transports = {**there.hosts, "lb-2": Cut("lb-2", there.root)}
-        return Traffic(there.balancers, transports, there._told, there.clock, again=again, clock=there.clock)
+        return Traffic(
+            Balancers(there.balancers, transports, there._told, there.clock, again=again, clock=there.clock)
+        )
 
     def test_it_is_connected_to_once_more_for_all(self, there: Field) -> None:
         asked: list[str] = []
@@ -396,7 +395,7 @@ class TestLostConnections:
         assert asked == ["lb-2"]
         assert there.lbs["lb-2"].serving == {}
         assert there.notes == []
-        assert traffic.lost == {}
+        assert traffic.balancers.lost == {}
 
     def test_where_that_fails_it_is_left_aside(self, there: Field) -> None:
         traffic = self.leading(there, lambda host: None)
@@ -430,7 +429,7 @@ class TestManyHostsAtOnce:
             return lb.ask(request)
 
         hosts["lb-1"].sockets[SOCKET] = ask
-        traffic = Traffic(there.balancers[:1], hosts, there._told, threading.Event())
+        traffic = Traffic(Balancers(there.balancers[:1], hosts, there._told, threading.Event()))
         nodes = [Drain(name, "web.app", Server("lb", "app", name), 5) for name in names]
         with ThreadPoolExecutor(self.HOSTS) as pool:
             list(pool.map(traffic.drain, nodes))
@@ -460,13 +459,13 @@ def test_a_look_from_before_a_command_is_not_taken_for_one_after_it(there: Field
         return answer
 
     there.hosts["lb-1"].sockets[SOCKET] = ask
-    traffic = Traffic(there.balancers[:1], there.hosts, there._told, there.clock, clock=there.clock)
+    balancers = Balancers(there.balancers[:1], there.hosts, there._told, there.clock, clock=there.clock)
     seen: list[bool] = []
     with ThreadPoolExecutor(2) as pool:
-        early = pool.submit(traffic.knowing, WEB)
+        early = pool.submit(balancers.knowing, WEB)
         assert looking.wait(20)
         lb.ask("set server app/web-1 state drain")
-        late = pool.submit(lambda: seen.append(traffic.views("lb")["lb-1"].servers[str(WEB)].drained))
+        late = pool.submit(lambda: seen.append(balancers.views("lb")["lb-1"].servers[str(WEB)].drained))
         go_on.set()
         late.result(20)
         early.result(20)
@@ -614,8 +613,8 @@ def test_a_lost_lease_is_no_dead_balancer(there: Field) -> None:
     for act in (
         lambda traffic: traffic.drain(drain()),
         lambda traffic: traffic.admit(admit()),
-        lambda traffic: traffic.save(there.balancers[0]),
-        lambda traffic: traffic.page("lb", "app", on=True),
+        lambda traffic: traffic.balancers.save(there.balancers[0]),
+        lambda traffic: page(traffic.balancers, "lb", "app", on=True),
     ):
         with pytest.raises(Fenced):
             act(there.traffic(lb_1=fenced))
@@ -650,7 +649,7 @@ class TestPage:
     def test_on_and_off_as_often_as_one_likes(self, there: Field) -> None:
         traffic = there.traffic()
         for on in (True, True, False, False, True):
-            assert traffic.page("lb", "app", on=on) == ["lb-1", "lb-2"]
+            assert page(traffic.balancers, "lb", "app", on=on) == ["lb-1", "lb-2"]
             assert self.entries(there) == [[("app", "on")] if on else []] * 2
             for name in there.lbs:
                 assert (there.root / f"{name}.map").read_text() == ("app on\n" if on else "")
@@ -659,30 +658,30 @@ class TestPage:
     def test_other_backends_keep_theirs(self, there: Field) -> None:
         for name in there.lbs:
             (there.root / f"{name}.map").write_text("application on\nother on\n")
-        there.traffic().page("lb", "app", on=True)
+        page(there.traffic().balancers, "lb", "app", on=True)
         assert (there.root / "lb-1.map").read_text() == "application on\nother on\napp on\n"
-        there.traffic().page("lb", "app", on=False)
+        page(there.traffic().balancers, "lb", "app", on=False)
         assert (there.root / "lb-1.map").read_text() == "application on\nother on\n"
 
     def test_one_that_is_dead_is_not_among_those_that_were_told(self, there: Field) -> None:
         there.lbs["lb-1"].gone = -1
-        assert there.traffic().page("lb", "app", on=True) == ["lb-2"]
+        assert page(there.traffic().balancers, "lb", "app", on=True) == ["lb-2"]
 
     def test_a_balancer_without_a_table_is_an_error(self, there: Field) -> None:
         there.lbs["lb-1"].maps = {}
         with pytest.raises(TrafficFailed, match="lb-1 has no table") as caught:
-            there.traffic().page("lb", "app", on=True)
+            page(there.traffic().balancers, "lb", "app", on=True)
         assert "lb-1.map" in caught.value.why
 
     def test_a_refusal_is_an_error(self, there: Field) -> None:
         there.lbs["lb-1"].user = True
         with pytest.raises(TrafficFailed, match="lb-1 refuses") as caught:
-            there.traffic().page("lb", "app", on=True)
+            page(there.traffic().balancers, "lb", "app", on=True)
         assert caught.value.why.startswith("Permission denied")
 
 
 def test_the_balancer_of_a_service_on_a_host(there: Field) -> None:
-    assert there.traffic().balancer("lb-2", "lb.haproxy") == there.balancers[1]
+    assert there.traffic().balancers.balancer("lb-2", "lb.haproxy") == there.balancers[1]
     with pytest.raises(FleetError, match=r"lb\.proxy is no balancer") as caught:
-        there.traffic().balancer("lb-1", "lb.proxy")
+        there.traffic().balancers.balancer("lb-1", "lb.proxy")
     assert caught.value.host == "lb-1"

@@ -9,7 +9,7 @@ import pytest
 
 from fleet.errors import Fenced, Interrupted, RemoteFailed
 from fleet.report import events as ev
-from fleet.run.traffic import Traffic
+from fleet.run.balancers import Balancers
 from fleet.run.vip import ENDED_SECONDS, Move, MoveFailed, move
 from fleet.secret import Text
 from fleet.transport.base import ConnectionLost, Result
@@ -54,8 +54,8 @@ class Stage:
 
     def move(self, moving: Move = MOVE) -> None:
         transports = {host: Host(host=host, floating=self.floating) for host in CONTAINERS}
-        traffic = Traffic((), transports, self.told.append, self.clock)
-        move(moving, transports, traffic, self.told.append, self.clock, self.clock)
+        balancers = Balancers((), transports, self.told.append, self.clock)
+        move(moving, transports, balancers, self.told.append, self.clock, self.clock)
 
     @property
     def left(self) -> set[str]:
