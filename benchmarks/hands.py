@@ -57,7 +57,12 @@ class Hands:
     async def _one(self, step: Step, number: int) -> None:
         match step:
             case Inv():
-                await self._inv(step)
+                meanwhile = asyncio.ensure_future(self.do(step.meanwhile, number))
+                try:
+                    await self._inv(step)
+                    await meanwhile
+                finally:
+                    meanwhile.cancel()
             case Variable():
                 line = f"{step.name}: {step.value.replace('{round}', str(number))}\n"
                 path = self._project / "inventories" / self._env / "group_vars" / "all.yml"

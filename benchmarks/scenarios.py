@@ -10,10 +10,12 @@ MASTER = "master"
 
 @dataclass(frozen=True, slots=True)
 class Inv:
-    """``inv`` with these words; any other exit code ends the scenario as failed."""
+    """``inv`` with these words; any other exit code ends the scenario as failed. ``meanwhile``: done beside it,
+    from its start."""
 
     words: str
     exits: tuple[int, ...] = (0,)
+    meanwhile: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +118,16 @@ SCENARIOS = {
     ),
     "kill-master": Scenario((Kill(MASTER), Wait(20), Start(MASTER), Wait(20))),
     "kill-web": Scenario((Kill("web-1"), Wait(15), Start("web-1"), Wait(20))),
+    # While another host is updated. Then it comes back with the version from before, and is brought up.
+    "kill-in-deploy": Scenario(
+        (
+            Inv("deploy --version v42 --yes", exits=(1, 3, 69), meanwhile=(Wait(15), Kill("web-3"))),
+            Start("web-3"),
+            Wait(30),
+            V42,
+            V41,
+        ),
+        first=(V41,),
+        last=(V41,),
+    ),
 }

@@ -20,6 +20,8 @@ MAINTENANCE = 0x01 | 0x02 | 0x20
 disables it, and stays when it was enabled at run time."""
 DRAIN = 0x08 | 0x10
 """By hand, inherited."""
+PLACE = re.compile(r"(?:ipv[46]@)?(?P<address>[^@/]*):(?P<first>\d{1,5})(?:-(?P<last>\d{1,5}))?")
+"""``:80``, ``192.0.2.1:80``, ``ipv6@[::]:8000-8003``; no UNIX socket, no inherited descriptor."""
 
 
 class HAProxy:
@@ -88,6 +90,16 @@ class HAProxy:
         # An entry that is not there cannot be set, and one that is there is added twice: so out first.
         out = f"del map {table} {backend}"
         return f"{out};add map {table} {backend} on" if on else out
+
+    def listens(self, text: str) -> frozenset[tuple[str, int]]:
+        words = re.findall(r"^\s*(?:bind|stats\s+socket)\s+(\S+)", text, re.M)
+        return frozenset(
+            ("" if place["address"] == "*" else place["address"].strip("[]"), port)
+            for word in words
+            for one in word.split(",")
+            if (place := PLACE.fullmatch(one))
+            for port in range(int(place["first"]), int(place["last"] or place["first"]) + 1)
+        )
 
     def refused(self, answer: str) -> str:
         lines = (line.strip() for line in answer.splitlines())

@@ -53,5 +53,9 @@ class Kind(Protocol):
     def page(self, table: str, backend: str, *, on: bool) -> str:
         """Requests for the backend are answered by a page, or by its servers again."""
 
+    def listens(self, text: str) -> frozenset[tuple[str, int]]:
+        """Addresses and ports that a configuration binds, as far as its text tells them; an empty address is
+        every one."""
+
     def refused(self, answer: str) -> str:
         """What was wrong with a request; empty when it was carried out."""

@@ -18,6 +18,7 @@ from fleet.ops.config import WriteConfig
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.balancers import ASK_SECONDS, TICK, Balancers
+from fleet.run.bindable import bindable
 from fleet.run.perform import carry_out
 from fleet.transport.base import SocketGone, Transport
 
@@ -40,6 +41,7 @@ def reload(
     """``write`` carries the step out. Raises what it raises, and RemoteFailed when the balancer does not take
     the files up: then those from before are back."""
     before = _workers(one, transport)
+    bindable(op, one, transport)
     balancers.save(one)
     write()
     try:
@@ -112,7 +114,7 @@ def _taken_up(
     raise RemoteFailed(
         "the balancer did not take the new files up; those from before are back",
         why=why,
-        hint="correct the template; a port that something else listens on is found at the start only",
+        hint="correct the template; an address that the host does not have is found at the start only",
     )
 
 

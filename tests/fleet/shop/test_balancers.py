@@ -34,11 +34,21 @@ def test_a_configuration_with_a_mistake_never_reaches_the_balancer(shop: Shop) -
     assert {name: shop.worker(name) for name in BALANCERS} == workers
 
 
+def test_a_port_of_another_program_is_found_before_anything_is_written(shop: Shop) -> None:
+    """HAProxy itself would find nothing wrong with it before it reloads."""
+    before, workers = config(shop), {name: shop.worker(name) for name in BALANCERS}
+    more = "frontend more\n    bind :22\n\nfrontend stats"
+    with shop.no_request_lost(), shop.edited(TEMPLATE, "frontend stats", more):
+        shop.deploy("v41", *BALANCER).ended(3).says("another program listens on 22", "are untouched")
+    assert config(shop) == before
+    assert {name: shop.worker(name) for name in BALANCERS} == workers
+
+
 def test_a_configuration_that_cannot_be_taken_up_is_taken_back(shop: Shop) -> None:
-    """HAProxy finds nothing wrong with it, but another program of the host has the port."""
+    """HAProxy finds nothing wrong with it, but the host has no such address."""
     before = config(shop)
     containers = shop.containers(HAPROXY, *BALANCERS)
-    more = "frontend more\n    bind :22\n\nfrontend stats"
+    more = "frontend more\n    bind 192.0.2.1:81\n\nfrontend stats"
     with shop.customers() as span, shop.edited(TEMPLATE, "frontend stats", more):
         shop.deploy("v41", *BALANCER).ended(3).says("those from before are back")
     assert config(shop) == before

@@ -309,6 +309,13 @@ def test_a_command_that_fails_ends_the_scenario(project: Project) -> None:
     project.do(Inv("fails now", exits=(0, 1)))
 
 
+def test_what_is_done_beside_a_command_is_waited_for_and_ends_the_scenario_too(project: Project) -> None:
+    project.do(Inv("deploy", meanwhile=(Wait(0.1), Kill("web-1"))))
+    assert project.power.done == ["kill"]
+    with pytest.raises(Broken, match="adjust the scenario"):
+        project.do(Inv("deploy", meanwhile=(Swap(INVENTORY, "no such text", ""),)))
+
+
 def test_text_that_is_not_there_ends_the_scenario(project: Project) -> None:
     with pytest.raises(Broken, match="adjust the scenario"):
         project.do(Swap(INVENTORY, "no such text", ""))
@@ -325,7 +332,11 @@ def test_a_killed_host_is_switched_on_whatever_happens(project: Project) -> None
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_a_scenario_kills_it_starts(name: str) -> None:
-    steps = SCENARIOS[name].steps
+    steps = [
+        one
+        for step in SCENARIOS[name].steps
+        for one in ((*step.meanwhile, step) if isinstance(step, Inv) else (step,))
+    ]
     assert [step.host for step in steps if isinstance(step, Kill)] == [
         step.host for step in steps if isinstance(step, Start)
     ]

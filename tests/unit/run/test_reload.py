@@ -152,8 +152,14 @@ class There:
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> There:
     bench = Bench(tmp_path)
     monkeypatch.setenv("PATH", f"{bench.bin}:{os.environ['PATH']}")
-    words = f'echo "$*" >>{bench.root}/calls'
-    bench.replace("docker", f'[ "$1" = exec ] && {words} || echo "[ALERT] unknown keyword"')
+    bench.replace(
+        "docker",
+        f"""case "$*" in
+          "exec cid cat "*) cat {bench.root}/listening ;;
+          exec*) echo "$*" >>{bench.root}/calls ;;
+          *) echo "[ALERT] unknown keyword" ;;
+        esac""",
+    )
     made = There(bench, FakeTransport("lb-1", tmp_path))
     made.write("first\n")
     made.events.clear()
@@ -308,6 +314,57 @@ def test_a_moment_of_silence_while_old_ones_end_is_no_failure(there: There) -> N
     assert there.content == "second\n"
     assert not there.pending
     assert len(there.lb.workers) == 1
+
+
+HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+
+
+def listening(there: There, *rows: str) -> None:
+    lines = [f"   {number}: {row} 00000000:00000000 00:00000000 0 0 0" for number, row in enumerate(rows)]
+    (there.bench.root / "listening").write_text(HEAD + "\n".join(lines) + "\n")
+
+
+class TestPortsThatAreTaken:
+    """22 on every address, 5432 on 127.0.0.1 and on ::1; somebody is connected from port 9000."""
+
+    @pytest.fixture(autouse=True)
+    def _taken(self, there: There) -> None:
+        listening(
+            there,
+            "00000000:0016 00000000:0000 0A",
+            "0100007F:1538 00000000:0000 0A",
+            "00000000000000000000000001000000:1538 00000000000000000000000000000000:0000 0A",
+            "0100007F:2328 0100007F:0016 01",
+        )
+
+    @pytest.mark.parametrize(
+        "bind", [":22", "*:22", "10.0.0.1:22", "ipv4@10.0.0.1:20-25", ":5432", "127.0.0.1:5432", "[::1]:5432"]
+    )
+    def test_nothing_is_written_and_nobody_told(self, there: There, bind: str) -> None:
+        with pytest.raises(RemoteFailed, match=r"another program listens on (22|5432), which the") as caught:
+            there.write(f"frontend more\n    bind {bind} name x\n")
+        assert "ss -ltnp" in caught.value.hint
+        assert there.content == "first\n"
+        assert not there.pending
+        assert there.bench.calls == [SIGNAL]
+
+    @pytest.mark.parametrize(
+        "bind", [":23", "10.0.0.1:5432", "[2001:db8::1]:5432", ":9000", "/run/x.sock", "fd@22", "${X}"]
+    )
+    def test_other_ports_and_addresses_are_no_matter(self, there: There, bind: str) -> None:
+        there.write(f"frontend more\n    bind {bind}\n")
+        assert len(there.bench.calls) == 2
+
+    def test_the_ports_that_it_has_itself_are_its_own(self, there: There) -> None:
+        there.write("listen app\n    bind :80,:443\n")
+        listening(there, "00000000:0050 00000000:0000 0A", "00000000:01BB 00000000:0000 0A")
+        there.write("listen app\n    bind :80\n    bind *:443\n# more\n")
+        assert len(there.bench.calls) == 3
+
+    def test_an_image_that_cannot_tell_is_left_alone(self, there: There) -> None:
+        (there.bench.root / "listening").unlink()
+        there.write("frontend more\n    bind :22\n")
+        assert there.content == "frontend more\n    bind :22\n"
 
 
 def test_an_interrupt_puts_the_files_back(there: There) -> None:
