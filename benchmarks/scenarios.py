@@ -10,8 +10,8 @@ MASTER = "master"
 
 @dataclass(frozen=True, slots=True)
 class Inv:
-    """``inv`` with these words; any other exit code ends the scenario as failed. ``meanwhile``: done beside it,
-    from its start."""
+    """``inv`` with these words; any other exit code ends the scenario as failed. ``meanwhile`` is done beside
+    it, from its start."""
 
     words: str
     exits: tuple[int, ...] = (0,)
