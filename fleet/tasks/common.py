@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,25 +42,68 @@ HELP = {
 }
 
 
+SWITCHES = {
+    "check", "diff", "yes", "json", "remove_orphans", "show_commands", "allow_downtime",
+}  # fmt: skip
+DEFAULTS = {"unreachable": "fail"}
+
+LOOKING = ("env", "json", "ledger")
+CHANGING = ("env", "yes", "json", "wait", "ledger")
+ROLLING = (
+    "env", "check", "diff", "yes", "json", "parallel", "show_commands", "unreachable", "wait", "ledger",
+    "allow_downtime",
+)  # fmt: skip
+"""What every task has that looks at the ledger, changes something by hand, or rolls hosts to a release."""
+
 POSITIONAL = ("command", "old", "new", "host", "switch")
 """Arguments that are no flags, in whichever task has them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The flags that read alike in every task, as they were typed."""
+
+    ctx: Context
+    flags: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.flags[name]
+
+    def options(self, *, needs_version: bool = False, **more: Any) -> Options:
+        """``more``: other options, or instead of what was typed. Raises UsageError."""
+        return read_options(self.ctx, needs_version=needs_version, **(dict(self.flags) | more))
+
+
 def operator_task(*names: str, **help_texts: str) -> Callable[[Callable[..., int | None]], Any]:
-    """A task whose flags are described, whose typos are errors, and which never ends in a traceback."""
+    """A task whose flags are described, whose typos are errors, and which never ends in a traceback.
+
+    ``names`` are of :data:`HELP`; the body gets what was typed as its first argument, a :class:`Given`. What
+    else it has is described in ``help_texts``.
+    """
 
     def wrap(body: Callable[..., int | None]) -> Any:
+        def run(ctx: Context, **typed: Any) -> int | None:
+            return body(Given(ctx, {name: typed.pop(name) for name in names}), **typed)
+
+        _, *own = inspect.signature(body).parameters.values()
+        first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = [first, *map(_flag, names), *(one.replace(kind=one.KEYWORD_ONLY) for one in own)]
+        functools.update_wrapper(run, body)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         texts = {name.replace("_", "-"): HELP[name] for name in names} | help_texts
         # invoke demands a positional argument as soon as there is one; after "--" it is not wanted.
         positional = [name for name in POSITIONAL if name in help_texts and "--" not in sys.argv]
-        return task(help=texts, positional=positional, auto_shortflags=False)(guarded(body))
+        return task(help=texts, positional=positional, auto_shortflags=False)(guarded(run))
 
     return wrap
 
 
-def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
-    import functools  # noqa: PLC0415
+def _flag(name: str) -> inspect.Parameter:
+    default = False if name in SWITCHES else DEFAULTS.get(name, "")
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
 
+
+def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
     @functools.wraps(body)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
@@ -72,7 +118,7 @@ def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
-def read_options(ctx: Context, env: str, *, needs_version: bool = False, **given: Any) -> Options:
+def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **given: Any) -> Options:
     from fleet.app import options  # noqa: PLC0415
     from fleet.app.options import FAILURE_ACTIONS, budget  # noqa: PLC0415
     from fleet.suggest import suggest  # noqa: PLC0415

@@ -5,23 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 
-from invoke.context import Context
-
 from fleet.errors import UsageError
-from fleet.tasks.common import operator_task, read_options, whole, with_session
+from fleet.tasks.common import Given, operator_task, whole, with_session
 
 
 @operator_task("env", "limit", "json", "parallel", command="a line of shell; or words after --",
        timeout="seconds until the command is ended on its host (default 600)")  # fmt: skip
-def exec(
-    ctx: Context,
-    command: str | None = None,
-    env: str = "",
-    limit: str = "",
-    json: bool = False,
-    parallel: str = "",
-    timeout: str = "600",
-) -> int | None:
+def exec(given: Given, command: str | None = None, timeout: str = "600") -> int | None:
     """Run a command on the hosts: inv exec "df -h /" --limit web, or inv exec -- df -h /."""
     from fleet.app.execute import execute  # noqa: PLC0415
 
@@ -29,6 +19,6 @@ def exec(
     if bool(command) == bool(words):
         raise UsageError("one command, please", hint='inv exec "df -h /", or inv exec -- df -h /')
     seconds = whole("--timeout", timeout, "seconds")
-    options = read_options(ctx, env, limit=limit, json=json, parallel=parallel)
+    options = given.options()
     line = command or shlex.join(words)
     return with_session(options, lambda session: execute(session, line, seconds))

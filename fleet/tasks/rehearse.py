@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from invoke.context import Context
-
-from fleet.tasks.common import confirming, operator_task, read_options, with_session
+from fleet.tasks.common import Given, confirming, operator_task, with_session
 
 WHAT_NEXT = """
 The shop is at http://{address}/ — try next:
@@ -22,7 +20,7 @@ The shop is at http://{address}/ — try next:
     down="end the rehearsal: hosts, network and volumes",
     purge="with --down: its images, too",
 )
-def rehearse(ctx: Context, version: str = "v41", down: bool = False, purge: bool = False) -> int | None:
+def rehearse(given: Given, version: str = "v41", down: bool = False, purge: bool = False) -> int | None:
     """Boot a fleet of real hosts on this machine and deploy the sample shop onto it."""
     from fleet.app.options import find_root  # noqa: PLC0415
     from fleet.rehearsal import Rehearsal  # noqa: PLC0415
@@ -32,7 +30,7 @@ def rehearse(ctx: Context, version: str = "v41", down: bool = False, purge: bool
         rehearsal.down(purge=purge)
         return None
     rehearsal.up()
-    options = read_options(ctx, "rehearsal", needs_version=True, version=version, yes=True)
+    options = given.options(needs_version=True, env="rehearsal", version=version, yes=True)
     from fleet.app.deploy import deploy as run  # noqa: PLC0415
 
     code = with_session(options, lambda session: run(session, confirming(options)))

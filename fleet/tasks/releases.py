@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
-
 from fleet.errors import UsageError
-from fleet.tasks.common import confirming, operator_task, read_options, whole, with_session
+from fleet.tasks.common import LOOKING, Given, confirming, operator_task, whole, with_session
 
 
-@operator_task("env", "json", "yes", "ledger",
+@operator_task(*LOOKING, "yes",
                show="one release in full: a version, or its number",
                rebuild="make the ledger anew from the copies that the hosts keep")  # fmt: skip
-def releases(
-    ctx: Context,
-    env: str = "",
-    json: bool = False,
-    yes: bool = False,
-    ledger: str = "",
-    show: str = "",
-    rebuild: bool = False,
-) -> int | None:
+def releases(given: Given, show: str = "", rebuild: bool = False) -> int | None:
     """What was deployed when, by whom, and what became of it."""
     from fleet.app import history  # noqa: PLC0415
     from fleet.app.rebuild import rebuild as mend  # noqa: PLC0415
 
     if show and rebuild:
         raise UsageError("--show or --rebuild, not both")
-    options = read_options(ctx, env, json=json, yes=yes, ledger=ledger)
+    options = given.options()
     if rebuild:
         return with_session(options, lambda session: mend(session, confirming(options)))
     if show:
@@ -34,56 +24,42 @@ def releases(
     return with_session(options, history.table)
 
 
-@operator_task("env", "json", "ledger",
+@operator_task(*LOOKING,
                old="a version, or the number of a release", new="another one")  # fmt: skip
-def diff(ctx: Context, old: str, new: str, env: str = "", json: bool = False, ledger: str = "") -> int | None:
+def diff(given: Given, old: str, new: str) -> int | None:
     """What is different between two releases: inv diff v41 v42."""
     from fleet.app import history  # noqa: PLC0415
 
-    options = read_options(ctx, env, json=json, ledger=ledger)
+    options = given.options()
     return with_session(options, lambda session: history.diff(session, old, new))
 
 
-@operator_task("env", "json", "ledger",
-               message="freeze the environment, and say why")  # fmt: skip
-def lock(ctx: Context, env: str = "", json: bool = False, ledger: str = "", message: str = "") -> int | None:
+@operator_task(*LOOKING, message="freeze the environment, and say why")
+def lock(given: Given, message: str = "") -> int | None:
     """Who is changing the environment now (exit 73 if somebody is); with --message, freeze it."""
     from fleet.app import locks  # noqa: PLC0415
 
-    options = read_options(ctx, env, json=json, ledger=ledger)
+    options = given.options()
     if message:
         return with_session(options, lambda session: locks.lock(session, message))
     return with_session(options, locks.show)
 
 
 @operator_task("env", "yes", "ledger")
-def unlock(ctx: Context, env: str = "", yes: bool = False, ledger: str = "") -> int | None:
+def unlock(given: Given) -> int | None:
     """End a freeze, or take the lease from a run that cannot give it back."""
     from fleet.app import locks  # noqa: PLC0415
 
-    options = read_options(ctx, env, yes=yes, ledger=ledger)
+    options = given.options()
     return with_session(options, lambda session: locks.unlock(session, confirming(options)))
 
 
 @operator_task("env", "limit", "check", "yes", "json", "parallel", "wait", "ledger",
                keep="how many good releases to keep (default 5)")  # fmt: skip
-def prune(
-    ctx: Context,
-    env: str = "",
-    limit: str = "",
-    keep: str = "5",
-    check: bool = False,
-    yes: bool = False,
-    json: bool = False,
-    parallel: str = "",
-    wait: str = "",
-    ledger: str = "",
-) -> int | None:
+def prune(given: Given, keep: str = "5") -> int | None:
     """Remove containers, images and configuration that no kept release needs."""
     from fleet.app.prune import prune as run  # noqa: PLC0415
 
     count = whole("--keep", keep, "how many releases to keep")
-    options = read_options(
-        ctx, env, limit=limit, check=check, yes=yes, json=json, parallel=parallel, wait=wait, ledger=ledger
-    )
+    options = given.options()
     return with_session(options, lambda session: run(session, confirming(options), count))
