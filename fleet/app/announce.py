@@ -89,3 +89,12 @@ class Announcer:
             if not failure.notifier.required:
                 self._session.emit(ev.Note(str(failure), "warning"))
         return [failure.error() for failure in failures if failure.notifier.required]
+
+
+def announcing(session: Session, custody: Custody, command: str, version: str = "") -> Announcer:
+    """Before the first connection, when a run shall change something: the ledger may be the only one to know
+    the version. Raises HookFailed, ConfigError, ConfigErrors."""
+    announcer = Announcer(session, custody, command, version)
+    if custody.changing:
+        announcer.connecting()
+    return announcer

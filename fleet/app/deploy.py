@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fleet.app.announce import Announcer
+from fleet.app.announce import announcing
 from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -69,10 +69,8 @@ def prepare(
     whole = saved.desired if saved else weighed(session.desired(), weight)
     registries = session.registries()
     session.unlock(all_refs(whole, registries))
-    announcer = Announcer(session, custody, "deploy", whole.version)
     sources = role_sources(session.options.root, [role.name for role in whole.roles])
-    if custody.changing:
-        announcer.connecting()
+    announcer = announcing(session, custody, "deploy", whole.version)
     began = time.monotonic()
     skipped = reach(session, connections)
     desired = whole

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 
-from fleet.app.announce import Announcer
+from fleet.app.announce import Announcer, announcing
 from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -31,7 +31,7 @@ UNFINISHED = (Outcome.RUNNING, Outcome.FAILED)
 def resume(session: Session, confirm: Confirm, *, only_failed: bool = False) -> Exit:
     """Go on with the last release, as it was recorded. ``only_failed``: on the hosts that failed."""
     with Connections(session) as connections, _custody(session, connections, "go on") as custody:
-        announcer = _announcer(session, custody, "deploy")
+        announcer = announcing(session, custody, "deploy")
         connections.open([session.ledger])
         release = _unfinished(session, custody, connections)
         failed = release.last.failed if release.last else ()
@@ -50,7 +50,7 @@ def resume(session: Session, confirm: Confirm, *, only_failed: bool = False) -> 
 def converge(session: Session, confirm: Confirm) -> Exit:
     """Bring every host to the current release: those that a run left behind, and those that drifted."""
     with Connections(session) as connections, _custody(session, connections, "converge") as custody:
-        announcer = _announcer(session, custody, "converge")
+        announcer = announcing(session, custody, "converge")
         connections.open([session.ledger])
         _look(session, custody, connections)
         releases = custody.history.releases
@@ -75,14 +75,6 @@ def converge(session: Session, confirm: Confirm) -> Exit:
 
 def _custody(session: Session, connections: Connections, doing: str) -> Custody:
     return Custody(session, connections, doing, change=not session.options.check)
-
-
-def _announcer(session: Session, custody: Custody, command: str) -> Announcer:
-    """The version is in the ledger, which is not known before connecting."""
-    announcer = Announcer(session, custody, command, "")
-    if custody.changing:
-        announcer.connecting()
-    return announcer
 
 
 def _look(session: Session, custody: Custody, connections: Connections) -> None:

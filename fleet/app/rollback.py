@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fleet.app.announce import Announcer
+from fleet.app.announce import announcing
 from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -38,9 +38,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         Connections(session) as connections,
         Custody(session, connections, doing, change=changing) as custody,
     ):
-        announcer = Announcer(session, custody, "rollback", to)
-        if changing:
-            announcer.connecting()
+        announcer = announcing(session, custody, "rollback", to)
         every = session.hosts
         skipped = reach(session, connections)
         custody.open()

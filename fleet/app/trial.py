@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 
-from fleet.app.announce import Announcer
+from fleet.app.announce import announcing
 from fleet.app.change import Change, Confirm, gathered
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
@@ -35,7 +35,7 @@ from fleet.report import events as ev
 def promote(session: Session, confirm: Confirm) -> Exit:
     """The new version gets its next share, or takes over; what stood beside it goes then."""
     with Connections(session) as connections, _custody(session, connections, "promote") as custody:
-        announcer = _announcer(session, custody, "promote")
+        announcer = announcing(session, custody, "promote")
         release = _on_trial(session, connections, custody)
         record = custody.store.record(release.number)
         _set_out(session, record)
@@ -100,7 +100,7 @@ def _by_itself(desired: Desired, keys: Collection[str]) -> bool:
 def abort(session: Session, confirm: Confirm) -> Exit:
     """What stood there before the trial gets all requests again, and the new version goes."""
     with Connections(session) as connections, _custody(session, connections, "abort") as custody:
-        announcer = _announcer(session, custody, "abort")
+        announcer = announcing(session, custody, "abort")
         release = _on_trial(session, connections, custody, unfinished=True)
         before = [one for one in custody.history.releases if one.number < release.number]
         good = [one for one in before if one.outcome is Outcome.GOOD]
@@ -142,13 +142,6 @@ def abort(session: Session, confirm: Confirm) -> Exit:
 
 def _custody(session: Session, connections: Connections, doing: str) -> Custody:
     return Custody(session, connections, doing, change=not session.options.check)
-
-
-def _announcer(session: Session, custody: Custody, command: str) -> Announcer:
-    announcer = Announcer(session, custody, command, "")
-    if custody.changing:
-        announcer.connecting()
-    return announcer
 
 
 def _on_trial(
