@@ -10,13 +10,14 @@ from fleet.model.desired import Desired
 from fleet.model.found import Facts, Unknown
 from fleet.model.services import Batches, Service
 from fleet.ops.containers import is_leftover
+from fleet.plan.lint import healthy_hosts
 from fleet.plan.tree import Finding, Handover, Rollout, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``holders``: hosts that were found to have it. ``containers``: (host, name) of all that can, in the
-    role's order."""
+    """``holders``: hosts that were found to have it. ``containers``: (host, name) of all that can; hosts on
+    which the whole role is healthy come first."""
 
     address: str
     role: str
@@ -36,12 +37,14 @@ def addresses(desired: Desired, facts: Facts) -> tuple[Address, ...]:
 
 
 def _address(desired: Desired, facts: Facts, service: Service, address: str) -> Address:
-    hosts = next((role.hosts for role in desired.roles if role.name == service.role), ())
+    role = next(one for one in desired.roles if one.name == service.role)
     # Before its first deployment no host has the service, and nobody is asked.
     holders = tuple(
-        name for name in hosts if name in facts.hosts and address in _of(facts.hosts[name].addresses)
+        name for name in role.hosts if name in facts.hosts and address in _of(facts.hosts[name].addresses)
     )
-    return Address(address, service.role, tuple(_containers(facts, service, hosts)), holders)
+    well = set(healthy_hosts(role, facts))
+    able = sorted(_containers(facts, service, role.hosts), key=lambda pair: pair[0] not in well)
+    return Address(address, service.role, tuple(able), holders)
 
 
 def _containers(facts: Facts, service: Service, hosts: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -20,13 +20,16 @@ def balancers(version: str, order: str = "stop-first") -> tuple[Service, Service
     return holding, service("haproxy", "lb", version, update=policy)
 
 
-def planned(holders: tuple[str, ...], order: str = "stop-first") -> Plan:
+def planned(holders: tuple[str, ...], order: str = "stop-first", sick: str = "") -> Plan:
     old, new = balancers("v1", order), balancers("v2", order)
     wish = desired(dict.fromkeys(HOSTS, new), "v2")
     found = [
         host_facts(
             name,
-            [container(one, f"{name}-{one.name}") for one in old],
+            [
+                container(one, f"{name}-{one.name}", health="unhealthy" if name == sick else "healthy")
+                for one in old
+            ],
             addresses=("127.0.0.1", VIP) if name in holders else ("127.0.0.1",),
         )
         for name in HOSTS
@@ -53,6 +56,10 @@ def test_the_holder_hands_over_and_the_next_service_knows_who_has_it_then() -> N
     result = planned(("lb-1",))
     assert handovers(result) == [("lb-1", "lb-2"), ("lb-2", "lb-1")]
     assert rollouts(result)["lb.haproxy"] == [("lb-1",), ("lb-3",), ("lb-2",)]
+
+
+def test_it_goes_to_a_host_that_is_well() -> None:
+    assert handovers(planned(("lb-1",), sick="lb-2"))[0] == ("lb-1", "lb-3")
 
 
 def test_what_goes_on_serving_needs_no_handover() -> None:
