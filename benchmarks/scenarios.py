@@ -103,8 +103,15 @@ SCENARIOS = {
     "blue-green": Scenario(
         (V42, PROMOTE, V41, PROMOTE), first=(V41, Variable("web_strategy", "blue-green")), last=(V41,)
     ),
+    # What it is compared by is left out: it shall be taken back by hand.
     "abort": Scenario(
-        (V42, Inv("abort --yes")), first=(V41, Variable("web_strategy", "blue-green")), last=(V41,)
+        (V42, Inv("abort --yes")),
+        first=(
+            V41,
+            Variable("web_strategy", "blue-green"),
+            Variable("web_watch", "{window: 20s, errors: 5%}"),
+        ),
+        last=(V41,),
     ),
     "canary": Scenario(
         (Inv("deploy --version v42 --promote auto --yes"), Inv("deploy --version v41 --promote auto --yes")),
