@@ -55,6 +55,7 @@ class Row:
             },
             "versions": {name: dataclasses.asdict(seen) for name, seen in sorted(tally.versions.items())},
             "orders": self.orders and dataclasses.asdict(self.orders),
+            "gaps": [dataclasses.asdict(gap) for gap in tally.gaps],
             "failures": [dataclasses.asdict(failure) for failure in tally.failures[:SHOWN]],
             "broken": self.broken,
         }
@@ -80,6 +81,8 @@ class Row:
             numbers = sorted({one.number for one in those})
             seconds = sorted({int(one.second) for one in those})
             lines.append(f"  {count:6} × {kind} ({client} {_few(numbers)}) in second {_few(seconds)}")
+        for gap in tally.gaps:
+            lines.append(f"  nobody got an answer for {gap.seconds:.2f} s, until second {gap.second:.0f}")
         for version, seen in sorted(tally.versions.items()):
             lines.append(f"  {version} answered {seen.answers}, from {seen.first:.0f} s to {seen.last:.0f} s")
         if tally.mark is not None:

@@ -28,6 +28,18 @@ class Span:
     most: float
 
 
+LONG = 1.0
+"""Seconds without any answer that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nobody got an answer for ``seconds``, until ``second`` since the start of the load."""
+
+    second: float
+    seconds: float
+
+
 @dataclass(slots=True)
 class Seen:
     """Answers of one version, and between which seconds since the start."""
@@ -48,9 +60,12 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
     reopened: Counter[str] = field(default_factory=Counter)
     orders: list[int] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    last: float = 0.0
     mark: float | None = None
     """``reopened``: kept connections that the server had closed while nothing was asked, by kind of client.
-    ``orders``: ids of acknowledged orders. ``mark``: the second at which the scenario began."""
+    ``orders``: ids of acknowledged orders. ``last``: the second of the newest answer. ``mark``: the second at
+    which the scenario began."""
 
     @property
     def now(self) -> float:
@@ -71,6 +86,9 @@ class Tally:
     def answered(self, kind: str, version: str, latency: float) -> None:
         """``latency`` in seconds."""
         now = self.now
+        if self.last and now - self.last > LONG:
+            self.gaps.append(Gap(round(now, 1), round(now - self.last, 2)))
+        self.last = now
         (self.before if self.mark is None else self.during).setdefault(kind, []).append(latency)
         seen = self.versions.setdefault(version, Seen(0, now, now))
         seen.answers += 1

@@ -170,6 +170,16 @@ def test_spans_are_before_and_during() -> None:
     assert not row.good
 
 
+def test_a_time_without_any_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally, clock = Tally(started=0), iter([1.0, 1.5, 4.75, 5.0])
+    monkeypatch.setattr("benchmarks.tally.time.monotonic", lambda: next(clock))
+    for _ in range(4):
+        tally.answered("idle", "v41", 0.1)
+    row = Row("kill-master", 1, 9, 0.1, tally)
+    assert "  nobody got an answer for 3.25 s, until second 5\n" in row.text()
+    assert row.json()["gaps"] == [{"second": 4.8, "seconds": 3.25}]
+
+
 @pytest.mark.parametrize(
     ("acknowledged", "there", "orders", "good"),
     [
