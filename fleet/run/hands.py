@@ -13,7 +13,7 @@ from fleet.model.releases import JobRun
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
-from fleet.plan.tree import Admit, Drain, Gate, Handover, Lead, Step, Trial
+from fleet.plan.tree import Admit, Drain, Gate, Handover, Haul, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers, TrafficFailed
 from fleet.run.executor import Undecided
@@ -97,6 +97,9 @@ class RemoteHands:
             self._traffic.admit(node)
         else:
             self._hand_over(node)
+
+    def haul(self, node: Haul) -> None:
+        raise NotImplementedError(node.id)
 
     def _hand_over(self, node: Handover) -> None:
         containers = {host: name for host, name in node.containers if host in self._transports}

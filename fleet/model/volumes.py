@@ -1,0 +1,84 @@
+"""Named volumes: whose data lies where, and how it gets to another host."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class State(enum.StrEnum):
+    """What a volume on one host is. ``LIVE``: services may run on it. ``INCOMING``: a copy that is not
+    complete. ``FENCED``: its data went to another host; kept, and nothing starts on it."""
+
+    LIVE = "live"
+    INCOMING = "incoming"
+    FENCED = "fenced"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a host says of one of its volumes, in a file outside of it: labels of a volume cannot be changed.
+
+    ``lineage`` is given once, by the host on which the data was born or adopted, and goes with the data.
+    ``generation`` grows each time that it goes to another host. ``peer``: where it went to, or comes from.
+    ``since``: seconds since 1970 by the host's clock. ``proven``: a service has passed its gate on it here.
+    """
+
+    lineage: str
+    generation: int
+    state: State
+    peer: str = ""
+    since: int = 0
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVolume:
+    """A volume of a host. ``mark`` None: nobody has told Fleet of it. ``users``: names of the containers that
+    mount it, whoever made them, also stopped ones. ``project``, ``env``, ``role``: its labels of ours."""
+
+    name: str
+    driver: str = "local"
+    mark: Mark | None = None
+    users: tuple[str, ...] = ()
+    project: str = ""
+    env: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the ledger says that a volume's data lives."""
+
+    host: str
+    lineage: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A container of ours on the source that mounts the volume; it gets ``grace`` seconds to stop in."""
+
+    id: str
+    name: str
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """The data of ``volume`` (its full name) goes from ``source`` to ``target``.
+
+    ``mark``: what the source bears, to be seen again before anything is done. ``address``: the target's, as
+    other hosts reach it. ``image``: of the helper, pinned by digest. ``writers`` are stopped. ``rate``: bytes
+    a second, 0: no limit. ``downtime``: seconds above which the move is not begun; 0: no such limit.
+    """
+
+    volume: str
+    source: str
+    target: str
+    mark: Mark
+    address: str
+    image: str
+    writers: tuple[Writer, ...] = ()
+    rate: int = 0
+    downtime: float = 0
