@@ -119,9 +119,9 @@ Lead = Drain | Admit | Handover
 
 
 @dataclass(frozen=True, slots=True)
+class CopyVolume:
     """A volume's data is copied to ``host`` while it is written at its source, until what is left is small.
     Nothing that runs is touched. ``make``: the volume at the target."""
-    grows no smaller. Nothing that runs is touched. ``make``: the volume at the target."""
 
     host: str
     move: Relocation
