@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from fleet.model.place import Place
+
 
 class State(enum.StrEnum):
     """What a volume on one host is. ``LIVE``: services may run on it. ``INCOMING``: a copy that is not
@@ -69,8 +71,9 @@ class Relocation:
     """The data of ``volume`` (its full name) goes from ``source`` to ``target``.
 
     ``mark``: what the source bears, to be seen again before anything is done. ``address``: the target's, as
-    other hosts reach it. ``image``: of the helper, pinned by digest. ``writers`` are stopped. ``rate``: bytes
-    a second, 0: no limit. ``downtime``: seconds above which the move is not begun; 0: no such limit.
+    other hosts reach it. ``image``: of the helper, pinned by digest. ``place``: of the environment; the marks
+    lie in its ``state_dir``. ``writers`` are stopped. ``rate``: bytes a second, 0: no limit. ``downtime``:
+    seconds above which the move is not begun; 0: no such limit.
     """
 
     volume: str
@@ -79,6 +82,7 @@ class Relocation:
     mark: Mark
     address: str
     image: str
+    place: Place
     writers: tuple[Writer, ...] = ()
     rate: int = 0
     downtime: float = 0
