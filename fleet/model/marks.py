@@ -10,6 +10,8 @@ from fleet.model.volumes import Mark, State
 DIRECTORY = "volumes"
 """Below the state directory of a host; each file in it has a volume's full name."""
 
+KINDS = {"lineage": str, "generation": int, "state": State, "peer": str, "since": int, "proven": bool}
+
 
 def path(state_dir: str, volume: str) -> str:
     return f"{state_dir}/{DIRECTORY}/{volume}"
@@ -27,7 +29,6 @@ def load(text: str) -> Mark:
         mark = Mark(**{**found, "state": State(found["state"])})
     except (TypeError, KeyError) as error:
         raise ValueError(f"no mark of a volume: {error}") from error
-    kinds = {field.name: type(getattr(mark, field.name)) for field in fields(Mark)}
-    if kinds != {"lineage": str, "generation": int, "state": State, "peer": str, "since": int, "proven": bool}:
+    if {field.name: type(getattr(mark, field.name)) for field in fields(Mark)} != KINDS:
         raise ValueError("no mark of a volume: its fields are of other kinds")
     return mark
