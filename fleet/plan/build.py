@@ -201,12 +201,12 @@ def _places(desired: Desired, facts: Facts) -> Iterator[Phase]:
         ops: list[Op] = [
             MakeNetwork(desired.project, desired.env, network)
             for network in state.networks
-            if not network.external and network.name not in names(host.networks)
+            if not network.external and network.name not in known(host.networks)
         ]
         ops += [
             MakeVolume(desired.project, desired.env, volume)
             for volume in state.volumes
-            if not volume.external and volume.name not in names(host.volumes)
+            if not volume.external and volume.name not in known(host.volumes)
         ]
         if ops:
             turns.append(Turn(state.host, tuple(Step(state.host, op) for op in ops)))
@@ -253,5 +253,5 @@ def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Co
         yield from orphans(desired, state, host)
 
 
-def names(found: tuple[str, ...] | Unknown) -> tuple[str, ...]:
-    return () if isinstance(found, Unknown) else found
+def known(names: Collection[str] | Unknown) -> Collection[str]:
+    return () if isinstance(names, Unknown) else names
