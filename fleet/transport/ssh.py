@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import paramiko
 
-from fleet.errors import FleetError, RemoteFailed
+from fleet.errors import FleetError, RemoteFailed, Unreachable
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import NotOpened
@@ -18,8 +18,10 @@ from fleet.transport.base import ConnectionLost, OnLine, Result
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.host import HostTransport
 from fleet.transport.link import Link
+from fleet.transport.listening import HINT
 from fleet.transport.pump import TICK, Ending
 from fleet.transport.streamlocal import open_streamlocal
+from fleet.transport.tunnel import Dial, Tunnel
 
 RUN_SESSIONS = 5
 """With the 3 of Docker calls 8; with one more to kill a command below sshd's default MaxSessions of 10."""
@@ -74,6 +76,35 @@ class SshTransport(HostTransport):
             raise
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self.lost(error) from error
+
+    def dial(self, address: str, port: int, *, timeout: float) -> paramiko.Channel:
+        try:
+            return self._link.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout)
+        except paramiko.ChannelException as error:
+            raise Unreachable(
+                f"{self.host} did not connect to {address} port {port}",
+                why=str(error.text),
+                hint=HINT,
+                host=self.host,
+            ) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self.lost(error) from error
+
+    @contextlib.contextmanager
+    def forward(self, dial: Dial) -> Iterator[int]:
+        tunnel = Tunnel(dial)
+        try:
+            port = self._link.listening.begin(tunnel.take)
+        except paramiko.ChannelException as error:
+            what = "the host refuses to listen for this machine"
+            raise RemoteFailed(what, why=str(error.text), hint=HINT, host=self.host) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self.lost(error) from error
+        try:
+            yield port
+        finally:
+            self._link.listening.end(port)
+            tunnel.close()
 
     @property
     def connected(self) -> bool:
