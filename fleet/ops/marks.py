@@ -26,9 +26,9 @@ expect() {{ # a mark, or nothing
 }}
 put_mark() {{ # what stands before its time, and after it
   mkdir -p "$marks"
-  printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.new"
-  sync "$marks/.$volume.new"
-  mv "$marks/.$volume.new" "$marks/$volume"
+  printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.$$"
+  sync "$marks/.$volume.$$"
+  mv "$marks/.$volume.$$" "$marks/$volume"
   sync "$marks" 2>/dev/null || sync
 }}
 """
@@ -39,15 +39,24 @@ def head(state_dir: str, volume: str) -> str:
     return f"marks={words([directory(state_dir)])} volume={words([volume])}\n{FUNCTIONS}"
 
 
+def text(mark: Mark | None) -> str:
+    return mark_text(mark).strip() if mark else ""
+
+
+def around(mark: Mark) -> tuple[str, str]:
+    """What stands before its time, and after it."""
+    before, found, after = text(replace(mark, since=0)).partition('"since":0')
+    return before + found[:-1], after
+
+
 def expect(seen: Mark | None) -> str:
     """A command that ends the script with Drift unless the mark is this one, or there is none."""
-    return f"expect {words([mark_text(seen).strip() if seen else ''])}\n"
+    return f"expect {words([text(seen)])}\n"
 
 
 def put(mark: Mark) -> str:
     """A command; the mark's ``since`` is when it is carried out."""
-    before, found, after = mark_text(replace(mark, since=0)).strip().partition('"since":0')
-    return f"put_mark {words([before + found[:-1], after])}\n"
+    return f"put_mark {words(around(mark))}\n"
 
 
 def write(state_dir: str, volume: str, seen: Mark | None, new: Mark) -> Shell:
