@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fleet.model.place import Place
 
@@ -84,5 +85,25 @@ class Relocation:
     image: str
     place: Place
     writers: tuple[Writer, ...] = ()
+    rate: int = 0
+    downtime: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """What a run needs to move volumes, and what its operator says of them. Volumes are named as in their
+    role, or in full.
+
+    ``image``: of the helper, as written; ``addresses``: host → how other hosts reach it. ``adopt``: what lies
+    on the hosts that want it is the data, whatever is known of it. ``empty``: it may begin anew.
+    ``sources``: (volume, host) pairs, of which a nameless one means every volume: where the data is taken
+    from. ``rate`` and ``downtime`` as in :class:`Relocation`.
+    """
+
+    image: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    adopt: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
     rate: int = 0
     downtime: float = 0
