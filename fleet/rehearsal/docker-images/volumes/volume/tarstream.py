@@ -1,0 +1,23 @@
+"""The tar stream of a seed: its flags, and what tar's words mean."""
+
+from __future__ import annotations
+
+import re
+
+_KEEP = ["--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux", "--acls"]
+
+CREATE = ["tar", "--create", "--file=-", *_KEEP, "--sparse", "--format=posix"]
+# A record of 1 MiB: fewer turns between tar, ssh and the network.
+CREATE += ["--blocking-factor=2048"]
+EXTRACT = ["tar", "--extract", "--file=-", *_KEEP, "--same-permissions", "--delay-directory-restore"]
+EXTRACT += ["--blocking-factor=2048", "--read-full-records"]
+
+# Status 1: files changed or vanished while they were read, as files in use do. rsync comes afterwards.
+NORMAL = (0, 1)
+# A header, and a second one with times, lengths and attributes.
+HEADERS = 1536
+
+
+def fatal(line: str) -> bool:
+    """Whether there is no use in going on after this message of tar."""
+    return bool(re.search(r"No space left on device|Disk quota exceeded|Read-only file system", line))
