@@ -9,7 +9,7 @@ from fleet.errors import Position
 from fleet.model.balancing import BalancerHost
 from fleet.model.jobs import Job, Undo
 from fleet.model.services import Pairs, Service
-from fleet.model.volumes import Moving
+from fleet.model.volumes import NOTHING_SAID, Moving
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +101,5 @@ class Desired:
     """A backend may be left without a server for a while."""
     undo: tuple[Undo, ...] = ()
     """Jobs of later releases that a rollback undoes, the newest first."""
-    moving: Moving = Moving()
+    moving: Moving = NOTHING_SAID
     """How volumes get to other hosts: of the run, never of a release."""

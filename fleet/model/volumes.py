@@ -107,3 +107,6 @@ class Moving:
     sources: tuple[tuple[str, str], ...] = ()
     rate: int = 0
     downtime: float = 0
+
+
+NOTHING_SAID = Moving()

@@ -53,8 +53,8 @@ class MakeNetwork:
 
 @dataclass(frozen=True, slots=True)
 class MakeVolume:
-    """``mark``: what the host is to say of it, below ``state_dir``. One without a lineage gets a new one there;
-    None: its data is not the host's own, and nothing is said."""
+    """``mark``: what the host is to say of it, below ``state_dir``. One without a lineage gets a new one
+    there; None: its data is not the host's own, and nothing is said."""
 
     project: str
     env: str

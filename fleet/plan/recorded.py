@@ -10,7 +10,7 @@ from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Facts
 from fleet.model.images import ImageRef
 from fleet.model.services import Service
-from fleet.model.volumes import Moving
+from fleet.model.volumes import NOTHING_SAID
 from fleet.plan import images
 
 
@@ -35,7 +35,7 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
         trial={},
         watched=False,
         allow_downtime=False,
-        moving=Moving(),
+        moving=NOTHING_SAID,
     )
 
 

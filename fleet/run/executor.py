@@ -262,7 +262,7 @@ class Executor:
                 outcome.touched[step.host] = None
                 self._hands.perform(step)
             elif isinstance(step, CopyVolume | MoveVolume):
-                outcome.touched[step.host] = None
+                outcome.touched |= dict.fromkeys((step.move.source, step.host))
                 self._hands.haul(step)
             else:
                 outcome.touched[step.host] = None
