@@ -22,6 +22,9 @@ WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
 OPEN = WAITING | {Found.INCOMING, Found.FENCED}
 """What a move may end on, when the operator says so."""
 
+ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED})
+"""What gets a new mark when the operator says that it is the data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -117,12 +120,12 @@ class _One:
     def _told(self, how: Found, change: Change, why: str) -> tuple[Change, str]:
         """What the operator says goes before the table."""
         moving = self._desired.moving
-        if any(map(self._named, moving.adopt)) and how not in {Found.ABSENT, Found.LIVE, Found.USED}:
+        if any(map(self._named, moving.adopt)) and how in ADOPTED:
             return Change.ADOPT, "the operator says that it is the data"
         if any(map(self._named, moving.empty)) and how is Found.ABSENT:
             return Change.CREATE, "the operator says that it may begin anew"
-        if any(map(self._named, moving.empty)) and how is Found.OTHER:
-            return Change.KEEP, "it has just begun anew"
+        if any(map(self._named, (*moving.empty, *moving.adopt))) and how is Found.OTHER:
+            return Change.KEEP, "the operator says that it counts"
         return change, why
 
     def _named(self, name: str) -> bool:

@@ -47,7 +47,7 @@ def _names(desired: Desired) -> Iterator[Finding]:
                 True, f"{flag} {name}: no host of this run wants such a volume{suggest(name, known)}",
                 f"volumes of this run: {names}",
             )  # fmt: skip
-    hosts = {state.host for state in desired.hosts}
+    hosts = [state.host for state in desired.hosts]
     for _, host in moving.sources:
         if host not in hosts:
             what = f"--volume-from {host}: it is not a host of this run{suggest(host, hosts)}"
