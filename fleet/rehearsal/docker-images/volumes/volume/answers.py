@@ -24,6 +24,7 @@ def refused(link: Link, ssh: subprocess.Popen[bytes], output: bytes, complaints:
     """Why the target has not done what it was asked for."""
     if error := answer(output, "error"):
         return Failure(str(error.get("what")), str(error.get("why")))
-    if ssh.wait() == 255:
+    # 255: ssh's own word for a failure of its own. Below 0: somebody has killed it.
+    if ssh.wait() == 255 or ssh.returncode < 0:
         return link_failure(link.to, complaints.text())
     return Failure(f"{link.to} ended before its answer", last_lines(complaints.text()))

@@ -54,7 +54,8 @@ def link(places: Places, to: str, host_key: str, seconds: float = 5) -> Link:
 
 
 def client_settings(to: Address, key: str, known_hosts: str, seconds: float) -> str:
-    """``HostKeyAlias``: the key is the target's, wherever it is reached, also through a forwarded port."""
+    """``HostKeyAlias``: the key is the target's, wherever it is reached, also through a forwarded port.
+    ``LogLevel INFO``: below it ssh does not say that the other end has stopped answering."""
     return f"""\
 Host {NAME}
 HostName {to.host}
@@ -79,7 +80,7 @@ Ciphers aes128-gcm@openssh.com
 Compression no
 ForwardAgent no
 ClearAllForwardings yes
-LogLevel ERROR
+LogLevel INFO
 """
 
 

@@ -14,7 +14,7 @@ from .alone import alone
 from .children import child, settle
 from .manifest import make_manifest
 from .places import Places
-from .tarstream import EXTRACT, fatal
+from .tarstream import EXTRACT, full
 from .words import Failure, last_lines, readable, say
 
 
@@ -54,9 +54,8 @@ def _seed(places: Places) -> None:
         assert tar.stderr  # noqa: S101 - asked for above
         for line in tar.stderr:
             said = [*said[-50:], line.decode("utf-8", "backslashreplace")]
-            # tar would read on to the end, and all of it would be sent for nothing.
-            if fatal(said[-1]):
-                raise Failure("the target cannot take the data", last_lines("".join(said)))
+            if full(said[-1]):
+                raise Failure("the target has no space left", last_lines("".join(said)))
         if tar.wait():
             why = last_lines("".join(said)) or f"tar ended with status {tar.returncode}"
             raise Failure("unpacking at the target failed", why)

@@ -18,6 +18,10 @@ NORMAL = (0, 1)
 HEADERS = 1536
 
 
-def fatal(line: str) -> bool:
-    """Whether there is no use in going on after this message of tar."""
-    return bool(re.search(r"No space left on device|Disk quota exceeded|Read-only file system", line))
+# After these there is no use in going on; tar would read to the end of the stream.
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|: Wrote only \d+ of \d+ bytes")
+
+
+def full(line: str) -> bool:
+    """Whether this message of tar says that there is no room."""
+    return bool(_FULL.search(line))
