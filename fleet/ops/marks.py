@@ -20,7 +20,8 @@ bare() {{ tr -d '[:space:]'; }}
 mark() {{ if [ -e "$marks/$volume" ]; then cat "$marks/$volume"; fi; }}
 drift() {{ printf '%s\\n' "$*" >&2; exit {DRIFT}; }}
 expect() {{ # a mark, or nothing
-  found=$(mark | bare)
+  found=$(mark)
+  found=$(printf %s "$found" | bare)
   [ "$found" = "$(printf %s "$1" | bare)" ] ||
     drift "the mark of volume $volume is not the one that was planned for: ${{found:-there is none}}"
 }}

@@ -100,6 +100,10 @@ case $command in
 esac
 """
 
+SYNC = r"""
+[ ! -e "${HERE:-$HOME}/full" ] || { echo "sync: error syncing '$1': No space left on device" >&2; exit 1; }
+"""
+
 KINDS = (
     ("look", r"docker image inspect"),
     ("stop", r"docker stop -t"),
@@ -199,6 +203,9 @@ class VolumeHost:
         (self.state / "volumes").mkdir(parents=True, exist_ok=True)
         (self.state / "volumes" / volume).write_text(mark_text(mark))
 
+    def disk(self, *, full: bool) -> None:
+        (self.root / "full").touch() if full else (self.root / "full").unlink()
+
     def mark(self, volume: str) -> Mark | None:
         path = self.state / "volumes" / volume
         return read_mark(path.read_text()) if path.exists() else None
@@ -240,9 +247,10 @@ class Wire(FakeTransport):
 
 
 def install(directory: Path) -> Path:
-    """The program, in a directory for the PATH."""
+    """The programs, in a directory for the PATH."""
     directory.mkdir()
-    path = directory / "docker"
-    path.write_text(f"#!/bin/sh\n{DOCKER}")
-    path.chmod(0o755)
+    for name, text in {"docker": DOCKER, "sync": SYNC}.items():
+        path = directory / name
+        path.write_text(f"#!/bin/sh\n{text}")
+        path.chmod(0o755)
     return directory
