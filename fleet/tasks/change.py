@@ -12,7 +12,7 @@ from fleet.tasks.common import confirming, operator_task, read_options, with_ses
 
 @operator_task("env", "limit", "roles", "version", "check", "diff", "yes", "json", "parallel",
                "remove_orphans", "show_commands", "on_failure", "unreachable", "wait", "ledger",
-               "allow_downtime",
+               "allow_downtime", "adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate",
                plan="carry out this saved plan, or refuse when the fleet has drifted",
                resume="go on with the last release where its run stopped",
                retry_failed="go on with the last release on the hosts that failed",
@@ -43,6 +43,11 @@ def deploy(
     weight: str = "",
     promote: str = "",
     tag: bool = False,
+    adopt: str = "",
+    allow_empty: str = "",
+    volume_from: str = "",
+    max_downtime: str = "",
+    copy_rate: str = "",
 ) -> int | None:
     """Bring every host to what its roles describe: rolling, gated, and nothing that was not shown."""
     from fleet.app.deploy import deploy as run  # noqa: PLC0415
@@ -54,9 +59,10 @@ def deploy(
     if again and (given or version or plan):
         raise UsageError("a release that goes on has its own version, hosts and roles", hint="leave them out")
     saved = load_plan(Path(plan)) if plan else None
-    if saved and (given or (version and version != saved.desired.version)):
+    told = adopt or allow_empty or volume_from or max_downtime or copy_rate
+    if saved and (given or told or (version and version != saved.desired.version)):
         raise UsageError(
-            "a saved plan holds its own hosts, roles, version and orphans", hint="leave them out"
+            "a saved plan holds its own hosts, roles, version, orphans and volumes", hint="leave them out"
         )
     if saved:
         env, version = env or saved.desired.env, saved.desired.version
@@ -66,6 +72,8 @@ def deploy(
         yes=yes, json=json, parallel=parallel, remove_orphans=remove_orphans, show_commands=show_commands,
         on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger, tag=tag,
         allow_downtime=allow_downtime, weight=share(weight), auto_promote=automatic(promote),
+        adopt=adopt, allow_empty=allow_empty, volume_from=volume_from, max_downtime=max_downtime,
+        copy_rate=copy_rate,
     )  # fmt: skip
     if saved and options.env != saved.desired.env:
         raise UsageError(f"the plan is for {saved.desired.env}, not for {options.env}")
@@ -91,7 +99,8 @@ def automatic(text: str) -> bool:
 
 
 @operator_task("env", "limit", "roles", "version", "diff", "json", "parallel", "remove_orphans", "ledger",
-               "allow_downtime", weight="percent of the requests for a new version on trial",
+               "allow_downtime", "adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate",
+               weight="percent of the requests for a new version on trial",
                out="keep the plan in this file, for: inv deploy --plan FILE")  # fmt: skip
 def plan(
     ctx: Context,
@@ -107,6 +116,11 @@ def plan(
     allow_downtime: bool = False,
     weight: str = "",
     out: str = "",
+    adopt: str = "",
+    allow_empty: str = "",
+    volume_from: str = "",
+    max_downtime: str = "",
+    copy_rate: str = "",
 ) -> int | None:
     """Show what a deploy would do. Exit 0: nothing; 2: something."""
     from fleet.app.deploy import plan as run  # noqa: PLC0415
@@ -115,12 +129,15 @@ def plan(
         ctx, env, needs_version=True, limit=limit, roles=roles, version=version, diff=diff, json=json,
         parallel=parallel, remove_orphans=remove_orphans, ledger=ledger, allow_downtime=allow_downtime,
         weight=share(weight),
+        adopt=adopt, allow_empty=allow_empty, volume_from=volume_from, max_downtime=max_downtime,
+        copy_rate=copy_rate,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, Path(out) if out else None))
 
 
 @operator_task("env", "limit", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
                "unreachable", "wait", "ledger", "allow_downtime",
+               "adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate",
                to="a version, or the number of a release (else the last good one before this)")  # fmt: skip
 def rollback(
     ctx: Context,
@@ -138,6 +155,11 @@ def rollback(
     wait: str = "",
     ledger: str = "",
     allow_downtime: bool = False,
+    adopt: str = "",
+    allow_empty: str = "",
+    volume_from: str = "",
+    max_downtime: str = "",
+    copy_rate: str = "",
 ) -> int | None:
     """Bring a release back as it was recorded: images, environment, configuration."""
     from fleet.app.rollback import rollback as run  # noqa: PLC0415
@@ -146,12 +168,15 @@ def rollback(
         ctx, env, limit=limit, check=check, diff=diff, yes=yes, json=json, parallel=parallel,
         show_commands=show_commands, on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
         allow_downtime=allow_downtime,
+        adopt=adopt, allow_empty=allow_empty, volume_from=volume_from, max_downtime=max_downtime,
+        copy_rate=copy_rate,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, confirming(options), to))
 
 
 @operator_task("env", "limit", "check", "diff", "yes", "json", "parallel", "show_commands", "on_failure",
-               "unreachable", "wait", "ledger", "allow_downtime")  # fmt: skip
+               "unreachable", "wait", "ledger", "allow_downtime",
+               "adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate")  # fmt: skip
 def converge(
     ctx: Context,
     env: str = "",
@@ -167,6 +192,11 @@ def converge(
     wait: str = "",
     ledger: str = "",
     allow_downtime: bool = False,
+    adopt: str = "",
+    allow_empty: str = "",
+    volume_from: str = "",
+    max_downtime: str = "",
+    copy_rate: str = "",
 ) -> int | None:
     """Bring hosts that were left behind, or have drifted, to the current release as it was recorded."""
     from fleet.app.resume import converge as run  # noqa: PLC0415
@@ -175,6 +205,8 @@ def converge(
         ctx, env, limit=limit, check=check, diff=diff, yes=yes, json=json, parallel=parallel,
         show_commands=show_commands, on_failure=on_failure, unreachable=unreachable, wait=wait, ledger=ledger,
         allow_downtime=allow_downtime,
+        adopt=adopt, allow_empty=allow_empty, volume_from=volume_from, max_downtime=max_downtime,
+        copy_rate=copy_rate,
     )  # fmt: skip
     return with_session(options, lambda session: run(session, confirming(options)))
 
