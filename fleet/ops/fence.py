@@ -34,7 +34,7 @@ policy() {
   docker inspect -f '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' "$1"
 }
 go_on() { # what was written down is in $moving.back
-  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$live" "$live_end"; fi
+  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end"; fi
   failed=
   while read -r one restart; do
     docker inspect --type container "$one" >/dev/null 2>&1 || { echo "container $one is gone" >&2; continue; }
@@ -95,9 +95,18 @@ done
 for one in $pids; do wait "$one"; done
 left=$(users)
 [ -z "$left" ] || drift "container $(echo $left) uses volume $volume and does not stop"
-case $seen in *'"state":"fenced"'*) ;; *) put_mark "$fenced" "$fenced_end" ;; esac
-mark
+put_mark "$fenced" "$fenced_end"
 """
+
+
+def written_down(state_dir: str, volume: str) -> str:
+    return f"{state_dir}/moving/{volume}"
+
+
+def forget(state_dir: str, volume: str) -> Shell:
+    """What ran on the volume before it went: nothing of it is to go on."""
+    moving = written_down(state_dir, volume)
+    return Shell(f"rm -f {words([moving, f'{moving}.kept', f'{moving}.back'])}\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +118,16 @@ class Fence:
         return replace(self.move.mark, state=State.FENCED, peer=self.move.target)
 
     @property
-    def live(self) -> Mark:
-        return replace(self.move.mark, state=State.LIVE, peer="")
+    def before(self) -> Mark:
+        """What the source is again when the move comes to nothing."""
+        mark = self.move.mark
+        # A run before has fenced it off, for this very move.
+        cut = mark.state is State.FENCED and mark.peer == self.move.target
+        return replace(mark, state=State.LIVE, peer="") if cut else mark
 
     def stop(self) -> Shell:
         """Ends with Drift when the mark is another one, or when somebody else uses the volume; then nothing
-        was stopped, or :meth:`back` lets it go on. Prints the mark."""
+        was stopped, or :meth:`back` lets it go on."""
         move = self.move
         stops = " ".join(f"{one.id} {math.ceil(one.grace)}" for one in move.writers)
         head = {
@@ -146,21 +159,21 @@ class Fence:
             "done\n"
             # Whoever else was quicker needs a moment.
             'if [ -e "$moving.back" ]; then go_on; fi\n'
-            'if mark | bare | grep -q \'"state":"fenced"\'; then put_mark "$live" "$live_end"; fi\n'
+            'if mark | bare | grep -q \'"state":"fenced"\'; then put_mark "$before" "$before_end"; fi\n'
         )
 
     def forget(self) -> Shell:
         """The target has it: nothing goes on here any more."""
-        return self._script('rm -f "$moving" "$moving.kept" "$moving.back"\n')
+        return forget(self.move.place.state_dir, self.move.volume)
 
     def _script(self, body: str, **variables: str) -> Shell:
         move = self.move
-        moving = f"{move.place.state_dir}/moving/{move.volume}"
-        live, live_end = marks.around(self.live)
+        moving = written_down(move.place.state_dir, move.volume)
+        before, before_end = marks.around(self.before)
         fenced, fenced_end = marks.around(self.fenced)
         given = {
             "moving": moving, "helper": Helper(move, reads=True).name, "patience": str(PATIENCE),
-            "tick": str(TICK), "live": live, "live_end": live_end, "fenced": fenced,
+            "tick": str(TICK), "before": before, "before_end": before_end, "fenced": fenced,
             "fenced_end": fenced_end, **variables,
         }  # fmt: skip
         head = "".join(f"{name}={words([value])}\n" for name, value in given.items())

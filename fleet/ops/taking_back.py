@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fleet.model.volumes import Mark, Writer
 from fleet.ops import marks
 from fleet.ops.effects import Api, Effect, Shell, StopContainer
+from fleet.ops.fence import forget
 from fleet.shell import words
 
 
@@ -66,4 +67,6 @@ class TakeBack:
         return ()
 
     def effects(self) -> tuple[Effect, ...]:
-        return (marks.write(self.state_dir, self.volume, self.found, self.mark),)
+        # What ran on it when it went is made anew by the plan, and not started besides by its host.
+        written = marks.write(self.state_dir, self.volume, self.found, self.mark)
+        return (written, forget(self.state_dir, self.volume))

@@ -110,7 +110,7 @@ KINDS = (
     ("release", r'mv "\$moving" "\$moving.kept" 2>'),
     ("back", r'for one in "\$moving" "\$moving.kept"'),
     ("alive", r"touch -c"),
-    ("forget", r'rm -f "\$moving" "\$moving.kept" "\$moving.back"\n\Z'),
+    ("forget", r"\Arm -f [^\n]*\.back\n\Z"),
     ("start", r"docker run"),
     ("running", r"\.State\.Running"),
     ("remove", r"docker rm -f"),

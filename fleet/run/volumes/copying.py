@@ -59,7 +59,8 @@ def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event
     target_may_take(target, found)
     if found.mark is None and found.driver:
         target.start()
-        if held := target.ask("measure", "usage")["entries"]:
+        # One is its own directory.
+        if held := target.ask("measure", "usage")["entries"] - 1:
             raise Drift(
                 f"volume {move.volume} is there already, with {held} files of which Fleet knows nothing",
                 why=f"planned: to be filled from {move.source} ({told(move.mark)})",

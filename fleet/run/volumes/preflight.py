@@ -51,7 +51,8 @@ def target_may_take(side: Side, found: Look) -> None:
     """
     move, mark = side.move, found.mark
     ours = mark is not None and mark.lineage == move.mark.lineage and mark.generation <= move.mark.generation
-    if mark is not None and (mark.state is State.LIVE or not ours):
+    older = mark is not None and mark.generation < move.mark.generation
+    if mark is not None and (not ours or (mark.state is State.LIVE and not older)):
         raise Drift(
             f"volume {move.volume} is there already, and is not a copy of the one on {move.source}",
             why=f"found: {told(mark)}",

@@ -73,7 +73,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     source.volume(VOLUME)
     source.set_mark(VOLUME, SEEN)
     source.container(WRITER.id, WRITER.name, VOLUME)
-    target.answers("usage", bytes=0, apparent=0, entries=0, free=10**9, free_inodes=10**6)
+    target.answers("usage", bytes=0, apparent=0, entries=1, free=10**9, free_inodes=10**6)
     place = Place(STATE, "shop", "test")
     image = f"registry/fleet-volumes@sha256:{'ab' * 32}"
     move = Relocation(VOLUME, "db-1", "db-2", SEEN, "10.0.0.2", image, place, (WRITER,))

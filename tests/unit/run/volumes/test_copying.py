@@ -100,6 +100,15 @@ def test_what_went_from_here_before_may_be_overwritten(stage: Stage) -> None:
     assert stage.marks == (State.LIVE, State.INCOMING)
 
 
+def test_what_is_older_than_the_source_may_be_overwritten_whatever_it_calls_itself(stage: Stage) -> None:
+    stage.change(mark=replace(SEEN, generation=2))
+    stage.source.set_mark(VOLUME, replace(SEEN, generation=2))
+    stage.target.volume(VOLUME)
+    stage.target.set_mark(VOLUME, SEEN)
+    stage.copy()
+    assert stage.marks == (State.LIVE, State.INCOMING)
+
+
 def test_an_empty_volume_that_nobody_has_marked_is_taken(stage: Stage) -> None:
     stage.target.volume(VOLUME)
     stage.copy()
@@ -126,7 +135,7 @@ def _newer(stage: Stage) -> None:
 
 def _files(stage: Stage) -> None:
     stage.target.volume(VOLUME)
-    stage.target.answers("usage", bytes=9, apparent=9, entries=9, free=10**9, free_inodes=10**6)
+    stage.target.answers("usage", bytes=9, apparent=9, entries=10, free=10**9, free_inodes=10**6)
 
 
 def _changed(stage: Stage) -> None:
@@ -217,11 +226,11 @@ def test_refusals(stage: Stage, arrange: Callable[[Stage], None], what: str, why
     ("usage", "why"),
     [
         ({"free": 900}, "it needs 1.1 kB more, and 900 B are free"),
-        ({"free_inodes": 2}, "it has 3 more, and 2 inodes are free"),
+        ({"free_inodes": 1}, "it has 2 more, and 1 inodes are free"),
     ],
 )
 def test_there_is_no_room(stage: Stage, usage: dict[str, int], why: str) -> None:
-    empty = {"bytes": 0, "apparent": 0, "entries": 0, "free": 10**9, "free_inodes": 10**6}
+    empty = {"bytes": 0, "apparent": 0, "entries": 1, "free": 10**9, "free_inodes": 10**6}
     stage.target.answers("usage", **(empty | usage))
     with pytest.raises(RemoteFailed, match="there is no room for") as caught:
         stage.copy()
@@ -230,10 +239,10 @@ def test_there_is_no_room(stage: Stage, usage: dict[str, int], why: str) -> None
     _nothing_was_done(stage)
 
 
-@pytest.mark.parametrize("usage", [{"free_inodes": 0}, {"bytes": 900, "entries": 3, "free": 300}])
-def test_there_is_room(stage: Stage, usage: dict[str, int]) -> None:
+@pytest.mark.parametrize("usage", [{"free_inodes": None}, {"bytes": 900, "entries": 3, "free": 300}])
+def test_there_is_room(stage: Stage, usage: dict[str, int | None]) -> None:
     stage.after_copy()
-    empty = {"bytes": 0, "apparent": 0, "entries": 0, "free": 10**9, "free_inodes": 10**6}
+    empty = {"bytes": 0, "apparent": 0, "entries": 1, "free": 10**9, "free_inodes": 10**6}
     stage.target.answers("usage", **(empty | usage))
     stage.copy()
 
