@@ -153,6 +153,29 @@ def test_a_full_target_says_so_in_the_seed_and_in_a_pass(
         assert pair.target.run("ls", "-A", "/data") == ""
 
 
+def test_everything_is_cleared_whatever_it_is(pair: Sides) -> None:
+    pair.target.python(KINDS.read_text(), "make")
+    assert pair.target.volume("clear").result == {}
+    assert pair.target.run("ls", "-A", "/data") == ""
+    pair.writer.python(KINDS.read_text(), "make")
+    assert pair.seed().result["skipped"] is False
+    pair.sync("--final").result  # noqa: B018
+    assert pair.compare().result["equal"]
+
+
+def test_the_container_reaps_what_was_left_and_ends_at_once(pair: Sides) -> None:
+    pair.source.run("sh", "-c", "(sleep 0.01 &)")
+    left = (
+        "import pathlib; found = pathlib.Path('/proc').glob('[0-9]*/comm')\n"
+        "print([comm for comm in found if 'sleep' in comm.read_text()])"
+    )
+    while pair.source.python(left) != "[]\n":
+        pass
+    pair.source.container.stop(timeout=60)
+    pair.source.container.reload()
+    assert pair.source.container.attrs["State"]["ExitCode"] == 0
+
+
 def test_who_is_not_the_target_gets_nothing(pair: Sides) -> None:
     to = [*pair.to[:3], OTHER_KEY]
     for command in ("reach", "seed", "sync", "compare"):

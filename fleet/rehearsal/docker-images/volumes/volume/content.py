@@ -22,6 +22,7 @@ CHUNK = 4 << 20
 # One worker's task at a time.
 TASK_BYTES = 16 * CHUNK
 TASK_FILES = 256
+ENDING = (signal.SIGTERM, signal.SIGINT)
 # Below this, starting workers takes longer than the work.
 ALONE_BYTES, ALONE_FILES = 16 << 20, 128
 
@@ -96,14 +97,17 @@ def _done(tasks: list[list[Piece]], workers: int) -> Iterator[list[Hashed]]:
         return
     import multiprocessing  # noqa: PLC0415 - not needed by most commands, and 30 ms
 
-    # Left by an exception, also by TERM, it ends its workers.
+    # Left by an exception, also by TERM, the pool ends its workers; but not one that is just being started.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     with multiprocessing.get_context("fork").Pool(workers, _worker) as pool:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         yield from pool.imap_unordered(_task, tasks)
 
 
 def _worker() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _task(pieces: Iterable[Piece]) -> list[Hashed]:

@@ -13,6 +13,7 @@ def hold(seconds: float) -> None:
     """Until TERM, or until ``seconds`` are over: nothing is left on a host for ever."""
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    say("progress", {"seconds": seconds})
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         got = signal.sigtimedwait(signals, left)
