@@ -102,11 +102,11 @@ class RemoteHands:
             self._hand_over(node)
 
     def haul(self, node: Haul) -> None:
-        source, target = (
-            Side(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
-            for reads, host in ((True, node.move.source), (False, node.host))
-        )
         try:
+            source, target = (
+                Side(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
+                for reads, host in ((True, node.move.source), (False, node.host))
+            )
             if isinstance(node, CopyVolume):
                 copy(node, source, target, self._emit, self._cancel)
             else:

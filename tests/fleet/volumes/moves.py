@@ -82,14 +82,15 @@ class Moves:
     told: list[ev.Event] = field(default_factory=list)
     heard: Callable[[str, str], None] = lambda host, word: None
     open: list[Transport] = field(default_factory=list)
+    names: tuple[str, str] = ("db-1", "db-2")
 
     @property
     def source(self) -> Host:
-        return self.fleet.host("db-1")
+        return self.fleet.host(self.names[0])
 
     @property
     def target(self) -> Host:
-        return self.fleet.host("db-2")
+        return self.fleet.host(self.names[1])
 
     def begin(self) -> None:
         """The volume with some data, marked, and its writer."""
@@ -97,13 +98,22 @@ class Moves:
         self.python(self.source, FILL)
         with self.connected() as (source, _):
             assert source.run(marks.write(STATE, VOLUME, None, BORN).script, timeout=30).ok
-        self.source.run("mkdir -p /srv/noted")
+        self._serve(0)
+
+    def serve_at_target(self) -> None:
+        """It is the source of the next move."""
+        noted = self.noted()
+        self.names = (self.names[1], self.names[0])
+        self._serve(noted)
+
+    def _serve(self, noted: int) -> None:
+        self.source.run(f"mkdir -p /srv/noted && echo {noted} >/srv/noted/number")
         self.docker(
             self.source,
             f"run -d --name writer --restart always -v {VOLUME}:/data -v /srv/noted:/noted "
             f"{self.image} python3 -u -c '{WRITER}'",
         )
-        self.until(lambda: self.noted() > 5, "the writer does not write")
+        self.until(lambda: self.noted() > noted + 5, "the writer does not write")
 
     def docker(self, host: Host, words: str) -> str:
         return host.run(f"docker {words}").strip()
@@ -122,7 +132,7 @@ class Moves:
         found = self.docker(self.source, "ps -q --no-trunc --filter name=^writer$").split()
         writers = tuple(Writer(one, "writer", 5) for one in found)
         place = Place(STATE, "shop", "test")
-        made = Relocation(VOLUME, "db-1", "db-2", mark, self.target.address, self.image, place, writers)
+        made = Relocation(VOLUME, *self.names, mark, self.target.address, self.image, place, writers)
         return replace(made, **changes)  # type: ignore[arg-type]
 
     def run(self, cancel: threading.Event | None = None, **changes: object) -> None:
@@ -134,8 +144,8 @@ class Moves:
                 Side(planned, reads, transport, self.told.append, cancel or threading.Event())
                 for reads, transport in zip((True, False), connections, strict=True)
             )
-            copy(CopyVolume("db-2", planned, make), source, target, self.told.append, source.cancel)
-            move(MoveVolume("db-2", planned), source, target, self.told.append)
+            copy(CopyVolume(self.names[1], planned, make), source, target, self.told.append, source.cancel)
+            move(MoveVolume(self.names[1], planned), source, target, self.told.append)
 
     @contextmanager
     def connected(self) -> Iterator[tuple[Transport, Transport]]:
