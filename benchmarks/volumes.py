@@ -3,9 +3,9 @@
 
     python benchmarks/volumes.py --project . --sizes 0.5,2,8
 
-For each size (GB) the database of the rehearsal is filled, writers begin (benchmarks/writer.py), and then
-
 For each size (GB) the database of the rehearsal is filled, writers begin (writer.py), and then
+
+- its container is stopped, its volume copied to the other host by ``tar | ssh | tar``, and it starts: what
   one does by hand;
 - ``hosts.yml`` moves the role, and ``inv deploy`` does it. Every row that was acknowledged must be there;
 - ``hosts.yml`` moves it back, and so does ``inv deploy``, with what the first host still has.
