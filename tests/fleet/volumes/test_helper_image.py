@@ -121,6 +121,28 @@ def test_a_cut_seed_is_completed_by_rsync(pair: Sides) -> None:
     assert pair.compare().result["equal"]
 
 
+def test_a_seed_whose_tar_dies_is_no_copy(pair: Sides) -> None:
+    pair.writer.python(FILL, "/data/large", "24")
+    running = pair.source.begin("seed", *pair.to, "--rate", str(8 << 20))
+    next(running.each())
+    pair.source.kill("tar")
+    assert running.end().error == {"what": "reading the volume failed", "why": "tar ended with status -9"}
+
+
+def test_what_ends_at_the_target_is_told_at_the_source(pair: Sides) -> None:
+    pair.writer.python(FILL, "/data/large", "24")
+    for command, program in (("seed", "tar"), ("sync", "rsync")):
+        running = pair.source.begin(command, *pair.to, "--rate", str(8 << 20))
+        next(running.each())
+        pair.target.kill(program)
+        assert running.end().error["what"] in (
+            "unpacking at the target failed",
+            f"the connection to {pair.to[1]} was cut",
+        )
+    pair.sync("--final").result  # noqa: B018
+    assert pair.compare().result["equal"]
+
+
 def test_the_next_transfer_ends_one_that_was_left_behind(pair: Sides) -> None:
     pair.writer.python(FILL, "/data/large", "24")
     left = pair.source.begin("sync", *pair.to, "--rate", str(1 << 20))

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from .scan import GONE
+from .scan import GONE, key
 from .words import Failure, readable
 
 CHUNK = 4 << 20
@@ -44,11 +44,6 @@ class Hashed(NamedTuple):
     start: int
     chunks: bytes | None
     key: str
-
-
-def key(status: os.stat_result) -> str:
-    """Whatever is written to a file changes this, but for stores into a page that is dirty already."""
-    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def hash_all(files: Sequence[tuple[bytes, int]], workers: int) -> list[tuple[str, str] | None]:

@@ -68,7 +68,8 @@ def _between(one: Entry, other: Entry) -> Difference:
         parts.append("hard links differ")
     if one.xattrs != other.xattrs:
         parts.append("extended attributes or ACLs differ")
-    return Difference(one.path, ", ".join(parts), hidden=parts == ["content differs"])
+    hidden = one.content != other.content and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
+    return Difference(one.path, ", ".join(parts), hidden)
 
 
 def _time(ns: int) -> str:

@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from .content import cores, hash_all, key
+from .content import cores, hash_all
 from .entry import CHANGING, Entry, encoded
 from .places import Places
 from .scan import scan
@@ -32,26 +32,19 @@ def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> 
     began, now = time.monotonic(), time.time_ns()
     known = {} if fresh else _known(places.hashes)
     found = scan(places.root)
-    wanted: dict[str, tuple[bytes, int]] = {}
-    for entry, status in found:
-        if entry.kind == "f" and key(status) not in known:
-            wanted[key(status)] = (os.path.join(places.root, entry.path), entry.size)
+    wanted = {one.key: (one.place, one.entry.size) for one in found if one.key and one.key not in known}
     hashes: dict[str, str | None] = dict(known)
     for wish, got in zip(wanted, hash_all(list(wanted.values()), cores()), strict=True):
         hashes[wish] = None if got is None else got[0] if got[1] == wish else CHANGING
     entries: list[Entry] = []
     kept: dict[str, str] = {}
-    for entry, status in found:
-        if entry.kind != "f":
+    for entry, _, key, ctime_ns in found:
+        if not key:
             entries.append(entry)
-            continue
-        content = hashes[key(status)]
-        if content is None:
-            continue
-        entries.append(entry._replace(content=content))
-        settled = status.st_ctime_ns < now - TICK and content != CHANGING
-        if settled and (keep or key(status) in known):
-            kept[key(status)] = content
+        elif content := hashes[key]:
+            entries.append(Entry(*entry[:-1], content))
+            if ctime_ns < now - TICK and content != CHANGING and (keep or key in known):
+                kept[key] = content
     data = encoded(entries)
     _write(places.manifest, data)
     _write(places.hashes, json.dumps(kept if _local(places.data) else {}).encode())

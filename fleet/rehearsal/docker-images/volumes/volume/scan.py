@@ -8,6 +8,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from .entry import Entry
 from .words import Failure, readable
@@ -36,16 +37,15 @@ def walk(root: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
     while left:
         directory = left.pop()
         try:
-            with os.scandir(os.path.join(root, directory)) as found:
-                names = [entry.name for entry in found]
+            names = os.listdir(root + b"/" + directory)
         except OSError as error:
             if error.errno in GONE:
                 continue
             raise _unreadable(directory, error) from error
         for name in names:
-            path = os.path.join(directory, name)
+            path = directory + b"/" + name if directory else name
             try:
-                status = os.lstat(os.path.join(root, path))
+                status = os.lstat(root + b"/" + path)
             except OSError as error:
                 if error.errno in GONE:
                     continue
@@ -55,18 +55,32 @@ def walk(root: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
             yield path, status
 
 
-def scan(root: bytes) -> list[tuple[Entry, os.stat_result]]:
+class Found(NamedTuple):
+    """``place``: where to open it. ``key``: of a file, what tells whether it was written to since."""
+
+    entry: Entry
+    place: bytes
+    key: str = ""
+    ctime_ns: int = 0
+
+
+def key(status: os.stat_result) -> str:
+    """Whatever is written to a file changes this, but for stores into a page that is dirty already."""
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def scan(root: bytes) -> list[Found]:
     """Entries in the order of their paths, still without content."""
     seen = sorted(walk(root), key=lambda item: item[0])
     groups: dict[tuple[int, int], list[bytes]] = defaultdict(list)
     for path, status in seen:
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
             groups[status.st_dev, status.st_ino].append(path)
-    entries = []
+    found = []
     for path, status in seen:
         kind = KINDS[stat.S_IFMT(status.st_mode)]
-        links = groups.get((status.st_dev, status.st_ino), ()) if kind != "d" else ()
-        place = os.path.join(root, path)
+        links = groups[status.st_dev, status.st_ino] if status.st_nlink > 1 and kind != "d" else ()
+        place = root + b"/" + path
         try:
             entry = Entry(
                 path,
@@ -86,8 +100,11 @@ def scan(root: bytes) -> list[tuple[Entry, os.stat_result]]:
             if error.errno in (*GONE, errno.EINVAL):
                 continue
             raise _unreadable(path, error) from error
-        entries.append((entry, status))
-    return entries
+        if kind == "f":
+            found.append(Found(entry, place, key(status), status.st_ctime_ns))
+        else:
+            found.append(Found(entry, place))
+    return found
 
 
 def attributes(place: bytes) -> str:

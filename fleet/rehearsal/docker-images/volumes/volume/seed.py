@@ -38,19 +38,17 @@ def seed(places: Places, link: Link, rate: int) -> dict[str, object]:
                 raise refused(link, ssh, b"", complaints)
             if not ready["empty"]:
                 return {"skipped": True}
-            sent, tar = _pump(places, ssh.stdin, rate)
+            sent = _pump(places, ssh.stdin, rate)
             output = ssh.stdout.read()
             if ssh.wait() or answer(output, "result") is None:
                 raise refused(link, ssh, output, complaints)
-            if tar:
-                raise tar
         return {"skipped": False, "bytes": sent, "seconds": round(time.monotonic() - began, 3)}
 
 
-def _pump(places: Places, out: IO[bytes], rate: int) -> tuple[int, Failure | None]:
-    """Bytes that were sent, and why they are not all. A target that has gone has its own word on it, so that
-    tar's end is not reported first."""
-    sent, cut = 0, False
+def _pump(places: Places, out: IO[bytes], rate: int) -> int:
+    """Bytes that were sent. Raises Failure when tar fails; not when the target stops reading, which has its
+    own word on that."""
+    sent = 0
     now = time.monotonic()
     meter, brake = Meter(stream_size(places.root), now), Brake(rate, now) if rate else None
     # A bit of each second at a time, so that a slow stream is an even one.
@@ -74,10 +72,8 @@ def _pump(places: Places, out: IO[bytes], rate: int) -> tuple[int, Failure | Non
                     time.sleep(pause)
             out.close()
         except BrokenPipeError:
-            cut = True
-        if cut:
-            return sent, Failure("the target has stopped reading")
+            return sent
         if tar.wait() not in NORMAL:
             why = last_lines(complaints.text()) or f"tar ended with status {tar.returncode}"
-            return sent, Failure("reading the volume failed", why)
-    return sent, None
+            raise Failure("reading the volume failed", why)
+    return sent
