@@ -11,7 +11,7 @@ from volume import receive as receiving
 from volume.places import Places
 from volume.receive import doubt, receive, tidy
 from volume.tarstream import full
-from volume.words import Failure
+from volume.words import Failure, say
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,23 @@ def test_what_the_target_does_not_do(places: Places, asked: str) -> None:
         receive(places, asked.format(data=places.data))
 
 
-def test_rsync_may_fill_the_volume(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rsync_may_fill_the_volume(places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     called = []
-    monkeypatch.setattr(receiving, "_rsync", lambda _, words: called.append(words) or 24)
-    assert receive(places, f"rsync --server -e.x --partial-dir '{places.partial}' . {places.data}/") == 24
+
+    def rsync(_: Places, words: list[str], stream: int) -> int:
+        called.append(words)
+        os.write(stream, b"data")
+        say("progress", {})
+        return 24
+
+    monkeypatch.setattr(receiving, "_rsync", rsync)
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        status = receive(places, f"rsync --server -e.x --partial-dir '{places.partial}' . {places.data}/")
+    assert status == 24
+    assert (tmp_path / "out").read_text() == "data"
+    assert json.loads((tmp_path / "err").read_text()) == {"progress": {}}
     assert called == [
         ["rsync", "--server", "-e.x", "--partial-dir", str(places.partial), ".", f"{places.data}/"]
     ]

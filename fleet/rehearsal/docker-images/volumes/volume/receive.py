@@ -29,8 +29,11 @@ def receive(places: Places, asked: str) -> int:
         case ["rsync", "--server", *options, ".", there] if there == f"{places.data}/" and (
             "--sender" not in options
         ):
+            # What rsync writes goes to rsync; what we have to say, beside it.
+            stream = os.dup(sys.stdout.fileno())
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
             with alone(places.state / "receive.lock"):
-                return _rsync(places, ["rsync", "--server", *options, ".", there])
+                return _rsync(places, ["rsync", "--server", *options, ".", there], stream)
         case ["manifest"]:
             say("result", _manifest(places))
         case ["entries"]:
@@ -63,8 +66,8 @@ def _seed(places: Places) -> None:
     say("result", {})
 
 
-def _rsync(places: Places, words: list[str]) -> int:
-    with child(words, stdin=None, stdout=None) as rsync:
+def _rsync(places: Places, words: list[str], stream: int) -> int:
+    with child(words, stdin=None, stdout=stream) as rsync:
         status = rsync.wait()
     if status == 0:
         tidy(places)

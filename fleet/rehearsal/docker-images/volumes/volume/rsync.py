@@ -103,5 +103,8 @@ def failure(to: Address, status: int, complaints: str) -> Failure:
         return Failure("the target has no space left", last_lines(complaints))
     if status in _CUT:
         return link_failure(to, complaints)
+    if status > 128:
+        # The exit status of the far end, which ssh passes on.
+        return Failure("rsync was killed at the target", last_lines(complaints))
     what = _MEANINGS.get(status, f"rsync ended with status {status}")
     return Failure(what, last_lines(complaints))
