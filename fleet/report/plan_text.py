@@ -20,6 +20,7 @@ from fleet.model.gates import (
 from fleet.ops.adopt import AdoptVolume
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Remove, Replace
+from fleet.ops.drop_volume import DropVolume
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
@@ -112,6 +113,7 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((MakeVolume,), "volume to create", "volumes to create"),
     ((AdoptVolume,), "volume to adopt", "volumes to adopt"),
     ((MoveVolume,), "volume to move", "volumes to move"),
+    ((DropVolume,), "volume to remove", "volumes to remove"),
     ((TakeBack,), "volume to take back", "volumes to take back"),
 )
 
@@ -217,6 +219,7 @@ STYLES: dict[type, str] = {
     Replace: "change",
     WriteConfig: "change",
     MoveVolume: "change",
+    DropVolume: "remove",
     GiveUp: "change",
     TakeBack: "change",
 }

@@ -10,6 +10,7 @@ import pytest
 
 from fleet.app.deploy import deploy, plan
 from fleet.app.rollback import rollback
+from fleet.app.volumes import confirm_move, move, volumes
 from fleet.errors import Exit, FleetError, RemoteFailed
 from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
 from fleet.ledger.embedded import EmbeddedStore
@@ -278,3 +279,90 @@ def test_data_that_vanished(database: Database) -> None:
     # Another run that sees it does not make the ledger forget.
     assert database.homes() == {NAME: [("db-1", 0)]}
     assert database.deploy(allow_empty=("data",)) is Exit.OK
+
+
+# --- by hand
+
+
+def test_the_list_of_volumes(database: Database) -> None:
+    database.deploy()
+    session = database.shop.session()
+    assert volumes(session, sizes=False) is Exit.OK
+    writer = "shop-test-db-app-1"
+    assert database.shop.told.rows == [("data", "db", "db-1", "live", "0", writer, "none")]
+    database.on("db-2")
+    database.deploy()
+    engine = database.host("db-3").engine
+    engine.volumes[NAME] = {"Name": NAME}
+    engine.volumes["shop-test-db_old"] = {
+        "Name": "x", "Labels": {"fleet.project": "shop", "fleet.env": "test", "fleet.role": "db"},
+    }  # fmt: skip
+    database.on("db-2", "db-3")
+    assert volumes(database.shop.session(), sizes=False) is Exit.OK
+    assert database.shop.told.rows == [
+        ("data", "db", "db-1", "fenced", "0", writer, "its data went to db-2"),
+        ("data", "db", "db-2", "live", "1", writer, "none"),
+        ("data", "db", "db-3", "foreign", "-", "-", "Fleet did not make it, nothing mounts it"),
+        ("shop-test-db_old", "db", "db-3", "not marked", "-", "-",
+         "from before there were marks, no role of this host wants it, nothing mounts it"),
+    ]  # fmt: skip
+    database.host("db-2").engine.volumes.clear()
+    assert volumes(database.shop.session(json=True), sizes=True) is Exit.OK
+    (gone,) = (one for one in database.shop.told.records if one["host"] == "db-2")
+    assert (gone["event"], gone["state"], gone["size"]) == ("Volume", "absent", "")
+    assert gone["drift"] == "its data was here, and is gone"
+
+
+def test_hosts_that_do_not_answer_are_told_below_the_list(database: Database) -> None:
+    database.deploy()
+    database.shop.fleet.unreachable.add("db-3")
+    assert volumes(database.shop.session(), sizes=False) is Exit.UNREACHABLE
+    assert "db-3" in database.shop.told.errors[0]
+    assert len(database.shop.told.rows) == 1
+
+
+def test_what_was_kept_after_a_move_is_removed_when_that_is_confirmed(database: Database) -> None:
+    database.deploy()
+    with pytest.raises(FleetError, match="no host has a volume data that was moved away from it"):
+        confirm_move(database.shop.session(), yes, "data")
+    database.on("db-2")
+    database.deploy()
+    assert confirm_move(database.shop.session(), lambda _: False, "data") is Exit.FAILED
+    assert NAME in database.host("db-1").engine.volumes
+    assert confirm_move(database.shop.session(), yes, "data") is Exit.OK
+    assert database.shop.told.finished.outcome == "removed from db-1"
+    assert "remove volume shop-test-db_data (its data is on db-2)" in database.shop.told.text
+    assert not database.host("db-1").engine.containers
+    assert database.mark("db-1") is None
+
+
+def test_what_no_service_was_healthy_on_is_not_confirmed(database: Database) -> None:
+    database.deploy()
+    database.on("db-2")
+    database.deploy()
+    mark = database.mark("db-2")
+    assert mark
+    database.write("db-2", replace(mark, proven=False))
+    with pytest.raises(FleetError, match="no service was healthy yet on what went to another host"):
+        confirm_move(database.shop.session(), yes, "data")
+    database.host("db-1").engine.container("shop-test-db-app-1").state = "running"  # type: ignore[union-attr]
+    database.write("db-2", mark)
+    with pytest.raises(FleetError, match="in use by shop-test-db-app-1"):
+        confirm_move(database.shop.session(), yes, "data")
+
+
+def test_moving_by_hand_is_what_the_inventory_says(database: Database) -> None:
+    session = database.shop.session
+    with pytest.raises(FleetError, match="nothing was released to test yet"):
+        move(session(), yes, "data", "db-1")
+    database.deploy("v2")
+    with pytest.raises(FleetError, match="no role has a volume dta, did you mean 'data'"):
+        move(session(), yes, "dta", "db-2")
+    with pytest.raises(FleetError) as caught:
+        move(session(), yes, "data", "db-2")
+    assert "role db does not run on db-2" in caught.value.what
+    assert "put db-2 into group db of hosts.yml" in caught.value.hint
+    database.on("db-2")
+    assert move(session(), yes, "data", "db-2") is Exit.OK
+    assert database.homes() == {NAME: [("db-2", 1)]}
+    assert database.shop.running() == {"db-1": [], "db-2": ["v2"], "db-3": []}
