@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from volume import content, manifest
+from volume.children import settle
 from volume.differences import differences
 from volume.entry import decoded
 from volume.manifest import file_system, make_manifest
@@ -21,7 +23,7 @@ LONG_AGO = 10**9
 
 @pytest.fixture(autouse=True)
 def _any_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "_local", lambda _: True)
+    monkeypatch.setattr(manifest, "_timely", lambda _: True)
 
 
 @pytest.fixture
@@ -146,11 +148,31 @@ def test_hashes_that_may_be_unsafe_are_not_kept(tree: Places, later: Callable[[]
     assert make_manifest(tree, keep=False)["hashed"] == 0
 
 
+def test_a_store_into_a_mapped_page_is_seen_though_nobody_has_synced_it(
+    tree: Places, later: Callable[[], None]
+) -> None:
+    mounts = Path("/proc/self/mountinfo").read_bytes()
+    if file_system(mounts, os.fsencode(tree.data.resolve())) not in manifest.TIMELY:
+        pytest.skip("not on this file system")
+    later()
+    with (tree.data / "file").open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        seen = []
+        for content in (b"one", b"two", b"and"):
+            mapped[:3] = content
+            settle(tree.data)
+            mapped[:3] = content[::-1]
+            seen.append(digest(tree, keep=False))
+            settle(tree.data)
+            seen.append(digest(tree))
+        assert seen[0::2] == seen[1::2]
+        assert len(set(seen)) == 3
+
+
 def test_on_a_foreign_file_system_nothing_is_kept(
     tree: Places, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later()
-    monkeypatch.setattr(manifest, "_local", lambda _: False)
+    monkeypatch.setattr(manifest, "_timely", lambda _: False)
     make_manifest(tree)
     assert make_manifest(tree)["hashed"] == 3
 

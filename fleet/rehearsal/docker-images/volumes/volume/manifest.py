@@ -17,8 +17,9 @@ from .scan import scan
 # Two writes within one tick of the kernel's clock leave the same times; two seconds are the coarsest tick
 # that a file system has.
 TICK = 2 * 10**9
-# On others, times are told by another machine's clock, or come late.
-LOCAL = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"}
+# Here the first store into a clean mapped page gives the file new times. On tmpfs none ever does, on zfs it
+# does when the page is written back, and on a network's file system another machine tells the time.
+TIMELY = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs"}
 
 
 def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> dict[str, object]:
@@ -26,7 +27,7 @@ def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> 
 
     Hashes are taken from the last time for files whose size, times, inode and device are the same; not when
     ``fresh``. That is safe where every change gives a file a new ctime: see :func:`children.settle` for
-    mapped pages, ``LOCAL`` for file systems. Not seen is what goes past the file system: a disk that has
+    mapped pages, ``TIMELY`` for file systems. Not seen is what goes past the file system: a disk that has
     lost bits, or a block device that was written to. ``keep``: new hashes may be used the next time.
     """
     began, now = time.monotonic(), time.time_ns()
@@ -47,7 +48,7 @@ def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> 
                 kept[key] = content
     data = encoded(entries)
     _write(places.manifest, data)
-    _write(places.hashes, json.dumps(kept if _local(places.data) else {}).encode())
+    _write(places.hashes, json.dumps(kept if _timely(places.data) else {}).encode())
     return {
         "digest": hashlib.sha256(data).hexdigest(),
         "entries": len(entries),
@@ -69,8 +70,8 @@ def _write(path: Path, data: bytes) -> None:
     new.replace(path)
 
 
-def _local(data: Path) -> bool:
-    return file_system(Path("/proc/self/mountinfo").read_bytes(), os.fsencode(data.resolve())) in LOCAL
+def _timely(data: Path) -> bool:
+    return file_system(Path("/proc/self/mountinfo").read_bytes(), os.fsencode(data.resolve())) in TIMELY
 
 
 def file_system(mounts: bytes, path: bytes) -> str:
