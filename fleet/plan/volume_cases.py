@@ -112,8 +112,8 @@ class _One:
             return ""  # one source, and several that want it
         for name, source in self._desired.moving.sources:
             there = places.at(source) if source in places.run - {host} - set(places.wanted) else None
-            live = there is not None and (there.mark is None or there.mark.state is State.LIVE)
-            if live and (not name or self._named(name)):
+            has = there is not None and (source in places.leaving or there.mark is None)
+            if has and (not name or self._named(name)):
                 return source
         return ""
 

@@ -39,7 +39,9 @@ class Places:
         self.wanted = wanted
         self.volume = next(iter(wanted.values()))
         self.run = {state.host for state in desired.hosts if state.host in facts.hosts}
-        self.homes: dict[str, Home] = {home.host: home for home in facts.homes.get(self.volume.name, ())}
+        self.homes: dict[str, Home] = {
+            home.host: home for home in facts.homes.get(self.volume.name, ()) if not self._elsewhere(home)
+        }
         self.leaving = self._leaving()
         self.silent = self._silent()
 
@@ -113,6 +115,17 @@ class Places:
         mark = self.mark(source)
         return mark is not None and mark.peer == host and mark.state is not State.FENCED and not mark.proven
 
+    def _elsewhere(self, home: Home) -> bool:
+        """The data went on, and the ledger was not told before the run was cut off."""
+        own = self.mark(home.host)
+        if own and own.state is State.LIVE and own.lineage == home.lineage:
+            return False
+        return any(
+            mark.lineage == home.lineage and mark.generation >= home.generation
+            for host, mark in self.marks.items()
+            if host != home.host and mark.state is State.LIVE
+        )
+
     def _leaving(self) -> dict[str, Mark | None]:
         """Hosts of the run that have data and no use for it, each with its mark."""
         found: dict[str, Mark | None] = {}
@@ -122,9 +135,16 @@ class Places:
                 continue
             if there.mark is None and ours(self._desired, self._facts.hosts[host], there):
                 found[host] = None
-            elif there.mark and there.mark.state is State.LIVE and not self.superseded(host, there.mark):
+            elif there.mark and there.mark.state is State.LIVE and not self._twin(host, there.mark):
                 found[host] = there.mark
         return found
+
+    def _twin(self, host: str, mark: Mark) -> bool:
+        """The same data has gone on elsewhere, or somebody has copied it to where it is wanted."""
+        wanted = [self.mark(name) for name in self.wanted if name != host]
+        same = [one for one in wanted if one and one.lineage == mark.lineage and one.state is State.LIVE]
+        there = any(one.generation >= mark.generation for one in same)
+        return there or self.superseded(host, mark)
 
     def _left_alone(self, host: str, there: FoundVolume) -> bool:
         """Another role has it there, and the run is not about that."""
