@@ -16,7 +16,7 @@ from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import Fenced, FleetError
 from fleet.ledger.copies import copy_entry_script, copying
-from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release, drained
+from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release, drained, homes
 from fleet.report import events as ev
 from fleet.run.perform import failure
 from fleet.secret import Text
@@ -71,8 +71,11 @@ class Books:
         custody = self._custody
         begun = self.entry(None if repair else Outcome.RUNNING)
         if out := drained(custody.history.releases):
-            # Old releases are forgotten one day; that a host is kept out of traffic is not.
+            # Old releases are forgotten one day; that a host is kept out of traffic is not, and where data
+            # lives is not.
             begun = replace(begun, drained=out)
+        if known := homes(custody.history.releases):
+            begun = replace(begun, volumes=known)
         if self.number:
             if not repair:
                 self._add(begun)

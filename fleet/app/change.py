@@ -14,6 +14,7 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import require_ledger
 from fleet.app.refs import unlock_earlier
+from fleet.app.remembered import remembered
 from fleet.app.rollout import Ended, Run
 from fleet.app.session import Session
 from fleet.app.tag import tag
@@ -27,12 +28,13 @@ from fleet.model.releases import (
     Record,
     Release,
     current,
-    drained,
-    jobs_done,
+    homes,
     left_behind,
 )
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
+from fleet.plan.homes import Homes
+from fleet.plan.homes import homes as where
 from fleet.plan.recorded import recorded
 from fleet.plan.tree import Finding
 from fleet.report import events as ev
@@ -106,8 +108,8 @@ class Change:
         self._custody = custody
         self._registries = registries
         self.wanted = wanted
-        releases = custody.history.releases
-        self.facts = replace(facts, jobs=jobs_done(releases), drained=drained(releases))
+        known = remembered(facts, custody.history.releases)
+        self.facts = connections.with_helper(wanted.desired, known, registries)
         self.plan = build(wanted.desired, self.facts, registries, spared=wanted.spared)
         self.add(wanted.notes)
 
@@ -212,6 +214,7 @@ class Change:
             hosts=tuple(host.name for host in self._session.hosts),
             failed=failed,
             behind=(*self.wanted.skipped, *(failed if self._repairs else ())),
+            volumes=self._homes(ended.facts),
         )
         try:
             # A lost lease is another's: what became of this release is theirs to write.
@@ -302,10 +305,22 @@ class Change:
             books = Books(self._session, self._connections, self._custody, record)
         elif unfinished or now is None or now.head.version != made.version:
             books = self._books(self._earlier())
+        volumes = self._homes(self.facts)
         if books:
             books.open(repair=bool(books.number and now and now.outcome is Outcome.GOOD))
             why = "found complete" if unfinished else "the hosts were as wanted"
-            books.tell(books.entry(self._end, why=why, hosts=hosts, behind=self.wanted.skipped))
+            entry = books.entry(self._end, why=why, hosts=hosts, behind=self.wanted.skipped, volumes=volumes)
+            books.tell(entry)
+        elif volumes is not None and now:
+            record = self._custody.store.record(now.number)
+            books = Books(self._session, self._connections, self._custody, record)
+            books.tell(books.entry(None, volumes=volumes))
+
+    def _homes(self, seen: Facts) -> Homes | None:
+        """Where the data of volumes lives now, when that is news."""
+        before = homes(self._custody.history.releases)
+        now = where(before, self.wanted.desired, seen)
+        return None if now == before else now
 
     def _same(self, release: Release) -> bool:
         """Is what this run wants that release, and not only called like it?"""

@@ -19,9 +19,10 @@ from fleet.model.hosts import Host
 from fleet.model.leavings import Leavings
 from fleet.model.place import Place
 from fleet.ops.effects import RegistryAuth
+from fleet.plan.volumes import Volumes
 from fleet.report import events as ev
 from fleet.run.fenced import FencedTransport
-from fleet.run.gather import First, gather
+from fleet.run.gather import First, gather, helper_digest
 from fleet.run.leavings import look
 from fleet.run.tenure import Tenure, now
 from fleet.transport.base import Transport
@@ -146,6 +147,14 @@ class Connections:
         hosts = {name: known[name] for name in session.everyone if name in wanted and name in known}
         unreached = self._unreached(desired, {**self._unheard, **found.errors}, known)
         return replace(found.facts, hosts=hosts, balancers={**found.facts.balancers, **unreached})
+
+    def with_helper(self, desired: Desired, facts: Facts, registries: Mapping[str, RegistryAuth]) -> Facts:
+        """``facts`` with the digest of the image that moves volumes, when one has to be moved: only then its
+        registry may be asked."""
+        hosts = Volumes.of(desired, facts).helpers
+        return helper_digest(
+            desired.moving.image, hosts, facts, self.transports, registries, self._session.emit
+        )
 
     def _unreached(
         self, desired: Desired, errors: Mapping[str, FleetError], known: Iterable[str]

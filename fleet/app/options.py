@@ -54,6 +54,16 @@ class Options:
     """Promote the new version when its watch has found it good."""
     allow_downtime: bool = False
     """Go on also where a backend is left without a server for a while."""
+    adopt: tuple[str, ...] = ()
+    """Volumes whose data is what lies on the hosts that want them."""
+    allow_empty: tuple[str, ...] = ()
+    """Volumes that may begin anew where their data is expected."""
+    volume_from: tuple[tuple[str, str], ...] = ()
+    """(volume, host) pairs: where data is taken from. A nameless one means every volume."""
+    max_downtime: float = 0
+    """Seconds that the move of a volume may stop its services for; 0: no limit."""
+    copy_rate: int = 0
+    """Bytes a second that a copy may take; 0: no limit."""
     tag: bool = False
     """Tag the project's git commit with the release."""
 

@@ -144,7 +144,9 @@ def _carry_on(
         unlock_record(session, record, whole)
     # A good release has none before it that a repair could go back to.
     policy = "pause" if release.outcome is Outcome.GOOD else session.options.on_failure
-    desired = replace(with_policy(whole, policy), allow_downtime=session.options.allow_downtime)
+    desired = replace(
+        with_policy(whole, policy), allow_downtime=session.options.allow_downtime, moving=session.moving
+    )
     if record.head.command == "deploy" and release.outcome is not Outcome.GOOD:
         desired = tried(desired)
     rest = _of(recorded, set(record.head.hosts) - chosen, roles).hosts

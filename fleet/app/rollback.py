@@ -21,7 +21,7 @@ from fleet.model.desired import HostState
 from fleet.model.hosts import Host
 from fleet.model.jobs import Undo
 from fleet.model.refs import all_refs
-from fleet.model.releases import Record
+from fleet.model.releases import Record, Release, homes
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
 from fleet.plan.choose import choose, doubts
 from fleet.plan.tree import Finding
@@ -59,6 +59,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         going = wish(record, session.inventory, added, [host.name for host in every], todays_checks(session))
         chosen = [host.name for host in session.hosts]
         states = tuple(state for state in going.desired.hosts if state.host in chosen)
+        states += _holding(releases, chosen, states)
         undoing = undo(later, releases, chosen)
         # Hosts that stay where they are still need what a job did.
         desired = replace(
@@ -66,6 +67,7 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
             hosts=states,
             undo=() if session.options.limit else undoing,
             allow_downtime=session.options.allow_downtime,
+            moving=session.moving,
         )
         unlock_record(session, record, desired)
 
@@ -97,6 +99,15 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         change.show()
         change.refuse()
         return change.go(confirm)
+
+
+def _holding(
+    releases: Iterable[Release], chosen: Iterable[str], states: Iterable[HostState]
+) -> tuple[HostState, ...]:
+    """Hosts that the release did not have, and that hold data which its hosts may want back."""
+    known = {state.host for state in states}
+    holding = {home.host for found in homes(releases).values() for home in found}
+    return tuple(HostState(host) for host in chosen if host in holding - known)
 
 
 def _stays(one: Undo) -> Finding:

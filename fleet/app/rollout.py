@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fleet.app.announce import Announcer
 from fleet.app.books import Books
 from fleet.app.connections import Connections
+from fleet.app.remembered import remembered
 from fleet.app.session import Session
 from fleet.app.state import state_lines
 from fleet.app.verdict import verdict
@@ -16,8 +17,9 @@ from fleet.app.wanted import Wanted
 from fleet.errors import Exit, FleetError
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts, Unknown
-from fleet.model.releases import drained, jobs_done
+from fleet.ops.adopt import AdoptVolume
 from fleet.ops.effects import RegistryAuth
+from fleet.ops.places import MakeVolume
 from fleet.plan.back import going_back
 from fleet.plan.build import plan as build
 from fleet.plan.previous import instead, lost, previous
@@ -39,7 +41,8 @@ ENGINE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended, before anybody is told. ``state``: what the hosts run now."""
+    """How a run ended, before anybody is told. ``state``: what the hosts run now; ``facts``: of those that
+    were looked at again."""
 
     code: Exit
     text: str
@@ -47,6 +50,7 @@ class Ended:
     seconds: float
     outcome: Outcome
     state: tuple[str, ...]
+    facts: Facts
 
 
 class Run:
@@ -93,7 +97,7 @@ class Run:
             if outcome.ending is Ending.ROLL_BACK and outcome.touched:
                 session.interrupt.forgive()
                 back = self._go_back(scope, earlier, facts, outcome)
-            state, remaining = self._verify(desired, facts.digests, outcome)
+            state, remaining, now = self._verify(desired, facts.digests, outcome, _marked(plan))
             if outcome.ending is Ending.UNDECIDED:
                 remaining = ()
         if outcome.ending is Ending.DONE and remaining:
@@ -105,7 +109,7 @@ class Run:
             session.emit(ev.Note(text, "warning"))
         code, text, hint = verdict(command, desired, earlier.version, outcome, back)
         hint = hint or f"the run's journal: .fleet/runs/{self._journal.run}/"
-        return Ended(code, text, hint, time.monotonic() - began, outcome, (*remaining, *state))
+        return Ended(code, text, hint, time.monotonic() - began, outcome, (*remaining, *state), now)
 
     def _execute(self, plan: Plan, desired: Desired, around: Around | None = None) -> Outcome:
         session = self._session
@@ -151,7 +155,8 @@ class Run:
         session.emit(ev.Note(f"{failed.why}: going back to {back.version}", "warning"))
         try:
             self._connections.again(failed.touched)
-            facts = self._as_told(self._settled(back))
+            facts = remembered(self._settled(back), self._books.releases)
+            facts = self._connections.with_helper(back, facts, self._registries)
             reached = tuple(state for state in back.hosts if state.host in facts.hosts)
             were = {one.id for host in before.hosts.values() for one in _known(host.containers)}
             spared = were.union(instead(back, before, facts))
@@ -186,11 +191,6 @@ class Run:
         ours = {run.key for run in runs if not run.undone}
         return ", ".join(dict.fromkeys(run.key for run in runs if run.undone and run.key not in ours))
 
-    def _as_told(self, facts: Facts) -> Facts:
-        """With what only the ledger knows."""
-        releases = self._books.releases
-        return replace(facts, jobs=jobs_done(releases), drained=drained(releases))
-
     def _settled(self, back: Desired) -> Facts:
         """Facts, once every engine answers or has had its time: the failure may have been its restart."""
         deadline = time.monotonic() + ENGINE_SECONDS
@@ -201,14 +201,16 @@ class Run:
                 return facts
 
     def _verify(
-        self, desired: Desired, digests: Mapping[str, str], outcome: Outcome
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Look again: the state as it is now, and what of the wish is still missing.
+        self, desired: Desired, digests: Mapping[str, str], outcome: Outcome, marked: Collection[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...], Facts]:
+        """Look again: the state as it is now, what of the wish is still missing, and all that was seen.
 
         After a failure that is the state of every host of the run: who was not reached matters then.
+        ``marked``: hosts that say something new of their volumes.
         """
         done = outcome.ending is Ending.DONE
-        states = tuple(state for state in desired.hosts if not done or state.host in outcome.touched)
+        looked = {*outcome.touched, *marked}
+        states = tuple(state for state in desired.hosts if not done or state.host in looked)
         if not done:
             self._connections.again(name for name in outcome.touched)
         try:
@@ -216,17 +218,23 @@ class Run:
             facts = self._connections.facts(replace(desired, hosts=states), registries, digests)
         except FleetError as error:
             said = f"the state could not be read: {error.what}"
-            return ((), (said,)) if done else ((said,), ())
+            return ((), (said,), Facts({})) if done else ((said,), (), Facts({}))
         missed = [state.host for state in states if state.host not in facts.hosts]
         if not done:
-            return state_lines(facts, states, missed), ()
+            return state_lines(facts, states, missed), (), facts
         seen = tuple(state for state in states if state.host in facts.hosts)
-        remaining = build(replace(desired, hosts=seen, watched=True), self._as_told(facts))
+        known = remembered(facts, self._books.releases)
+        remaining = build(replace(desired, hosts=seen, watched=True), known)
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]
         missing += [f"not known to be done: {host} gives no answer" for host in missed]
-        return state_lines(facts, states, missed), tuple(missing)
+        told = tuple(state for state in states if state.host in outcome.touched)
+        return state_lines(facts, told, missed), tuple(missing), facts
+
+
+def _marked(plan: Plan) -> set[str]:
+    return {step.host for step in plan.steps if isinstance(step.op, (MakeVolume, AdoptVolume))}
 
 
 def _known(containers: tuple[Container, ...] | Unknown) -> tuple[Container, ...]:

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from fleet.app.options import Options
 from fleet.config.inventory import limit, load_inventory
 from fleet.config.project import Project, load_desired, open_project, rendered_hosts
-from fleet.config.settings import ledger, parallel, registries, state_dir
+from fleet.config.settings import ledger, parallel, registries, state_dir, volume_image
 from fleet.errors import UsageError
 from fleet.model.desired import Desired
 from fleet.model.hosts import Host, Inventory
 from fleet.model.place import Place
+from fleet.model.volumes import Moving
 from fleet.ops.effects import RegistryAuth
 from fleet.report import events as ev
 from fleet.report.plan_text import Line
@@ -120,7 +121,26 @@ class Session:
             roles=options.roles or None,
             behind=tuple(behind),
         )
-        return replace(desired, selected=options.roles, remove_orphans=options.remove_orphans)
+        return replace(
+            desired,
+            selected=options.roles,
+            remove_orphans=options.remove_orphans,
+            moving=self.moving,
+        )
+
+    @property
+    def moving(self) -> Moving:
+        """How volumes get to other hosts. Raises ConfigError."""
+        options, hosts = self.options, self.everyone.values()
+        return Moving(
+            image=volume_image(hosts),
+            addresses={host.name: host.address for host in hosts},
+            adopt=options.adopt,
+            empty=options.allow_empty,
+            sources=options.volume_from,
+            rate=options.copy_rate,
+            downtime=options.max_downtime,
+        )
 
     @property
     def ledger(self) -> Host:

@@ -17,13 +17,14 @@ from fleet.app.custody import Custody
 from fleet.app.reach import reach, require_ledger
 from fleet.app.records import between
 from fleet.app.refs import admitted, unlock_record
+from fleet.app.remembered import remembered
 from fleet.app.session import Session
 from fleet.app.wanted import Wanted, with_policy
 from fleet.errors import Exit, UsageError
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
 from fleet.model.refs import all_refs
-from fleet.model.releases import Outcome, Record, Release, current, drained
+from fleet.model.releases import Outcome, Record, Release, current
 from fleet.plan.caveats import spared
 from fleet.plan.recorded import by_role
 from fleet.plan.tree import Trial
@@ -52,6 +53,7 @@ def promote(session: Session, confirm: Confirm) -> Exit:
             trial=_stops(whole, facts),
             watched=True,
             allow_downtime=session.options.allow_downtime,
+            moving=session.moving,
         )
         wanted = Wanted(
             with_policy(desired, session.options.on_failure),
@@ -120,6 +122,7 @@ def abort(session: Session, confirm: Confirm) -> Exit:
             balancers=tried.desired.balancers,
             undo=undo(later, custody.history.releases, hosts),
             allow_downtime=session.options.allow_downtime,
+            moving=session.moving,
         )
         unlock_record(session, record, back)
         connections.witness(session.witnesses(back))
@@ -186,7 +189,7 @@ def _facts(session: Session, connections: Connections, custody: Custody, desired
     began = time.monotonic()
     facts = gathered(session, connections, custody, desired, session.registries(), asked=True)
     session.emit(ev.Gathered(len(facts.hosts), time.monotonic() - began))
-    return replace(facts, drained=drained(custody.history.releases))
+    return remembered(facts, custody.history.releases)
 
 
 def _stops(desired: Desired, facts: Facts) -> dict[str, int]:

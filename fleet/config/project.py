@@ -176,7 +176,7 @@ def _rendered(
 
 
 def _check_settings(problems: Problems, hosts: Sequence[Host]) -> None:
-    for setting in (settings.state_dir, settings.pull_parallel, settings.registries):
+    for setting in (settings.state_dir, settings.pull_parallel, settings.registries, settings.volume_image):
         try:
             setting(hosts)
         except FleetError as error:

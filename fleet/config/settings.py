@@ -8,6 +8,7 @@ from typing import Any
 
 from fleet.errors import ConfigError, ConfigErrors
 from fleet.model.hosts import Host
+from fleet.model.images import ImageRef
 from fleet.ops.effects import RegistryAuth
 from fleet.secret import Hole, SealedText, SecretRef, Text
 from fleet.suggest import suggest
@@ -48,6 +49,17 @@ def parallel(hosts: Iterable[Host]) -> int:
 def pull_parallel(hosts: Iterable[Host]) -> int:
     """``fleet_pull_parallel``: hosts that pull at once."""
     return _count(hosts, "fleet_pull_parallel", PULL_PARALLEL)
+
+
+def volume_image(hosts: Iterable[Host]) -> str:
+    """``fleet_volume_image``: the helper that moves volumes; empty: there is none."""
+    image = setting(hosts, "fleet_volume_image", "")
+    try:
+        if image:
+            ImageRef.parse(str(image))
+    except ValueError as error:
+        raise _wrong(hosts, "fleet_volume_image", str(error)) from error
+    return str(image)
 
 
 def lease_seconds(hosts: Iterable[Host]) -> int:

@@ -42,7 +42,8 @@ class ContainersProbe:
         except ValueError:
             # Not by its last line: a container's environment may stand there.
             return Unknown("containers: docker inspect printed no list")
-        return tuple(sorted(map(container, found), key=lambda one: one.name))
+        ours = (one for one in found if labels.COPY not in (one["Config"].get("Labels") or {}))
+        return tuple(sorted(map(container, ours), key=lambda one: one.name))
 
 
 class ForeignNamesProbe:

@@ -14,7 +14,8 @@ class ImagesProbe:
     name = "images"
 
     def script(self, question: Question) -> str:
-        wanted = sorted({local_name(service.container.image) for service in question.wanted.services})
+        written = {service.container.image for service in question.wanted.services} | {question.helper}
+        wanted = sorted(local_name(image) for image in written if image)
         if not wanted:
             return "echo '[]'"
         # A missing image makes the exit status 1 while the others are still printed; so does an engine

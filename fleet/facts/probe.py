@@ -17,6 +17,8 @@ class Question:
     env: str
     state_dir: str
     wanted: HostState
+    helper: str = ""
+    """An image that no service runs in, and that may be needed all the same."""
 
 
 @dataclass(frozen=True, slots=True)

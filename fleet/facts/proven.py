@@ -7,10 +7,24 @@ running process says nothing about what its gate asks.
 from __future__ import annotations
 
 from fleet.facts.probe import Answer, Question
+from fleet.facts.volumes import directory
 from fleet.model.found import Unknown
 from fleet.shell import words
 
 DIRECTORY = "proven"
+
+# Of a volume that has moved here it is known from then on that its services are healthy on it.
+MOUNTED = """\
+names='{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
+mounted=$(docker inspect -f "$names" "$name")
+for volume in $mounted; do
+  mark=$marks/$volume
+  if grep -q '"proven":false' "$mark" 2>/dev/null; then
+    sed 's/"proven":false/"proven":true/' "$mark" >"$marks/.$volume.new" || exit
+    sync "$marks/.$volume.new" && mv "$marks/.$volume.new" "$mark" || exit
+  fi
+done
+"""
 
 
 class ProvenProbe:
@@ -24,10 +38,13 @@ class ProvenProbe:
 
 
 def prove(state_dir: str, container: str) -> str:
-    """A script that remembers that ``container`` (a name) has passed, and forgets those that are gone."""
+    """A script that remembers that ``container`` (a name) has passed, also on its volumes, and forgets those
+    that are gone."""
     return (
         f"dir={words([f'{state_dir}/{DIRECTORY}'])}\n"
+        f"marks={words([directory(state_dir)])} name={words([container])}\n"
         'umask 077; mkdir -p "$dir" && cd "$dir" || exit\n'
+        f"{MOUNTED}"
         f"id=$(docker inspect --type container -f '{{{{.Id}}}}' {words([container])}) || exit\n"
         ': >"$id"; here=$(docker ps -aq --no-trunc) || exit\n'
         'for old in *; do case $here in *"$old"*) ;; *) rm -f "$old" ;; esac; done\n'

@@ -15,11 +15,12 @@ from fleet.facts.engine import EngineProbe
 from fleet.facts.files import DirsProbe, SealedProbe
 from fleet.facts.images import ImagesProbe
 from fleet.facts.key import KeyProbe
-from fleet.facts.names import NamesProbe
+from fleet.facts.networks import NetworksProbe
 from fleet.facts.ports import PortsProbe
 from fleet.facts.probe import Answer, Probe, Question
 from fleet.facts.proven import ProvenProbe
 from fleet.facts.release import ReleaseProbe
+from fleet.facts.volumes import VolumesProbe
 from fleet.model.found import HostFacts, Unknown
 
 PROBES: tuple[Probe, ...] = (
@@ -27,8 +28,8 @@ PROBES: tuple[Probe, ...] = (
     ContainersProbe(),
     ForeignNamesProbe(),
     ImagesProbe(),
-    NamesProbe("network"),
-    NamesProbe("volume"),
+    NetworksProbe(),
+    VolumesProbe(),
     DirsProbe(),
     SealedProbe(),
     PortsProbe(),

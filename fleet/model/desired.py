@@ -9,6 +9,7 @@ from fleet.errors import Position
 from fleet.model.balancing import BalancerHost
 from fleet.model.jobs import Job, Undo
 from fleet.model.services import Pairs, Service
+from fleet.model.volumes import NOTHING_SAID, Moving
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,17 @@ class Volume:
     options: Pairs = ()
     labels: Pairs = ()
     external: bool = False
+
+    @property
+    def of_host(self) -> bool:
+        """Its data is the host's own: there is one truth of it, and that has a place. What other drivers
+        keep, and what lies on a file server, several hosts may see."""
+        elsewhere = dict(self.options).get("type", "") in SHARED
+        return not self.external and self.driver == "local" and not elsewhere
+
+
+SHARED = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "tmpfs"})
+"""File systems of the driver ``local`` whose data is not on the host's disks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +101,5 @@ class Desired:
     """A backend may be left without a server for a while."""
     undo: tuple[Undo, ...] = ()
     """Jobs of later releases that a rollback undoes, the newest first."""
+    moving: Moving = NOTHING_SAID
+    """How volumes get to other hosts: of the run, never of a release."""

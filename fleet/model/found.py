@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
 from fleet.model.services import Service
+from fleet.model.volumes import FoundVolume, Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ class HostFacts:
     images: Mapping[str, Image] | Unknown = field(default_factory=dict)
     """By reference as asked for; one that is not on the host is not in it."""
     networks: tuple[str, ...] | Unknown = ()
-    volumes: tuple[str, ...] | Unknown = ()
+    volumes: Mapping[str, FoundVolume] | Unknown = field(default_factory=dict)
+    """By full name, whoever made them."""
     dirs: Mapping[str, FoundDir] | Unknown = field(default_factory=dict)
     ports: Mapping[int, str] | Unknown = field(default_factory=dict)
     """TCP ports somebody listens on, and who: ``container NAME`` or ``a process on the host``."""
@@ -166,5 +168,7 @@ class Facts:
     """Host → what its balancer told of itself; a host whose balancer does not run is not in it."""
     drained: Mapping[str, str] = field(default_factory=dict)
     """Host that the operator keeps out of traffic → why, by the ledger."""
+    homes: Mapping[str, tuple[Home, ...]] = field(default_factory=dict)
+    """Named volume → where its data lives, by the ledger."""
     gone: Mapping[str, str] = field(default_factory=dict)
     """Image named by digest that some host lacks → why its registry does not give it: ``is gone from …``."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleet.model.desired import Desired
+from fleet.model.volumes import Home
 
 
 class Outcome(enum.StrEnum):
@@ -60,6 +61,8 @@ class Entry:
     job: JobRun | None = None
     drained: Mapping[str, str] | None = None
     """Hosts that the operator keeps out of traffic from then on, each with why; None: no change."""
+    volumes: Mapping[str, tuple[Home, ...]] | None = None
+    """Where the data of each named volume lives from then on; None: no change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,12 @@ def current(releases: Iterable[Release]) -> Release | None:
 def drained(releases: Iterable[Release]) -> Mapping[str, str]:
     """Hosts that the operator keeps out of traffic → why."""
     told = [entry.drained for one in releases for entry in one.entries if entry.drained is not None]
+    return told[-1] if told else {}
+
+
+def homes(releases: Iterable[Release]) -> Mapping[str, tuple[Home, ...]]:
+    """Named volume → where its data lives."""
+    told = [entry.volumes for one in releases for entry in one.entries if entry.volumes is not None]
     return told[-1] if told else {}
 
 

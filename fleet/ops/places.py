@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from fleet.model import labels
 from fleet.model.desired import Network, Volume
+from fleet.model.volumes import Mark
+from fleet.ops.adopt import born
 from fleet.ops.effects import Api, CreateNetwork, CreateVolume, Effect
 
 
@@ -51,9 +53,14 @@ class MakeNetwork:
 
 @dataclass(frozen=True, slots=True)
 class MakeVolume:
+    """``mark``: what the host is to say of it, below ``state_dir``. One without a lineage gets a new one
+    there; None: its data is not the host's own, and nothing is said."""
+
     project: str
     env: str
     volume: Volume
+    mark: Mark | None = None
+    state_dir: str = ""
 
     @property
     def target(self) -> str:
@@ -77,7 +84,9 @@ class MakeVolume:
             "DriverOpts": dict(volume.options),
             "Labels": _marks(self.project, self.env, volume.role) | dict(volume.labels),
         }
-        return (Api(CreateVolume(body)),)
+        make = Api(CreateVolume(body))
+        # The mark first: cut off between the two there is no volume, and so no data of unknown origin.
+        return (make,) if self.mark is None else (born(self.state_dir, volume.name, self.mark), make)
 
 
 def _marks(project: str, env: str, role: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ def going_back(earlier: Desired, labelled: Desired, roles: Collection[str] = ())
         remove_orphans=True,
         balancers=labelled.balancers,
         allow_downtime=labelled.allow_downtime,
+        moving=labelled.moving,
     )
 
 

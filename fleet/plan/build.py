@@ -27,6 +27,8 @@ from fleet.plan.traffic import lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
 from fleet.plan.turn import overlap, turn
+from fleet.plan.volume_lint import volumes
+from fleet.plan.volumes import Volumes
 
 Registries = Mapping[str, RegistryAuth]
 
@@ -64,19 +66,28 @@ def plan(
     shared = addresses(desired, facts)
     rollouts = one_by_one(rollouts, shared)
     work = jobs(desired, facts)
-    pulls = tuple(_pulls(desired, facts, work.due, registries or {}, kept))
-    stages: list[Stage] = [
-        *pulls,
-        *_places(desired, facts),
-        *leftovers(desired, facts, work.due, spared),
+    data = Volumes.of(desired, facts)
+    pulls = tuple(_pulls(desired, facts, work.due, data, registries or {}, kept))
+    rolling: list[Stage] = [
         *filter(None, (decided(desired, facts, role, name) for role, name in services)),
         *in_order(desired, rollouts, work.due, reverse=reverse),
         *(one for role, name in services for one in trials(desired, facts, role, name)),
+    ]
+    stages: list[Stage] = [
+        *data.adopted(),
+        *pulls,
+        *data.copies(),
+        *_places(desired, facts, data),
+        *leftovers(desired, facts, work.due, spared),
+        *data.insisted(),
+        *data.taken_back(),
+        *data.moved(rolling, lambda host, one: _drains(desired, facts, host, one)),
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
     findings += dict.fromkeys(backends(desired, facts, rollouts))
     findings += held_once(shared, rollouts)
+    findings += volumes(data)
     findings += work.findings
     findings += still_running(desired, facts, work.due)
     findings += left(desired, facts)
@@ -168,11 +179,17 @@ def _is(service: Service, role: Role, name: str) -> bool:
 
 
 def _pulls(
-    desired: Desired, facts: Facts, due: Sequence[Due], registries: Registries, kept: Sequence[Kept]
+    desired: Desired,
+    facts: Facts,
+    due: Sequence[Due],
+    data: Volumes,
+    registries: Registries,
+    kept: Sequence[Kept],
 ) -> Iterator[Phase]:
     """Everywhere before the first restart: a missing image must not be found in mid-rollout. What runs as
     wanted needs none, also where a run that was cut off has pulled its image and not named it yet."""
     turns = []
+    helper = desired.moving.image
     runs = {(one.host, one.service) for one in kept}
     for state in desired.hosts:
         host = facts.hosts[state.host]
@@ -184,6 +201,7 @@ def _pulls(
         ]
         # What is undone runs in the image that did it.
         wanted += [(one.written, one.op.recipe.image) for one in due if one.host == state.host]
+        wanted += [(helper, data.pinned)] if state.host in data.helpers else []
         for written, pinned in wanted:
             if pinned and "@" in pinned and not images.present(pinned, host):
                 auth = registries.get(ImageRef.parse(written).registry)
@@ -194,20 +212,21 @@ def _pulls(
         yield Phase("pull images", tuple(turns), desired.pull_parallel, harmless=True)
 
 
-def _places(desired: Desired, facts: Facts) -> Iterator[Phase]:
+def _places(desired: Desired, facts: Facts, data: Volumes) -> Iterator[Phase]:
     turns = []
     for state in desired.hosts:
         host = facts.hosts[state.host]
         ops: list[Op] = [
             MakeNetwork(desired.project, desired.env, network)
             for network in state.networks
-            if not network.external and network.name not in names(host.networks)
+            if not network.external and network.name not in known(host.networks)
         ]
         ops += [
             MakeVolume(desired.project, desired.env, volume)
             for volume in state.volumes
-            if not volume.external and volume.name not in names(host.volumes)
+            if not volume.external and not volume.of_host and volume.name not in known(host.volumes)
         ]
+        ops += data.made(state.host)
         if ops:
             turns.append(Turn(state.host, tuple(Step(state.host, op) for op in ops)))
     if turns:
@@ -253,5 +272,5 @@ def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Co
         yield from orphans(desired, state, host)
 
 
-def names(found: tuple[str, ...] | Unknown) -> tuple[str, ...]:
-    return () if isinstance(found, Unknown) else found
+def known(names: Collection[str] | Unknown) -> Collection[str]:
+    return () if isinstance(names, Unknown) else names

@@ -9,7 +9,7 @@ from fleet.model.refs import all_refs
 from fleet.model.releases import Record
 from fleet.ops.containers import Create, Replace
 from fleet.ops.places import MakeVolume
-from fleet.plan.tree import Finding, Plan
+from fleet.plan.tree import Finding, MoveVolume, Plan
 
 
 def spared(record: Record, later: Iterable[Record], facts: Facts) -> frozenset[str]:
@@ -43,6 +43,8 @@ def secrets_changed(record: Record, facts: Facts) -> Iterator[Finding]:
 def volumes_kept(plan: Plan) -> Iterator[Finding]:
     """Volumes that were there before, of the services that the plan makes anew."""
     made = {(step.host, step.op.volume.name) for step in plan.steps if isinstance(step.op, MakeVolume)}
+    nodes = (node for stage in plan.stages for turn in stage.turns for node in turn.steps)
+    made |= {(node.host, node.move.volume) for node in nodes if isinstance(node, MoveVolume)}
     found: dict[tuple[str, str], None] = {}
     for step in plan.steps:
         if isinstance(step.op, (Create, Replace)):

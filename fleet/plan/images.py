@@ -26,7 +26,7 @@ def to_resolve(desired: Desired, facts: Facts) -> dict[str, tuple[str, ...]]:
     return {
         image: hosts
         for image, hosts in _wanted(desired).items()
-        if image in always or not _agreed(image, (facts.hosts[host] for host in hosts))
+        if image in always or not agreed(image, (facts.hosts[host] for host in hosts))
     }
 
 
@@ -34,7 +34,7 @@ def known(desired: Desired, facts: Facts) -> dict[str, str]:
     """Digest by image as far as the hosts agree about it without asking."""
     ask = to_resolve(desired, facts)
     found = {
-        image: _agreed(image, (facts.hosts[host] for host in hosts))
+        image: agreed(image, (facts.hosts[host] for host in hosts))
         for image, hosts in _wanted(desired).items()
         if image not in ask
     }
@@ -88,7 +88,7 @@ def _wanted(desired: Desired) -> dict[str, tuple[str, ...]]:
     return {image: tuple(hosts) for image, hosts in wanted.items()}
 
 
-def _agreed(image: str, hosts: Iterable[HostFacts]) -> str:
+def agreed(image: str, hosts: Iterable[HostFacts]) -> str:
     """A digest that all the hosts have the image under; empty: there is none.
 
     One image can have several digests in a repository (pushed again with other metadata). Then the one

@@ -28,13 +28,20 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
     is to be spared, or :func:`lost`.
     """
     states = tuple(
-        replace(state, services=tuple(_services(desired, state, before.hosts[state.host])), jobs=())
-        for state in desired.hosts
-        if state.host in hosts
+        _state(desired, state, before.hosts[state.host]) for state in desired.hosts if state.host in hosts
     )
     return replace(
         desired, hosts=states, version=_name(desired, states), remove_orphans=True, undo=(), trial={}
     )
+
+
+def _state(desired: Desired, state: HostState, facts: HostFacts) -> HostState:
+    """A volume whose service ran elsewhere before is not wanted here."""
+    services = tuple(_services(desired, state, facts))
+    mounted = {mount.source for one in services for mount in one.container.mounts if mount.type == "volume"}
+    known = {volume.name: volume for one in (*desired.hosts, state) for volume in one.volumes}
+    volumes = tuple(volume for name, volume in known.items() if name in mounted)
+    return replace(state, services=services, volumes=volumes, jobs=())
 
 
 def _name(desired: Desired, states: tuple[HostState, ...]) -> str:

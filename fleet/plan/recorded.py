@@ -10,6 +10,7 @@ from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Facts
 from fleet.model.images import ImageRef
 from fleet.model.services import Service
+from fleet.model.volumes import NOTHING_SAID
 from fleet.plan import images
 
 
@@ -34,6 +35,7 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
         trial={},
         watched=False,
         allow_downtime=False,
+        moving=NOTHING_SAID,
     )
 
 

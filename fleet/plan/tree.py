@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from fleet.model.balancing import WEIGHT, Server
 from fleet.model.services import Service, UpdatePolicy
 from fleet.model.strategy import Share
+from fleet.model.volumes import Relocation
 from fleet.model.watch import WatchSpec
 from fleet.ops.op import Op
+from fleet.ops.places import MakeVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,44 @@ class Handover:
 Lead = Drain | Admit | Handover
 """Where requests are led: done on the balancers, for the sake of ``host``."""
 
-Node = Step | Gate | Lead
+
+@dataclass(frozen=True, slots=True)
+class CopyVolume:
+    """A volume's data is copied to ``host`` while it is written at its source, until what is left is small.
+    Nothing that runs is touched. ``make``: the volume at the target."""
+
+    host: str
+    move: Relocation
+    make: MakeVolume
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/copy:{self.move.volume}"
+
+    def describe(self) -> str:
+        return f"copy volume {self.move.volume} from {self.move.source}, while it is used there"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveVolume:
+    """Its writers stop, the source is fenced, the rest is copied, both sides are compared: then it lives on
+    ``host``. Whatever fails before that, its writers go on at the source."""
+
+    host: str
+    move: Relocation
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/move:{self.move.volume}"
+
+    def describe(self) -> str:
+        return f"move volume {self.move.volume} {self.move.source} → {self.host}"
+
+
+Haul = CopyVolume | MoveVolume
+"""A volume's data goes to ``host``, from another one."""
+
+Node = Step | Gate | Lead | Haul
 
 
 def place(node: Drain | Admit) -> str:

@@ -18,7 +18,13 @@ from fleet.rehearsal.registry import Registry
 
 PASSWORDS = (REGISTRY_PASSWORD, "db-password", "queue-password", "vip-password")
 VERSIONS = ("v41", "v42", "v43", "v44")
-SERVERS = {"haproxy:2.6": "haproxy", "redis:7.0": "redis", "postgres:15": "postgres", "ucarp:1.5": "ucarp"}
+SERVERS = {
+    "haproxy:2.6": "haproxy",
+    "redis:7.0": "redis",
+    "postgres:15": "postgres",
+    "ucarp:1.5": "ucarp",
+    "fleet-volumes:1": "volumes",
+}
 REGISTRY_GROUP = "registry"
 
 

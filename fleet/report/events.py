@@ -81,12 +81,15 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Bytes of a running step; ``total`` 0: not known."""
+    """Bytes of a running step; ``total`` 0: not known. Of a copy also bytes a second, and seconds that are
+    left."""
 
     host: str
     step: str
     done: int
     total: int
+    rate: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rich.text import Text
 from fleet.report import events as ev
 from fleet.report.compared_text import so_far, versions
 from fleet.report.text import TextReport
+from fleet.report.times import took
 
 REFRESH = 8
 
@@ -52,8 +53,8 @@ class Board:
             case ev.StepStarted(host, step, text):
                 self.running[step] = Running(host, text, now)
                 self.done.discard(host)
-            case ev.Progress(_, step, done, total) if step in self.running:
-                self.running[step] = replace(self.running[step], latest=progress(done, total))
+            case ev.Progress(_, step, done, total, rate, left) if step in self.running:
+                self.running[step] = replace(self.running[step], latest=progress(done, total, rate, left))
             case ev.Waiting(_, step, need) if step in self.running:
                 self.running[step] = replace(self.running[step], latest=need)
             case ev.Compared(service, seconds=seconds, seconds_left=left):
@@ -86,12 +87,14 @@ class Board:
         return Group(Text(f"{head}{f' · {self.batch}' if self.batch else ''}", "bold cyan"), table)
 
 
-def progress(done: int, total: int) -> str:
-    """``▓▓▓▓░░░░ 12.3 of 40.0 MB``; without a total only what has come."""
+def progress(done: int, total: int, rate: int = 0, left: int = 0) -> str:
+    """``▓▓▓▓░░░░ 12.3 of 40.0 MB, 5.1 MB/s, 5 s left``; what is not known is left out."""
+    pace = f", {rate / 1e6:.1f} MB/s" if rate else ""
+    pace += f", {took(left)} left" if left else ""
     if not total:
-        return f"{done / 1e6:.1f} MB"
+        return f"{done / 1e6:.1f} MB{pace}"
     filled = min(8, 8 * done // total)
-    return f"{'▓' * filled}{'░' * (8 - filled)} {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+    return f"{'▓' * filled}{'░' * (8 - filled)} {done / 1e6:.1f} of {total / 1e6:.1f} MB{pace}"
 
 
 class LiveReport(TextReport):

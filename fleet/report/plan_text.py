@@ -17,14 +17,17 @@ from fleet.model.gates import (
     RunningCheck,
     TcpCheck,
 )
+from fleet.ops.adopt import AdoptVolume
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Remove, Replace
+from fleet.ops.drop_volume import DropVolume
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.plan.tree import Finding, Gate, Node, Phase, Plan, Rollout, Step, Trial, Turn
+from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
 
@@ -81,10 +84,12 @@ def _findings(plan: Plan) -> Iterator[Line]:
 
 def summary(plan: Plan) -> str:
     """One line of counts."""
+    nodes = [node for stage in plan.stages for turn in stage.turns for node in turn.steps]
+    done = [node.op if isinstance(node, Step) else node for node in nodes]
     counts = [
         f"{count} {one if count == 1 else many}"
         for types, one, many in COUNTED
-        if (count := sum(isinstance(step.op, types) for step in plan.steps))
+        if (count := sum(isinstance(one, types) for one in done))
     ]
     kept = f"; {len(plan.kept)} as wanted" if plan.kept else ""
     if plan.errors:
@@ -106,6 +111,10 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((Pull,), "image to pull", "images to pull"),
     ((MakeNetwork,), "network to create", "networks to create"),
     ((MakeVolume,), "volume to create", "volumes to create"),
+    ((AdoptVolume,), "volume to adopt", "volumes to adopt"),
+    ((MoveVolume,), "volume to move", "volumes to move"),
+    ((DropVolume,), "volume to remove", "volumes to remove"),
+    ((TakeBack,), "volume to take back", "volumes to take back"),
 )
 
 
@@ -196,10 +205,10 @@ def _trial_text(stage: Trial) -> str:
 
 
 def _content(step: Node, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
-    if not isinstance(step, Step):
-        return step.describe(), "plain", ()
-    style = STYLES.get(type(step.op), "plain")
-    return f"{MARKS.get(style, '')}{step.op.describe()}", style, step.op.diff() if diff else ()
+    done = step.op if isinstance(step, Step) else step
+    style = STYLES.get(type(done), "plain")
+    difference = step.op.diff() if diff and isinstance(step, Step) else ()
+    return f"{MARKS.get(style, '')}{done.describe()}", style, difference
 
 
 STYLES: dict[type, str] = {
@@ -209,6 +218,10 @@ STYLES: dict[type, str] = {
     RemoveDirectory: "remove",
     Replace: "change",
     WriteConfig: "change",
+    MoveVolume: "change",
+    DropVolume: "remove",
+    GiveUp: "change",
+    TakeBack: "change",
 }
 MARKS = {"add": "+ ", "remove": "- ", "change": "~ "}
 

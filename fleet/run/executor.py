@@ -15,7 +15,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleet.errors import Drift, Fenced, FleetError, Interrupted
-from fleet.plan.tree import Gate, Lead, Node, Phase, Plan, Rollout, Step, Trial, Turn
+from fleet.plan.tree import (
+    CopyVolume,
+    Gate,
+    Haul,
+    Lead,
+    MoveVolume,
+    Node,
+    Phase,
+    Plan,
+    Rollout,
+    Step,
+    Trial,
+    Turn,
+)
 from fleet.report import events as ev
 from fleet.run.interrupt import Interrupt
 
@@ -54,6 +67,8 @@ class Hands(Protocol):
     def watch(self, gate: Gate) -> None: ...
 
     def lead(self, node: Lead) -> None: ...
+
+    def haul(self, node: Haul) -> None: ...
 
     def compare(self, trial: Trial) -> None:
         """Raises Undecided when nobody can say yet whether the new version is as good."""
@@ -246,6 +261,9 @@ class Executor:
             elif isinstance(step, Step):
                 outcome.touched[step.host] = None
                 self._hands.perform(step)
+            elif isinstance(step, CopyVolume | MoveVolume):
+                outcome.touched |= dict.fromkeys((step.move.source, step.host))
+                self._hands.haul(step)
             else:
                 outcome.touched[step.host] = None
                 self._hands.lead(step)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from fleet.errors import Fenced
@@ -17,6 +18,7 @@ from fleet.ops import effects as fx
 from fleet.run.tenure import Tenure
 from fleet.secret import Text, concat
 from fleet.transport.base import OnLine, OnProgress, Result, Transport
+from fleet.transport.tunnel import Dial, Stream
 
 FENCED = 76
 CHECK_SECONDS = 30
@@ -92,6 +94,14 @@ class FencedTransport:
     def ask(self, socket: str, request: str, *, timeout: float) -> str:
         self._tenure.check()
         return self._inner.ask(socket, request, timeout=timeout)
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        self._tenure.check()
+        return self._inner.dial(address, port, timeout=timeout)
+
+    def forward(self, dial: Dial) -> AbstractContextManager[int]:
+        self._tenure.check()
+        return self._inner.forward(dial)
 
     def close(self) -> None:
         self._inner.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -78,7 +78,11 @@ def gather(
     def one(item: tuple[str, Transport]) -> None:
         name, transport = item
         question = Question(
-            desired.project, desired.env, desired.state_dir, wanted.get(name, HostState(name))
+            desired.project,
+            desired.env,
+            desired.state_dir,
+            wanted.get(name, HostState(name)),
+            desired.moving.image,
         )
         try:
             found = ask(question, transport, first if first and first.host == name else None)
@@ -131,6 +135,26 @@ def balancer_view(one: BalancerHost, transport: Transport) -> BalancerView | Unk
         return Unknown(f"{error.what}{f' ({error.why})' if error.why else ''}")
     except (ValueError, KeyError) as error:
         return Unknown(f"its answer makes no sense: {error}")
+
+
+def helper_digest(
+    image: str,
+    hosts: Sequence[str],
+    facts: Facts,
+    transports: Mapping[str, Transport],
+    registries: Mapping[str, RegistryAuth],
+    emit: ev.Emit,
+) -> Facts:
+    """``facts`` with the digest of an ``image`` that is no service's and that ``hosts`` need. Its registry is
+    asked when they do not all have it."""
+    if not image or not hosts or image in facts.digests or ImageRef.parse(image).digest:
+        return facts
+    digest = images.agreed(image, (facts.hosts[host] for host in hosts))
+    if not digest:
+        call = ResolveDigest(image, registries.get(ImageRef.parse(image).registry))
+        ask_registry = partial(transports[hosts[-1]].docker, call, timeout=REGISTRY_SECONDS)
+        digest = str(patiently(ask_registry, telling(hosts[-1], emit), threading.Event()))
+    return replace(facts, digests={**facts.digests, image: digest})
 
 
 def _runs(one: BalancerHost, found: HostFacts) -> bool:

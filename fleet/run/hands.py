@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from fleet.errors import Interrupted, Unreachable
+from fleet.errors import FleetError, Interrupted, Unreachable
 from fleet.health.compare import Outcome as Verdict
 from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
-from fleet.plan.tree import Admit, Drain, Gate, Handover, Lead, Step, Trial
+from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Handover, Haul, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers, TrafficFailed
 from fleet.run.executor import Undecided
@@ -23,6 +23,9 @@ from fleet.run.perform import perform
 from fleet.run.reload import reload
 from fleet.run.traffic import Traffic
 from fleet.run.vip import Move, holders, move
+from fleet.run.volumes.copying import copy
+from fleet.run.volumes.moving import move as move_volume
+from fleet.run.volumes.side import Side
 from fleet.run.watch import Watched
 from fleet.run.watch import watch as compare_versions
 from fleet.transport.base import Transport
@@ -97,6 +100,20 @@ class RemoteHands:
             self._traffic.admit(node)
         else:
             self._hand_over(node)
+
+    def haul(self, node: Haul) -> None:
+        try:
+            source, target = (
+                Side(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
+                for reads, host in ((True, node.move.source), (False, node.host))
+            )
+            if isinstance(node, CopyVolume):
+                copy(node, source, target, self._emit, self._cancel)
+            else:
+                move_volume(node, source, target, self._emit)
+        except FleetError as error:
+            error.host, error.step = error.host or node.host, node.id
+            raise
 
     def _hand_over(self, node: Handover) -> None:
         containers = {host: name for host, name in node.containers if host in self._transports}

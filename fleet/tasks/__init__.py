@@ -16,8 +16,9 @@ from fleet.tasks.rehearse import rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
 from fleet.tasks.traffic import drain, maintenance, ready
 from fleet.tasks.vip import vip
+from fleet.tasks.volumes import volumes
 
 ns = Collection(
-    deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, releases, diff,
-    lock, unlock, prune, validate, inventory, exec, rehearse,
+    deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
+    releases, diff, lock, unlock, prune, validate, inventory, exec, rehearse,
 )  # fmt: skip

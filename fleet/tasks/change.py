@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.errors import UsageError
-from fleet.tasks.common import ROLLING, Given, confirming, operator_task, with_session
+from fleet.tasks.common import ROLLING, VOLUMES, Given, confirming, operator_task, with_session
 
 
-@operator_task(*ROLLING, "limit", "roles", "version", "remove_orphans", "on_failure",
+@operator_task(*ROLLING, *VOLUMES, "limit", "roles", "version", "remove_orphans", "on_failure",
                plan="carry out this saved plan, or refuse when the fleet has drifted",
                resume="go on with the last release where its run stopped",
                retry_failed="go on with the last release on the hosts that failed",
@@ -34,9 +34,10 @@ def deploy(
     if again and (limited or given["version"] or plan):
         raise UsageError("a release that goes on has its own version, hosts and roles", hint="leave them out")
     saved = load_plan(Path(plan)) if plan else None
-    if saved and (limited or given["version"] not in {"", saved.desired.version}):
+    told = any(given[name] for name in VOLUMES)
+    if saved and (limited or told or given["version"] not in {"", saved.desired.version}):
         raise UsageError(
-            "a saved plan holds its own hosts, roles, version and orphans", hint="leave them out"
+            "a saved plan holds its own hosts, roles, version, orphans and volumes", hint="leave them out"
         )
     of_plan = (
         {
@@ -74,7 +75,7 @@ def automatic(text: str) -> bool:
 
 
 @operator_task("env", "limit", "roles", "version", "diff", "json", "parallel", "remove_orphans", "ledger",
-               "allow_downtime", weight="percent of the requests for a new version on trial",
+               "allow_downtime", *VOLUMES, weight="percent of the requests for a new version on trial",
                out="keep the plan in this file, for: inv deploy --plan FILE")  # fmt: skip
 def plan(given: Given, weight: str = "", out: str = "") -> int | None:
     """Show what a deploy would do. Exit 0: nothing; 2: something."""
@@ -84,7 +85,7 @@ def plan(given: Given, weight: str = "", out: str = "") -> int | None:
     return with_session(options, lambda session: run(session, Path(out) if out else None))
 
 
-@operator_task(*ROLLING, "limit", "on_failure",
+@operator_task(*ROLLING, *VOLUMES, "limit", "on_failure",
                to="a version, or the number of a release (else the last good one before this)")  # fmt: skip
 def rollback(given: Given, to: str = "") -> int | None:
     """Bring a release back as it was recorded: images, environment, configuration."""
@@ -94,7 +95,7 @@ def rollback(given: Given, to: str = "") -> int | None:
     return with_session(options, lambda session: run(session, confirming(options), to))
 
 
-@operator_task(*ROLLING, "limit", "on_failure")
+@operator_task(*ROLLING, *VOLUMES, "limit", "on_failure")
 def converge(given: Given) -> int | None:
     """Bring hosts that were left behind, or have drifted, to the current release as it was recorded."""
     from fleet.app.resume import converge as run  # noqa: PLC0415

@@ -37,6 +37,11 @@ HELP = {
     "on_failure": "pause, rollback or continue, instead of what the roles say",
     "unreachable": "fail, or skip[:N|:N%] to leave behind hosts that do not answer",
     "allow_downtime": "go on also where a backend is left without a server for a while",
+    "adopt": "volumes whose data is what lies there, whatever is known of it: pgdata,uploads",
+    "allow_empty": "volumes that may begin anew where their data is expected",
+    "volume_from": "the host that a volume's data is taken from: db-1, or pgdata=db-1,uploads=web-2",
+    "max_downtime": "do not begin to move a volume that would be away for longer: 5s",
+    "copy_rate": "bytes a second that the copy of a volume may take: 20m",
     "wait": "how long to wait for somebody else's run: 10m (else not at all)",
     "ledger": "the host that keeps the ledger (else fleet_ledger, else the first host)",
 }
@@ -54,6 +59,8 @@ ROLLING = (
     "allow_downtime",
 )  # fmt: skip
 """What every task has that looks at the ledger, changes something by hand, or rolls hosts to a release."""
+VOLUMES = ("adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate")
+"""Of those, what a task has that may come upon volumes."""
 
 POSITIONAL = ("command", "old", "new", "host", "switch")
 """Arguments that are no flags, in whichever task has them."""
@@ -130,9 +137,10 @@ def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **
     root = options.find_root(Path.cwd())
     configured = str(ctx.config.get("fleet", {}).get("env", ""))
     parallel = given.pop("parallel", "")
-    roles = tuple(name.strip() for name in given.pop("roles", "").split(",") if name.strip())
+    roles = names(given.pop("roles", ""))
     version = given.pop("version", "")
     wait = given.pop("wait", "")
+    moving = volumes_given(given)
     on_failure = given.get("on_failure", "")
     if on_failure not in {"", *FAILURE_ACTIONS}:
         raise UsageError(f"--on-failure {on_failure}{suggest(on_failure, FAILURE_ACTIONS)}",
@@ -145,8 +153,36 @@ def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **
         roles=roles,
         parallel=whole("--parallel", parallel, "how many hosts at once") if parallel else 0,
         wait=span("--wait", wait) if wait else 0,
+        **moving,
         **given,
     )
+
+
+def volumes_given(given: dict[str, Any]) -> dict[str, Any]:
+    """What the flags say of volumes, taken out of ``given``."""
+    downtime, rate = given.pop("max_downtime", ""), given.pop("copy_rate", "")
+    pairs = (name.rpartition("=") for name in names(given.pop("volume_from", "")))
+    return {
+        "adopt": names(given.pop("adopt", "")),
+        "allow_empty": names(given.pop("allow_empty", "")),
+        "volume_from": tuple((volume, host) for volume, _, host in pairs),
+        "max_downtime": span("--max-downtime", downtime) if downtime else 0,
+        "copy_rate": amount("--copy-rate", rate) if rate else 0,
+    }
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def amount(flag: str, text: str) -> int:
+    """Bytes of ``20m``, written as sizes are in roles."""
+    from fleet.config.roles.scalars import size  # noqa: PLC0415
+
+    try:
+        return size(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text}: {error}") from error
 
 
 def whole(flag: str, text: str, what: str) -> int:

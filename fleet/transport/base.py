@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fleet.errors import FleetError, Unreachable
 from fleet.ops.effects import ApiCall
 from fleet.secret import Text
+from fleet.transport.tunnel import Dial, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,19 @@ class Transport(Protocol):
         ``timeout`` in seconds, for the whole of it, once questions of ours that came before have been
         answered. As the login user: what ``become`` says is not applied.
         Raises SocketGone, ConnectionLost, and RemoteFailed when there is no end in time.
+        """
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        """A TCP connection that the host opens, to ``address`` as the host sees it.
+
+        Raises Unreachable with the reason, and ConnectionLost.
+        """
+
+    def forward(self, dial: Dial) -> AbstractContextManager[int]:
+        """The port of the host's loopback address on which it listens as long as the context is open. Each
+        connection to it is joined with one that ``dial`` opens.
+
+        Raises RemoteFailed when the host forbids it, and ConnectionLost.
         """
 
     def close(self) -> None: ...

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fleet.errors import Interrupted
+from fleet.errors import Interrupted, Unreachable
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
@@ -19,12 +20,14 @@ from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.fake_engine import FakeEngine
 from fleet.transport.local import LocalProcess
 from fleet.transport.pump import carry_out
+from fleet.transport.tunnel import Dial, Stream
 
 
 class FakeTransport:
     """See :class:`fleet.transport.base.Transport`. ``seen`` holds every script and call, in order.
 
-    ``sockets`` answer, by path, a request without its line end; ``asked`` holds every path and request."""
+    ``sockets`` answer, by path, a request without its line end; ``asked`` holds every path and request.
+    ``forwards``: of those that are open, whom they connect to; ``dialled``: what was to be connected to."""
 
     def __init__(
         self, host: str, root: Path, engine: FakeEngine | None = None, keyring: Keyring | None = None
@@ -34,6 +37,8 @@ class FakeTransport:
         self.seen: list[Text | ApiCall] = []
         self.sockets: dict[str, Callable[[str], str]] = {}
         self.asked: list[tuple[str, str]] = []
+        self.dialled: list[tuple[str, int]] = []
+        self.forwards: list[Dial] = []
         self._root = root
         self._keyring = keyring if keyring is not None else Keyring({})
 
@@ -80,6 +85,19 @@ class FakeTransport:
     def ask(self, socket: str, request: str, *, timeout: float) -> str:
         self.asked.append((socket, request))
         return answered(self.sockets, socket, request, timeout, self.host)
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        self.dialled.append((address, port))
+        raise Unreachable(f"{address} port {port} cannot be reached", host=self.host)
+
+    @contextmanager
+    def forward(self, dial: Dial) -> Iterator[int]:
+        """Nobody connects to it; that it is open can be seen in ``forwards``."""
+        self.forwards.append(dial)
+        try:
+            yield 40000
+        finally:
+            self.forwards.remove(dial)
 
     def close(self) -> None:
         """There is nothing to close."""

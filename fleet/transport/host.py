@@ -6,6 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from fleet.ops.effects import ApiCall
@@ -17,6 +18,8 @@ from fleet.transport.docker_api import DockerApi
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.pump import NeverBegan, Process, carry_out
 from fleet.transport.refusals import not_begun
+from fleet.transport.tunnel import Dial
+from fleet.transport.tunnel import Stream as TcpStream
 
 if TYPE_CHECKING:
     from fleet.transport.docker_http import Stream
@@ -46,6 +49,12 @@ class HostTransport(ABC):
     @abstractmethod
     def _connect(self, path: str, timeout: float) -> Line:
         """A connection to a unix socket. Raises NotOpened, TimeoutError, ConnectionLost."""
+
+    @abstractmethod
+    def dial(self, address: str, port: int, *, timeout: float) -> TcpStream: ...
+
+    @abstractmethod
+    def forward(self, dial: Dial) -> AbstractContextManager[int]: ...
 
     @property
     def calls(self) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import socket
+import threading
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from fleet.errors import Unreachable
 from fleet.transport.known_hosts import KnownHosts, KnownKey, fingerprint, name_of
+from fleet.transport.listening import Listening
 from fleet.transport.login import OUT_OF_FILES, log_in
 from fleet.transport.route import Hop
 
@@ -42,6 +44,18 @@ class Link(paramiko.Transport):
         self.set_log_channel(_LOG.name)
         self.exit_signals: dict[int, str] = {}
         self._unanswered = 0
+        self._pings = threading.Lock()
+        self._asking = False
+        self.listening = Listening(self)
+
+    def global_request(self, kind: str, data: Any = None, wait: bool = True) -> paramiko.Message | None:
+        # Answers are told apart by their sequence alone: while one is awaited no keep-alive is sent.
+        with self._pings:
+            self._asking = True
+        try:
+            return super().global_request(kind, data, wait)
+        finally:
+            self._asking = False
 
     def watch(self) -> None:
         """Begin with the keep-alives; they run on the connection's own thread while it waits for input."""
@@ -59,12 +73,14 @@ class Link(paramiko.Transport):
         if self._unanswered >= PINGS:
             # Raised inside paramiko's reader, this ends the connection and every channel on it.
             raise OSError(errno.ETIMEDOUT, f"no sign of life for {PING_EVERY * PINGS:g} s")
-        self._unanswered += 1
         message = paramiko.Message()
         message.add_byte(cMSG_GLOBAL_REQUEST)
         message.add_string("keepalive@openssh.com")
         message.add_boolean(True)
-        self._send_user_message(message)  # type: ignore[attr-defined]
+        with self._pings:
+            if not self._asking:
+                self._unanswered += 1
+                self._send_user_message(message)  # type: ignore[attr-defined]
 
     # Answers come in the order of the requests, and only keep-alives are ever open for long.
     def _parse_request_success(self, message: paramiko.Message) -> None:

@@ -8,15 +8,18 @@ import selectors
 import signal as signals
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from fleet.errors import Unreachable
 from fleet.transport import script as scripts
 from fleet.transport.asking import NotOpened
 from fleet.transport.docker_errors import engine_gone
 from fleet.transport.host import HostTransport
 from fleet.transport.pump import Ending
+from fleet.transport.tunnel import Dial, Tunnel
 
 
 class LocalTransport(HostTransport):
@@ -28,8 +31,39 @@ class LocalTransport(HostTransport):
     def _dial(self, words: Sequence[str]) -> _LocalStream:
         return _LocalStream(words, self.host)
 
+    def dial(self, address: str, port: int, *, timeout: float) -> socket.socket:
+        try:
+            sock = socket.create_connection((address, port), timeout)
+        except OSError as error:
+            raise Unreachable(
+                f"{address} port {port} cannot be reached", why=str(error), host=self.host
+            ) from error
+        sock.settimeout(None)
+        return sock
+
+    @contextlib.contextmanager
+    def forward(self, dial: Dial) -> Iterator[int]:
+        tunnel = Tunnel(dial)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            thread = threading.Thread(target=_accept, args=(server, tunnel), daemon=True)
+            thread.start()
+            try:
+                yield server.getsockname()[1]
+            finally:
+                with contextlib.suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
+                thread.join()
+                tunnel.close()
+
     def _connect(self, path: str, timeout: float) -> _LocalLine:
         return _LocalLine(path, timeout)
+
+
+def _accept(server: socket.socket, tunnel: Tunnel) -> None:
+    """Until nobody listens any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            tunnel.take(server.accept()[0])
 
 
 class LocalProcess:

@@ -6,11 +6,11 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import paramiko
 
-from fleet.errors import FleetError, RemoteFailed
+from fleet.errors import FleetError, RemoteFailed, Unreachable
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import NotOpened
@@ -18,8 +18,11 @@ from fleet.transport.base import ConnectionLost, OnLine, Result
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.host import HostTransport
 from fleet.transport.link import Link
+from fleet.transport.listening import HINT
 from fleet.transport.pump import TICK, Ending
+from fleet.transport.ssh_streams import SshLine, SshStream, ready
 from fleet.transport.streamlocal import open_streamlocal
+from fleet.transport.tunnel import Dial, Tunnel
 
 RUN_SESSIONS = 5
 """With the 3 of Docker calls 8; with one more to kill a command below sshd's default MaxSessions of 10."""
@@ -62,18 +65,47 @@ class SshTransport(HostTransport):
     def _start(self, command: str, prefix: Sequence[str]) -> _SshProcess:
         return _SshProcess(self, self._session(command), prefix)
 
-    def _dial(self, words: Sequence[str]) -> _SshStream:
-        return _SshStream(self, self._session("exec " + shlex.join(words)))
+    def _dial(self, words: Sequence[str]) -> SshStream:
+        return SshStream(self, self._session("exec " + shlex.join(words)))
 
-    def _connect(self, path: str, timeout: float) -> _SshLine:
+    def _connect(self, path: str, timeout: float) -> SshLine:
         try:
-            return _SshLine(self, open_streamlocal(self._link, path, timeout))
+            return SshLine(self, open_streamlocal(self._link, path, timeout))
         except paramiko.ChannelException as error:
             raise NotOpened(str(error.text)) from error
         except TimeoutError:
             raise
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self.lost(error) from error
+
+    def dial(self, address: str, port: int, *, timeout: float) -> paramiko.Channel:
+        try:
+            return self._link.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout)
+        except paramiko.ChannelException as error:
+            raise Unreachable(
+                f"{self.host} did not connect to {address} port {port}",
+                why=str(error.text),
+                hint=HINT,
+                host=self.host,
+            ) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self.lost(error) from error
+
+    @contextlib.contextmanager
+    def forward(self, dial: Dial) -> Iterator[int]:
+        tunnel = Tunnel(dial)
+        try:
+            port = self._link.listening.begin(tunnel.take)
+        except paramiko.ChannelException as error:
+            what = "the host refuses to listen for this machine"
+            raise RemoteFailed(what, why=str(error.text), hint=HINT, host=self.host) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self.lost(error) from error
+        try:
+            yield port
+        finally:
+            self._link.listening.end(port)
+            tunnel.close()
 
     @property
     def connected(self) -> bool:
@@ -179,8 +211,8 @@ class _SshProcess:
     def read(self) -> tuple[bytes, bytes]:
         self._news.seen()
         return (
-            b"".join(_ready(self._channel.recv_ready, self._channel.recv)),
-            b"".join(_ready(self._channel.recv_stderr_ready, self._channel.recv_stderr)),
+            b"".join(ready(self._channel.recv_ready, self._channel.recv)),
+            b"".join(ready(self._channel.recv_stderr_ready, self._channel.recv_stderr)),
         )
 
     def wait(self, seconds: float, *, writing: bool) -> None:
@@ -209,67 +241,3 @@ class _SshProcess:
 
     def close(self) -> None:
         self._channel.close()
-
-
-class _SshStream:
-    """See :class:`fleet.transport.docker_http.Stream`."""
-
-    def __init__(self, transport: SshTransport, channel: paramiko.Channel) -> None:
-        self._transport = transport
-        self._channel = channel
-
-    @property
-    def open(self) -> bool:
-        return not (self._channel.closed or self._channel.eof_received)
-
-    def send(self, data: bytes, timeout: float) -> None:
-        self._channel.settimeout(timeout)
-        self._channel.sendall(data)
-
-    def receive(self, size: int, timeout: float) -> bytes:
-        self._channel.settimeout(timeout)
-        return self._channel.recv(size)
-
-    def last_words(self) -> str:
-        if not self._transport.connected:
-            raise self._transport.lost()
-        self._channel.status_event.wait(2.0)
-        return b"".join(_ready(self._channel.recv_stderr_ready, self._channel.recv_stderr)).decode(
-            errors="replace"
-        )
-
-    def close(self) -> None:
-        self._channel.close()
-
-
-class _SshLine(_SshStream):
-    """See :class:`fleet.transport.asking.Line`."""
-
-    def say(self, data: bytes, timeout: float) -> None:
-        try:
-            self.send(data, timeout)
-            # HAProxy's master process answers one line and then waits for the next.
-            self._channel.shutdown_write()
-        except TimeoutError:
-            raise
-        except (OSError, EOFError) as error:
-            # paramiko's own "Socket is closed"; whether by the host's end or by a loss, receive() tells.
-            raise BrokenPipeError(str(error)) from error
-
-    def end(self) -> None:
-        try:
-            self._channel.shutdown_write()
-        except (OSError, EOFError) as error:
-            raise BrokenPipeError(str(error)) from error
-
-    def receive(self, size: int, timeout: float) -> bytes:
-        self._transport.acknowledge_at_once()
-        data = super().receive(size, timeout)
-        if not data and not self._channel.eof_received:
-            raise self._transport.lost()
-        return data
-
-
-def _ready(ready: Callable[[], bool], receive: Callable[[int], bytes]) -> Iterator[bytes]:
-    while ready():
-        yield receive(262144)

@@ -14,7 +14,9 @@ from typing import Any
 
 from fleet.errors import Unreachable
 from fleet.facts.clock import ClockProbe
+from fleet.facts.proven import MOUNTED
 from fleet.facts.script import PROBES
+from fleet.facts.volumes import DIRECTORY, LABELS
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport.base import ConnectionLost, OnLine, OnProgress, Result
@@ -62,7 +64,7 @@ class MemoryHost:
             refused = self._shell(check + FENCE_END)
             if refused.rc:
                 return refused
-        if not text or text.startswith("base=") or text == ClockProbe.clock:
+        if not text or text.startswith(("base=", "marks=")) or text == ClockProbe.clock:
             return self._shell(text)
         if text.startswith("export LC_ALL=C\n(:"):
             self.log.append("probe")
@@ -75,6 +77,7 @@ class MemoryHost:
         if proven := re.search(r"--type container -f '\{\{\.Id\}\}' (\S+)\)", text):
             one = self.engine.container(proven[1])
             self.proven |= {one.id} if one else set()
+            self._shell(f"marks={self.root / DIRECTORY} name={proven[1]}\n{MOUNTED}")
             return ended(0 if one else 1)
         if job := re.search(r"^name=(\S+)\ndocker (logs|inspect)", text):
             return self._job(job[1], on_line)
@@ -83,6 +86,15 @@ class MemoryHost:
             if on_line:
                 on_line("out", line)
         return ended(0)
+
+    def _volumes(self) -> Iterator[str]:
+        for name, body in self.engine.volumes.items():
+            marks = [body.get("Labels", {}).get(label, "") for label in LABELS]
+            yield "\t".join([f"volume {name}", body.get("Driver", "local"), *marks])
+        for one in self.engine.containers.values():
+            yield f"mounts {one.name}\t{','.join(volumes_of(one))}"
+        for path in sorted((self.root / DIRECTORY).glob("*")):
+            yield f"mark {path.name}\t{path.read_text().strip()}"
 
     def _job(self, name: str, on_line: OnLine | None) -> Result:
         """The job ends when somebody looks how it goes on."""
@@ -109,11 +121,21 @@ class MemoryHost:
     def _shell(self, text: str) -> Result:
         """Really, with the host's own directory in place of the one that all hosts have."""
         self.root.mkdir(parents=True, exist_ok=True)
+        for name in ("releases", DIRECTORY):
+            text = text.replace(f"/var/lib/fleet/{name}", f"{self.root}/{name}")
         done = subprocess.run(
-            ["sh", "-s"], input=text.replace("/var/lib/fleet/releases", f"{self.root}/releases").encode(),
+            ["sh", "-s"], input=f"{self._docker()}{text}".encode(),
             capture_output=True, check=False, timeout=30,
         )  # fmt: skip
         return Result(done.returncode, done.stdout, done.stderr, 0.1)
+
+    def _docker(self) -> str:
+        """What scripts on volumes ask it."""
+        mounts = {one.name: volumes_of(one) for one in self.engine.containers.values()}
+        there = "".join(f"    'volume {name}') return 0 ;;\n" for name in self.engine.volumes)
+        there += "".join(f"    'inspect {name}') echo {' '.join(has)} ;;\n" for name, has in mounts.items())
+        cases = f'  case "$1 $last" in\n{there}    *) return 1 ;;\n  esac\n'
+        return f"docker() {{\n  for last; do :; done\n{cases}}}\n"
 
     def docker(
         self,
@@ -181,7 +203,7 @@ class MemoryHost:
             case "networks":
                 return "\n".join(f"name {one}" for one in ("bridge", *self.engine.networks))
             case "volumes":
-                return "\n".join(f"name {one}" for one in self.engine.volumes)
+                return "\n".join(self._volumes())
             case "proven":
                 return "\n".join(self.proven)
             case "key":
@@ -189,6 +211,12 @@ class MemoryHost:
             case "clock":
                 return str(int(time.time()))
         return ""
+
+
+def volumes_of(one: FakeContainer) -> list[str]:
+    host = one.body["HostConfig"]
+    mounts = [mount["Source"] for mount in host.get("Mounts", ()) if mount["Type"] == "volume"]
+    return [*mounts, *(bind.partition(":")[0] for bind in host.get("Binds", ()) if not bind.startswith("/"))]
 
 
 def inspected(one: FakeContainer) -> dict[str, Any]:

@@ -10,13 +10,16 @@ from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, 
 from fleet.model.servers import server_in
 from fleet.model.services import Service
 from fleet.model.slots import slot_of
+from fleet.model.volumes import FoundVolume, Mark, State
+from fleet.ops.adopt import AdoptVolume
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Recipe, Remove, Replace
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.plan.tree import Admit, Drain, Gate, Lead, Node, Plan, Step
+from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Lead, MoveVolume, Node, Plan, Step
 
 
 def every_step(plan: Plan) -> list[Node]:
@@ -43,12 +46,14 @@ class World:
         host = self.facts.hosts[step.host]
         if isinstance(step, (Drain, Admit)):
             return self._lead(step, host)
+        if isinstance(step, CopyVolume | MoveVolume):
+            return self._haul(step)
         if isinstance(step, Step):
             self._requests_are_safe(step, host)
         if isinstance(step, Gate):
             ids = tuple(one.id for one in host.containers if one.name == step.container)
             assert ids, "the gate's container is not there"
-            after = replace(host, proven=(*host.proven, *ids))
+            after = self._proven(replace(host, proven=(*host.proven, *ids)), step.service)
         elif isinstance(step.op, RunJob):
             self.cut(step, "recorded")
             host = self.facts.hosts[step.host]
@@ -60,6 +65,54 @@ class World:
         self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: after})
         self._checks(after)
         return None
+
+    def _haul(self, step: CopyVolume | MoveVolume) -> None:
+        """Facts of both hosts, as a move that went well leaves them."""
+        move, hosts = step.move, self.facts.hosts
+        source, target = hosts[move.source], hosts[move.target]
+        if isinstance(step, CopyVolume):
+            assert source.volumes[move.volume].mark == move.mark, "guard: the source's mark is another one"
+            if move.volume not in target.volumes:
+                target = self._after(step.make, target)
+            found = target.volumes[move.volume].mark
+            target = self._marked(target, move.volume, found, step.make.mark)
+        else:
+            fenced = replace(move.mark, state=State.FENCED, peer=move.target)
+            source = self._stopped(source, {one.id for one in move.writers})
+            source = self._marked(source, move.volume, move.mark, fenced)
+            live = replace(move.mark, state=State.LIVE, generation=move.mark.generation + 1,
+                           peer=move.source, proven=False)  # fmt: skip
+            target = self._marked(target, move.volume, target.volumes[move.volume].mark, live)
+        self.facts = replace(self.facts, hosts={**hosts, move.source: source, move.target: target})
+
+    def _marked(self, host: HostFacts, name: str, found: Mark | None, mark: Mark | None) -> HostFacts:
+        assert host.volumes[name].mark == found, "guard: the mark is another one"
+        return replace(host, volumes={**host.volumes, name: replace(host.volumes[name], mark=mark)})
+
+    def _stopped(self, host: HostFacts, ids: set[str]) -> HostFacts:
+        containers = tuple(
+            replace(one, state="exited", altered=("restart",)) if one.id in ids else one
+            for one in host.containers
+        )
+        return replace(host, containers=containers)
+
+    def _proven(self, host: HostFacts, service: Service) -> HostFacts:
+        """What the service mounts has been good for it."""
+        for mount in service.container.mounts:
+            found = host.volumes.get(mount.source) if mount.type == "volume" else None
+            if found and found.mark:
+                host = self._marked(host, found.name, found.mark, replace(found.mark, proven=True))
+        return host
+
+    def _mounted(self, host: HostFacts, one: Container) -> HostFacts:
+        """Nothing runs on data that does not live here."""
+        volumes = dict(host.volumes)
+        for mount in one.definition.container.mounts if one.definition else ():
+            if mount.type == "volume" and mount.source in volumes:
+                found = volumes[mount.source]
+                assert found.mark is None or found.mark.state is State.LIVE, f"{one.name} on {found.mark}"
+                volumes[mount.source] = replace(found, users=tuple(sorted({*found.users, one.name})))
+        return replace(host, volumes=volumes)
 
     def _checks(self, host: HostFacts) -> None:
         """The balancers find out what runs on the host."""
@@ -153,15 +206,27 @@ class World:
                 return replace(host, images=images)
             case MakeNetwork(_, _, network):
                 return replace(host, networks=(*host.networks, network.name))
-            case MakeVolume(_, _, volume):
-                return replace(host, volumes=(*host.volumes, volume.name))
+            case MakeVolume(_, _, volume, mark):
+                assert volume.name not in host.volumes, "guard: it is there"
+                if mark and not mark.lineage:
+                    self._made += 1
+                    mark = replace(mark, lineage=f"born-{self._made}")
+                made = FoundVolume(volume.name, volume.driver, mark, (), "shop", "test", volume.role)
+                return replace(host, volumes={**host.volumes, volume.name: made})
+            case AdoptVolume(volume, _, mark, found) | TakeBack(volume, _, found, mark):
+                return self._marked(host, volume, found, mark)
+            case GiveUp(volume, _, found, mark, writers):
+                stopped = self._stopped(host, {one.id for one in writers})
+                return self._marked(stopped, volume, found, mark)
             case Create(recipe=recipe):
                 assert recipe.spec.name not in {one.name for one in host.containers}, "name taken"
-                return replace(host, containers=(*host.containers, self._made_from(recipe)))
+                made = self._made_from(recipe)
+                return self._mounted(replace(host, containers=(*host.containers, made)), made)
             case Replace(recipe=recipe, old_id=old_id):
                 assert old_id in {one.id for one in host.containers}, "guard: the old one is not there"
                 kept = tuple(one for one in host.containers if one.id != old_id)
-                return replace(host, containers=(*kept, self._made_from(recipe)))
+                made = self._made_from(recipe)
+                return self._mounted(replace(host, containers=(*kept, made)), made)
             case Remove(_, id_):
                 assert id_ in {one.id for one in host.containers}, "guard: it is not there"
                 return replace(host, containers=tuple(one for one in host.containers if one.id != id_))

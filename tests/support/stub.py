@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleet.errors import Unreachable
 from fleet.ops.effects import ApiCall
 from fleet.secret import Text
 from fleet.transport.base import OnLine, OnProgress, Result
 from fleet.transport.fake import answered
+from fleet.transport.tunnel import Dial, Stream
 
 
 def ended(rc: int | None = 0, out: str = "", err: str = "", **fields: Any) -> Result:
@@ -74,6 +77,12 @@ class StubTransport:
     def ask(self, socket: str, request: str, *, timeout: float) -> str:
         self.timeouts.append(timeout)
         return answered(self.sockets, socket, request, timeout, self.host)
+
+    def dial(self, address: str, port: int, *, timeout: float) -> Stream:
+        raise Unreachable(f"{address} port {port} cannot be reached", host=self.host)
+
+    def forward(self, dial: Dial) -> AbstractContextManager[int]:
+        return nullcontext(40000)
 
     def close(self) -> None:
         self.closed = True

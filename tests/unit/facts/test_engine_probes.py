@@ -9,7 +9,7 @@ import pytest
 from fleet.facts.containers import ContainersProbe, ForeignNamesProbe
 from fleet.facts.engine import EngineProbe
 from fleet.facts.images import ImagesProbe
-from fleet.facts.names import NamesProbe
+from fleet.facts.networks import NetworksProbe
 from fleet.facts.probe import Answer, Probe, Question
 from fleet.model import codec, labels
 from fleet.model.desired import HostState
@@ -237,14 +237,13 @@ def test_no_service_asks_for_no_image(bench: Bench) -> None:
     assert bench.calls == []
 
 
-@pytest.mark.parametrize("kind", ["network", "volume"])
-def test_networks_and_volumes(bench: Bench, kind: str) -> None:
+def test_networks(bench: Bench) -> None:
     bench.stand_in("docker", f"{WARNING}printf 'name b\\nname a\\n'")
-    assert ask(bench, NamesProbe(kind)) == ("a", "b")
-    assert bench.calls[0].startswith(f"docker\t{kind}\tls")
+    assert ask(bench, NetworksProbe()) == ("a", "b")
+    assert bench.calls[0].startswith("docker\tnetwork\tls")
     bench.stand_in("docker", WARNING)
-    assert ask(bench, NamesProbe(kind)) == ()
+    assert ask(bench, NetworksProbe()) == ()
     bench.stand_in("docker", f"echo name a; {DOWN}")
-    assert ask(bench, NamesProbe(kind)) == Unknown(
-        f"{kind}s: Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+    assert ask(bench, NetworksProbe()) == Unknown(
+        "networks: Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
     )

@@ -13,6 +13,7 @@ from fleet.facts.script import PROBES, parse, probe_script
 from fleet.model.desired import HostState
 from fleet.model.found import Engine, HostFacts, Unknown
 from fleet.model.services import ConfigDir, SecretFile
+from fleet.model.volumes import FoundVolume
 from tests.support.build import service
 from tests.support.shells import SHELLS, Bench
 
@@ -32,6 +33,7 @@ def gathered(bench: Bench, tmp_path: Path, shell: str = "sh") -> str:
           version*) echo "version 26.1.5 1.45" ;;
           info*) echo / ;;
           "image inspect") echo '[{"Id": "sha256:1", "RepoTags": ["a:1"]}]' ;;
+          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\n' ;;
           *ls*) echo name one ;;
         esac""",
     )
@@ -55,7 +57,8 @@ def test_all_probes_as_one_script(bench: Bench, tmp_path: Path, shell: str) -> N
     found = parse("web-1", gathered(bench, tmp_path, shell), MARK)
     assert [name for name in FACTS if isinstance(getattr(found, name), Unknown)] == []
     assert isinstance(found.engine, Engine)
-    assert (found.networks, found.volumes, found.containers) == (("one",), ("one",), ())
+    one = FoundVolume("one", project="shop", env="test", role="web")
+    assert (found.networks, found.volumes, found.containers) == (("one",), {"one": one}, ())
     assert len(found.key) == 32
 
 

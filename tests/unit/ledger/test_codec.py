@@ -14,8 +14,9 @@ from fleet.ledger import codec
 from fleet.ledger.codec import Damaged, RecordFiles, TooNew
 from fleet.model import codec as values
 from fleet.model.desired import Desired, Network, Volume
-from fleet.model.releases import Entry, Head, JobRun, Outcome, Record
+from fleet.model.releases import Entry, Head, JobRun, Outcome, Record, Release, homes
 from fleet.model.services import ConfigDir, ConfigFile, Service
+from fleet.model.volumes import Home
 from fleet.secret import Hole, SealedText, SecretRef
 from tests.support.build import desired, service
 from tests.support.ledger import HOSTILE, PASSWORD, configured, entry, record
@@ -157,3 +158,12 @@ def test_a_record_comes_back_as_it_was(
     wish: Desired = desired(hosts)
     written = Record(head, wish, sources, marks)
     assert codec.decode(head.number, codec.encode(written)) == written
+
+
+def test_where_volumes_live_and_who_wrote_nothing_of_it() -> None:
+    told = replace(entry(), volumes={"shop-test-db_data": (Home("db-1", "0f" * 16, 3),), "none": ()})
+    assert codec.decode_entry(codec.encode_entry(told)) == told
+    assert "volumes" not in codec.encode_entry(entry()), "an entry from before this reads the same"
+    history = [Release(record().head, (entry(), told, entry()))]
+    assert homes(history) == told.volumes
+    assert homes([Release(record().head, (entry(),))]) == {}

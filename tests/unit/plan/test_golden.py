@@ -43,6 +43,7 @@ from tests.support.build import (
     service,
     with_jobs,
 )
+from tests.unit.plan import test_volumes as volumes
 
 GOLDEN = Path(__file__).parent / "golden"
 PASSWORD = SealedText((Hole(SecretRef("env", "DB_PASSWORD")),))
@@ -298,11 +299,26 @@ def jobs_cut_off() -> tuple[Desired, Facts]:
     return with_jobs(wish, migration(), index), replace(facts, hosts={**facts.hosts, "web-2": second})
 
 
+def a_volume_that_moves() -> tuple[Desired, Facts]:
+    return volumes.moving()
+
+
+def a_volume_taken_back() -> tuple[Desired, Facts]:
+    wish = replace(volumes.wish("db-2"), remove_orphans=True)
+    away = replace(volumes.AWAY, proven=False)
+    return wish, volumes.facts(wish, volumes.lying("db-2", volumes.FENCED), volumes.serving("db-1", away))
+
+
+def volumes_refused() -> tuple[Desired, Facts]:
+    wish = volumes.wish("db-2", image="")
+    return wish, volumes.facts(wish, volumes.lying("db-2", None, project=""), homes={"db-0": volumes.LIVE})
+
+
 CASES: tuple[Case, ...] = (
     first_deploy, update, start_first, another_container_name, a_service_more, configuration,
     hand_made_changes, dropped_and_renamed, orphans_removed, gates_not_passed,
     nothing_to_do, moved_tag, refusals, unreadable, jobs_around_the_rollouts, a_job_that_ran, a_job_alone,
-    jobs_undone, jobs_cut_off,
+    jobs_undone, jobs_cut_off, a_volume_that_moves, a_volume_taken_back, volumes_refused,
 )  # fmt: skip
 
 

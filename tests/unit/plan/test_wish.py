@@ -10,6 +10,7 @@ from fleet.model.gates import AnyOf, ControllerCheck, GateSpec, RunningCheck
 from fleet.model.jobs import Job
 from fleet.model.releases import Record
 from fleet.model.services import ConfigDir, ConfigFile, Mount, Service
+from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.model.watch import WatchCommand, WatchSpec
 from fleet.ops.containers import Remove
 from fleet.plan.build import plan
@@ -188,11 +189,19 @@ def test_volumes_that_were_there_are_said_when_their_service_is_made_anew() -> N
     wanted = desired({"db-1": [with_data("v1"), service()], "db-2": [with_data("v1")]})
     volume = (Volume("shop-pgdata", "db"),)
     wanted = replace(wanted, hosts=tuple(replace(state, volumes=volume) for state in wanted.hosts))
-    there = host_facts("db-1", [container(with_data("v2"))], volumes=("shop-pgdata",))
+    there = host_facts(
+        "db-1",
+        [container(with_data("v2"))],
+        volumes={"shop-pgdata": FoundVolume("shop-pgdata", mark=Mark("a", 0, State.LIVE))},
+    )
     made_anew = plan(wanted, facts_for(wanted, there))
     said = ["db-1: volume shop-pgdata keeps its data: a rollback does not touch volumes"]
     assert texts(tuple(volumes_kept(made_anew))) == said
-    there = host_facts("db-1", [container(with_data("v1"))], volumes=("shop-pgdata",))
+    there = host_facts(
+        "db-1",
+        [container(with_data("v1"))],
+        volumes={"shop-pgdata": FoundVolume("shop-pgdata", mark=Mark("a", 0, State.LIVE))},
+    )
     assert texts(tuple(volumes_kept(plan(wanted, facts_for(wanted, there))))) == []
 
 

@@ -66,6 +66,13 @@ def test_progress(done: int, total: int, text: str) -> None:
     assert progress(done, total) == text
 
 
+def test_progress_of_a_copy() -> None:
+    assert progress(20_000_000, 40_000_000, 5_000_000, 4) == "▓▓▓▓░░░░ 20.0 of 40.0 MB, 5.0 MB/s, 4s left"
+    assert progress(1_500_000, 0, 5_000_000) == "1.5 MB, 5.0 MB/s"
+    seen = board(STAGE, *started("a"), ev.Progress("a", "a/x", 10_000_000, 40_000_000, 1_000_000, 90))
+    assert seen.running["a/x"].latest.endswith("1.0 MB/s, 1m 30s left")
+
+
 def test_no_more_rows_than_there_is_room_for() -> None:
     names = [f"web-{number:02}" for number in range(50)]
     lines = render(board(STAGE, *started(*names)), rows=4)

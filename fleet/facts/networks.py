@@ -1,4 +1,4 @@
-"""Networks and volumes, by name."""
+"""Networks, by name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from fleet.facts.probe import Answer, Question
 from fleet.model.found import Unknown
 
 
-class NamesProbe:
-    """``kind`` is ``network`` or ``volume``."""
-
-    def __init__(self, kind: str) -> None:
-        self.name = f"{kind}s"
-        self._kind = kind
+class NetworksProbe:
+    name = "networks"
 
     def script(self, question: Question) -> str:
-        return f"docker {self._kind} ls --format 'name {{{{.Name}}}}'"
+        return "docker network ls --format 'name {{.Name}}'"
 
     def parse(self, answer: Answer) -> tuple[str, ...] | Unknown:
         if answer.rc:

@@ -1,0 +1,81 @@
+"""Volumes, the containers that mount them, and what the host's own files say of whose data is in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from fleet.facts.probe import Answer, Question
+from fleet.model import codec, labels
+from fleet.model.found import Unknown
+from fleet.model.volumes import FoundVolume, Mark
+from fleet.shell import words
+
+DIRECTORY = "volumes"
+"""Below the state directory: a file for each marked volume, called like it. A name that begins with a dot is
+of a file that is being written."""
+
+LABELS = (labels.PROJECT, labels.ENV, labels.ROLE)
+VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS)])
+
+# The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
+SCRIPT = f"""\
+docker volume ls --format '{VOLUME}' || exit
+docker ps -a --no-trunc --format 'mounts {{{{.Names}}}}\t{{{{.Mounts}}}}' || exit
+[ -d "$dir" ] || exit 0
+cd "$dir" || exit
+for name in *; do
+  [ -e "$name" ] || continue
+  text=$(cat "$name") || exit
+  printf 'mark %s\\t%s\\n' "$name" "$text"
+done
+"""
+
+
+class VolumesProbe:
+    name = "volumes"
+
+    def script(self, question: Question) -> str:
+        return f"dir={words([directory(question.state_dir)])}\n{SCRIPT}"
+
+    def parse(self, answer: Answer) -> Mapping[str, FoundVolume] | Unknown:
+        if answer.rc:
+            return answer.unknown("volumes")
+        users: dict[str, list[str]] = {}
+        for container, mounts in _rows(answer.out, "mounts", 2):
+            for name in mounts.split(","):
+                users.setdefault(name, []).append(container)
+        marks = dict(_rows(answer.out, "mark", 2))
+        found: dict[str, FoundVolume] = {}
+        for name, driver, project, env, role in _rows(answer.out, "volume", 5):
+            try:
+                mark = read_mark(marks[name]) if name in marks else None
+            except ValueError:
+                return Unknown(f"volumes: the mark of {name} is damaged")
+            mounting = tuple(sorted(users.get(name, ())))
+            found[name] = FoundVolume(name, driver, mark, mounting, project, env, role)
+        return dict(sorted(found.items()))
+
+
+def directory(state_dir: str) -> str:
+    """Where a host keeps the marks of its volumes."""
+    return f"{state_dir}/{DIRECTORY}"
+
+
+def mark_text(mark: Mark) -> str:
+    """What a mark's file holds: all fields, so that a script can change one of them."""
+    return codec.canonical(asdict(mark)) + "\n"
+
+
+def read_mark(text: str) -> Mark:
+    """Raises ValueError."""
+    return codec.load(Mark, json.loads(text))
+
+
+def _rows(out: str, kind: str, columns: int) -> Iterator[list[str]]:
+    """The client may warn on its other stream."""
+    for line in out.splitlines():
+        row = line.removeprefix(f"{kind} ").split("\t")
+        if line.startswith(f"{kind} ") and len(row) == columns:
+            yield row

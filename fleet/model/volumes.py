@@ -1,0 +1,112 @@
+"""Named volumes: whose data lies where, and how it gets to another host."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleet.model.place import Place
+
+
+class State(enum.StrEnum):
+    """What a volume on one host is. ``LIVE``: services may run on it. ``INCOMING``: a copy that is not
+    complete. ``FENCED``: its data went to another host; kept, and nothing starts on it."""
+
+    LIVE = "live"
+    INCOMING = "incoming"
+    FENCED = "fenced"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a host says of one of its volumes, in a file outside of it: labels of a volume cannot be changed.
+
+    ``lineage`` is given once, by the host on which the data was born or adopted, and goes with the data.
+    ``generation`` grows each time that it goes to another host. ``peer``: where it went to, or comes from.
+    ``since``: seconds since 1970 by the host's clock. ``proven``: a service has passed its gate on it here.
+    """
+
+    lineage: str
+    generation: int
+    state: State
+    peer: str = ""
+    since: int = 0
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVolume:
+    """A volume of a host. ``mark`` None: nobody has told Fleet of it. ``users``: names of the containers that
+    mount it, whoever made them, also stopped ones. ``project``, ``env``, ``role``: its labels of ours."""
+
+    name: str
+    driver: str = "local"
+    mark: Mark | None = None
+    users: tuple[str, ...] = ()
+    project: str = ""
+    env: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the ledger says that a volume's data lives."""
+
+    host: str
+    lineage: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A container of ours on the source that mounts the volume; it gets ``grace`` seconds to stop in."""
+
+    id: str
+    name: str
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """The data of ``volume`` (its full name) goes from ``source`` to ``target``.
+
+    ``mark``: what the source bears, to be seen again before anything is done. ``address``: the target's, as
+    other hosts reach it. ``image``: of the helper, pinned by digest. ``place``: of the environment; the marks
+    lie in its ``state_dir``. ``writers`` are stopped. ``rate``: bytes a second, 0: no limit. ``downtime``:
+    seconds above which the move is not begun; 0: no such limit.
+    """
+
+    volume: str
+    source: str
+    target: str
+    mark: Mark
+    address: str
+    image: str
+    place: Place
+    writers: tuple[Writer, ...] = ()
+    rate: int = 0
+    downtime: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """What a run needs to move volumes, and what its operator says of them. Volumes are named as in their
+    role, or in full.
+
+    ``image``: of the helper, as written; ``addresses``: host → how other hosts reach it. ``adopt``: what lies
+    on the hosts that want it is the data, whatever is known of it. ``empty``: it may begin anew.
+    ``sources``: (volume, host) pairs, of which a nameless one means every volume: where the data is taken
+    from. ``rate`` and ``downtime`` as in :class:`Relocation`.
+    """
+
+    image: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    adopt: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    rate: int = 0
+    downtime: float = 0
+
+
+NOTHING_SAID = Moving()

@@ -1,0 +1,180 @@
+"""Scripts on a move's source: its writers stop and are fenced off, and go on when the move comes to nothing.
+
+Before anything stops, the host writes down which containers ran and how they were to be restarted, and
+begins to watch: when it has not heard of us for :data:`PATIENCE` seconds, it goes on by itself, as
+:meth:`Fence.back` would let it. So a controller that dies, or a network that is cut, costs a pause and not
+the service. What was written down is taken by renaming it, and only one can do that: when we have taken it
+(:meth:`Fence.release`), the host does not go on any more, and only then the target may be used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from fleet.model.volumes import Mark, Relocation, State
+from fleet.ops import marks
+from fleet.ops.effects import Shell
+from fleet.ops.volume_helper import Helper
+from fleet.shell import words
+
+PATIENCE = 60
+"""Seconds without a sign of life from us, after which the source goes on by itself."""
+
+TICK = 2
+
+# $moving: what stopped, while it may go on by itself; .kept: it may not any more; .back: it is about to.
+FUNCTIONS = """\
+users() {
+  for one in $(docker ps -q --no-trunc --filter "volume=$volume"); do
+    case $(docker inspect -f '{{.Name}}' "$one" 2>/dev/null) in "/$helper" | '') ;; *) echo "$one" ;; esac
+  done
+}
+policy() {
+  docker inspect -f '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' "$1"
+}
+go_on() { # what was written down is in $moving.back
+  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end"; fi
+  failed=
+  while read -r one restart; do
+    docker inspect --type container "$one" >/dev/null 2>&1 || { echo "container $one is gone" >&2; continue; }
+    docker update --restart "$restart" "$one" >/dev/null && docker start "$one" >/dev/null || failed=1
+  done <"$moving.back"
+  [ -z "$failed" ] || return 1
+  rm -f "$moving.back"
+}
+watch() {
+  while sleep "$tick"; do
+    [ -e "$moving" ] || return 0
+    [ $(($(date +%s) - $(stat -c %Y "$moving"))) -ge "$patience" ] || continue
+    mv "$moving" "$moving.back" 2>/dev/null || return 0
+    go_on
+    return
+  done
+}
+"""
+
+# Two runs at once are kept apart by their lease; what a dead one has left is the host's to finish first.
+STOP = """\
+mkdir -p "${moving%/*}"
+if [ -e "$moving.back" ]; then
+  go_on
+  drift "volume $volume was being moved, and its containers have just gone on: make a new plan"
+fi
+expect "$seen"
+for one in $(users); do
+  case " $writers " in
+    *" $one "*) ;;
+    *) drift "container $(docker inspect -f '{{.Name}}' "$one" | tr -d /) uses volume $volume, too" ;;
+  esac
+done
+case $seen in
+  *'"state":"fenced"'*) [ ! -e "$moving.kept" ] || mv "$moving.kept" "$moving" ;;
+  *) rm -f "$moving.kept" ;; # of a move that has been, and come back
+esac
+cat "$moving" >"$moving.new" 2>/dev/null || :
+for one in $(users); do
+  restart=$(policy "$one")
+  case $restart in on-failure:[1-9]*) ;; :*) restart=no ;; *) restart=${restart%%:*} ;; esac
+  echo "$one $restart" >>"$moving.new"
+done
+sync "$moving.new"
+mv "$moving.new" "$moving"
+(trap '' HUP; watch) </dev/null >/dev/null 2>&1 &
+pids=
+set -- $stops
+while [ $# -gt 0 ]; do
+  case " $(users | tr '\\n' ' ')" in
+    *" $1 "*)
+      docker update --restart no "$1" >/dev/null
+      docker stop -t "$2" "$1" >/dev/null &
+      pids="$pids $!" ;;
+  esac
+  shift 2
+done
+for one in $pids; do wait "$one"; done
+left=$(users)
+[ -z "$left" ] || drift "container $(echo $left) uses volume $volume and does not stop"
+put_mark "$fenced" "$fenced_end"
+"""
+
+
+def written_down(state_dir: str, volume: str) -> str:
+    return f"{state_dir}/moving/{volume}"
+
+
+def forget(state_dir: str, volume: str) -> Shell:
+    """What ran on the volume before it went: nothing of it is to go on."""
+    moving = written_down(state_dir, volume)
+    return Shell(f"rm -f {words([moving, f'{moving}.kept', f'{moving}.back'])}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    move: Relocation
+
+    @property
+    def fenced(self) -> Mark:
+        return replace(self.move.mark, state=State.FENCED, peer=self.move.target)
+
+    @property
+    def before(self) -> Mark:
+        """What the source is again when the move comes to nothing."""
+        mark = self.move.mark
+        # A run before has fenced it off, for this very move.
+        cut = mark.state is State.FENCED and mark.peer == self.move.target
+        return replace(mark, state=State.LIVE, peer="") if cut else mark
+
+    def stop(self) -> Shell:
+        """Ends with Drift when the mark is another one, or when somebody else uses the volume; then nothing
+        was stopped, or :meth:`back` lets it go on."""
+        move = self.move
+        stops = " ".join(f"{one.id} {math.ceil(one.grace)}" for one in move.writers)
+        head = {
+            "seen": marks.text(move.mark),
+            "writers": " ".join(one.id for one in move.writers),
+            "stops": stops,
+        }
+        return self._script(STOP, **head)
+
+    @property
+    def seconds(self) -> float:
+        """What stopping gets."""
+        return max((one.grace for one in self.move.writers), default=0) + 60
+
+    def alive(self) -> Shell:
+        """A sign of life. Fails when the source has gone on by itself."""
+        return self._script('[ -e "$moving" ] && touch -c "$moving"\n')
+
+    def release(self) -> Shell:
+        """From now on the source does not go on by itself. Ends with Drift when it has done so."""
+        gone_on = f"volume $volume is used here again: nothing was heard of this run for {PATIENCE} s"
+        return self._script(f'mv "$moving" "$moving.kept" 2>/dev/null || drift "{gone_on}"\n')
+
+    def back(self) -> Shell:
+        """The volume lives here again, and what ran on it runs. That it does so already is fine."""
+        return self._script(
+            'for one in "$moving" "$moving.kept"; do\n'
+            '  [ ! -e "$one" ] || mv "$one" "$moving.back" 2>/dev/null || :\n'
+            "done\n"
+            # Whoever else was quicker needs a moment.
+            'if [ -e "$moving.back" ]; then go_on; fi\n'
+            'if mark | bare | grep -q \'"state":"fenced"\'; then put_mark "$before" "$before_end"; fi\n'
+        )
+
+    def forget(self) -> Shell:
+        """The target has it: nothing goes on here any more."""
+        return forget(self.move.place.state_dir, self.move.volume)
+
+    def _script(self, body: str, **variables: str) -> Shell:
+        move = self.move
+        moving = written_down(move.place.state_dir, move.volume)
+        before, before_end = marks.around(self.before)
+        fenced, fenced_end = marks.around(self.fenced)
+        given = {
+            "moving": moving, "helper": Helper(move, reads=True).name, "patience": str(PATIENCE),
+            "tick": str(TICK), "before": before, "before_end": before_end, "fenced": fenced,
+            "fenced_end": fenced_end, **variables,
+        }  # fmt: skip
+        head = "".join(f"{name}={words([value])}\n" for name, value in given.items())
+        return Shell(f"{marks.head(move.place.state_dir, move.volume)}{head}{FUNCTIONS}{body}")

@@ -1,0 +1,72 @@
+"""Data that went to another host counts again where it came from: there it is given up, here taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.model.volumes import Mark, Writer
+from fleet.ops import marks
+from fleet.ops.effects import Api, Effect, Shell, StopContainer
+from fleet.ops.fence import forget
+from fleet.shell import words
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Nothing starts on the volume any more: ``writers`` stop, and it becomes ``mark``."""
+
+    volume: str
+    state_dir: str
+    found: Mark
+    mark: Mark
+    writers: tuple[Writer, ...] = ()
+
+    @property
+    def target(self) -> str:
+        return f"mark:{self.volume}"
+
+    @property
+    def timeout(self) -> float:
+        return 60 + max((one.grace for one in self.writers), default=0)
+
+    def describe(self) -> str:
+        stopped = f", and stop {', '.join(one.name for one in self.writers)}" if self.writers else ""
+        return f"give volume {self.volume} up to {self.mark.peer}{stopped}"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        # Without that a reboot would bring them back.
+        stays = [Shell(f"docker update --restart=no {words([one.id])} >/dev/null\n") for one in self.writers]
+        stops = [Api(StopContainer(one.id, one.grace)) for one in self.writers]
+        return (*stays, *stops, marks.write(self.state_dir, self.volume, self.found, self.mark))
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """The copy at its peer was given up before."""
+
+    volume: str
+    state_dir: str
+    found: Mark
+    mark: Mark
+
+    @property
+    def target(self) -> str:
+        return f"mark:{self.volume}"
+
+    @property
+    def timeout(self) -> float:
+        return 60
+
+    def describe(self) -> str:
+        return f"take volume {self.volume} back from {self.found.peer}, as it was before it went there"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        # What ran on it when it went is made anew by the plan, and not started besides by its host.
+        written = marks.write(self.state_dir, self.volume, self.found, self.mark)
+        return (written, forget(self.state_dir, self.volume))

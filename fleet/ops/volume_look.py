@@ -1,0 +1,57 @@
+"""How one side of a move is, right before it is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.facts.volumes import read_mark
+from fleet.model.volumes import Mark
+from fleet.ops import marks
+from fleet.ops.effects import Shell
+from fleet.ops.volume_helper import Helper
+from fleet.shell import words
+
+SCRIPT = """\
+docker version --format 'engine {{.Server.Version}}' || exit
+docker image inspect "$image" >/dev/null 2>&1 && echo image
+docker volume inspect -f 'driver {{.Driver}}' "$volume" 2>/dev/null || :
+found=$(mark)
+echo "mark $found"
+docker ps --no-trunc --filter "volume=$volume" --format 'user {{.ID}} {{.Names}}'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``driver``: empty when there is no such volume. ``users``: id → name of the containers that run on it,
+    the helper left out. ``image``: the helper's is there."""
+
+    driver: str = ""
+    image: bool = False
+    mark: Mark | None = None
+    users: tuple[tuple[str, str], ...] = ()
+
+
+def look(helper: Helper) -> Shell:
+    move = helper.move
+    head = marks.head(move.place.state_dir, move.volume)
+    return Shell(f"{head}image={words([move.image])}\n{SCRIPT}")
+
+
+def read(text: str, helper: Helper) -> Look:
+    """Raises ValueError."""
+    driver, image, mark, users = "", False, "", list[tuple[str, str]]()
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        match kind:
+            case "driver":
+                driver = rest
+            case "image":
+                image = True
+            case "mark":
+                mark = rest
+            case "user":
+                one, _, name = rest.partition(" ")
+                if name != helper.name:
+                    users.append((one, name))
+    return Look(driver, image, read_mark(mark) if mark else None, tuple(users))

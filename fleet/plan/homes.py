@@ -1,0 +1,46 @@
+"""Where the data of named volumes lives from now on: what the hosts say, and of the others what was known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleet.model.desired import Desired
+from fleet.model.found import Facts
+from fleet.model.volumes import FoundVolume, Home, Mark, State
+from fleet.plan.volume_cases import short
+
+Homes = Mapping[str, tuple[Home, ...]]
+
+
+def homes(before: Homes, desired: Desired, facts: Facts) -> dict[str, tuple[Home, ...]]:
+    """``facts``: of the hosts that were seen. A volume that is gone from its host is still expected there,
+    until the operator says that it may begin anew."""
+    wanted = {volume.name: volume for state in desired.hosts for volume in state.volumes if volume.of_host}
+    anew = {name for name, one in wanted.items() if {name, short(desired, one)} & {*desired.moving.empty}}
+    found: dict[str, dict[str, Home]] = {}
+    for name, known in before.items():
+        found[name] = {} if name in anew else {home.host: home for home in known}
+    for host, seen in facts.hosts.items():
+        for name, volume in seen.volumes.items() if isinstance(seen.volumes, Mapping) else ():
+            if volume.mark and (name in before or name in wanted or _ours(desired, volume)):
+                _heard(found.setdefault(name, {}), host, volume.mark)
+    return {name: kept for name in sorted(found) if (kept := _newest(found[name]))}
+
+
+def _ours(desired: Desired, volume: FoundVolume) -> bool:
+    return (volume.project, volume.env) == (desired.project, desired.env)
+
+
+def _heard(known: dict[str, Home], host: str, mark: Mark) -> None:
+    if mark.state is State.LIVE:
+        known[host] = Home(host, mark.lineage, mark.generation)
+    else:
+        known.pop(host, None)
+
+
+def _newest(known: Mapping[str, Home]) -> tuple[Home, ...]:
+    """The same data lives once: where it came to last."""
+    top: dict[str, int] = {}
+    for home in known.values():
+        top[home.lineage] = max(home.generation, top.get(home.lineage, 0))
+    return tuple(known[host] for host in sorted(known) if known[host].generation == top[known[host].lineage])

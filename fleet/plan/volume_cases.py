@@ -1,0 +1,173 @@
+"""What becomes of every wanted volume: the table, and what the operator says.
+
+A volume's data is each host's own: a role on three hosts has it three times. It goes to another host when one
+host has no use for it any more and one has come that wants it; a host that only comes begins anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fleet.model.desired import Desired, Volume
+from fleet.model.found import Facts
+from fleet.model.volumes import Home, Mark, State
+from fleet.plan.volume_places import Places
+from fleet.plan.volume_table import TABLE, Change, Found, Known
+
+WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
+"""What a move may begin from; what else is there is not overwritten."""
+
+OPEN = WAITING | {Found.INCOMING, Found.FENCED}
+"""What a move may end on, when the operator says so."""
+
+ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED})
+"""What gets a new mark when the operator says that it is the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One volume on one host that wants it. ``mark``: what its host says of it, or is to say once it is
+    adopted; ``source``: the host that its data comes from; ``why``: the reason, or with REFUSE what is wrong
+    and, a line each, the ways out."""
+
+    host: str
+    volume: Volume
+    how: Found
+    known: Known
+    change: Change
+    why: str
+    mark: Mark | None = None
+    source: str = ""
+
+
+def cases(desired: Desired, facts: Facts) -> tuple[Case, ...]:
+    """In the order of hosts and volumes."""
+    wanted: dict[str, dict[str, Volume]] = {}
+    for state in desired.hosts:
+        for volume in state.volumes:
+            if volume.of_host and state.host in facts.hosts:
+                wanted.setdefault(volume.name, {})[state.host] = volume
+    found = [
+        case for hosts in wanted.values() for case in _One(desired, Places(desired, facts, hosts)).cases()
+    ]
+    order = [state.host for state in desired.hosts]
+    return tuple(sorted(found, key=lambda one: order.index(one.host)))
+
+
+def short(desired: Desired, volume: Volume) -> str:
+    """As its role calls it."""
+    return volume.name.removeprefix(f"{desired.project}-{desired.env}-{volume.role}_")
+
+
+class _One:
+    """One volume."""
+
+    def __init__(self, desired: Desired, places: Places) -> None:
+        self._desired = desired
+        self._places = places
+        self._how = {host: places.found(host) for host in places.wanted}
+        self._peers = {host: places.peer(host) for host in places.wanted}
+
+    def cases(self) -> Iterator[Case]:
+        for host, volume in self._places.wanted.items():
+            how = self._how[host]
+            known, source = self._known(host)
+            change, why = TABLE[how][known]
+            if how in OPEN and (given := self._given(host)):
+                known, source = Known.LEAVES, given
+                change, why = Change.MOVE, "the operator says where its data is"
+            change, why = self._told(how, change, why)
+            words = why if change is not Change.REFUSE else self._words(why, host, known)
+            yield Case(host, volume, how, known, change, words, self._mark(host, change), source)
+
+    def _known(self, host: str) -> tuple[Known, str]:
+        places, how, peer = self._places, self._how[host], self._peers[host]
+        if peer:
+            return (Known.UNPROVEN if places.unproven(host, peer) else Known.LEAVES), peer
+        if how in {Found.INCOMING, Found.FENCED}:
+            return self._without_peer(host), ""
+        if host in places.homes:
+            return Known.HERE, ""
+        leaving = [name for name in places.leaving if name not in self._peers.values()]
+        if not leaving:
+            return (Known.SILENT if places.silent else Known.NOWHERE), ""
+        coming = [name for name in self._how if self._how[name] in WAITING and name not in places.homes]
+        if places.silent or len(leaving) > 1 or coming != [host]:
+            return Known.SEVERAL, ""
+        return (Known.UNPROVEN if places.unproven(host, leaving[0]) else Known.LEAVES), leaving[0]
+
+    def _without_peer(self, host: str) -> Known:
+        places, mark = self._places, self._places.mark(host)
+        peer = mark.peer if mark else ""
+        if peer in places.wanted:
+            return Known.NOWHERE
+        return Known.HERE if host in places.homes and peer in places.run else Known.SILENT
+
+    def _given(self, host: str) -> str:
+        """The host that the operator says to take it from, when it can be taken from there."""
+        places = self._places
+        if [name for name in self._how if self._how[name] in OPEN and name not in places.homes] != [host]:
+            return ""  # one source, and several that want it
+        for name, source in self._desired.moving.sources:
+            there = places.at(source) if source in places.run - {host} - set(places.wanted) else None
+            has = there is not None and (source in places.leaving or there.mark is None)
+            if has and (not name or self._named(name)):
+                return source
+        return ""
+
+    def _told(self, how: Found, change: Change, why: str) -> tuple[Change, str]:
+        """What the operator says goes before the table."""
+        moving = self._desired.moving
+        if any(map(self._named, moving.adopt)) and how in ADOPTED:
+            return Change.ADOPT, "the operator says that it is the data"
+        if any(map(self._named, moving.empty)) and how is Found.ABSENT:
+            return Change.CREATE, "the operator says that it may begin anew"
+        if any(map(self._named, (*moving.empty, *moving.adopt))) and how is Found.OTHER:
+            return Change.KEEP, "the operator says that it counts"
+        return change, why
+
+    def _named(self, name: str) -> bool:
+        return name in {self._places.volume.name, short(self._desired, self._places.volume)}
+
+    def _mark(self, host: str, change: Change) -> Mark | None:
+        desired, places, found = self._desired, self._places, self._places.mark(host)
+        if change is not Change.ADOPT:
+            return found
+        if found is None:
+            return adoption(desired, host, places.volume.name, places.homes.get(host))
+        same = places.generations(found.lineage)
+        top = max(same.values())
+        if any(name != host and name in places.wanted for name in same):
+            # Elsewhere it stays what it is: from here on there are two of them.
+            place = f"{found.lineage}/{top}/{host}"
+            return Mark(_lineage(place), 0, State.LIVE)
+        return Mark(found.lineage, top + 1, State.LIVE)
+
+    def _words(self, text: str, host: str, known: Known) -> str:
+        places, mark = self._places, self._places.mark(host)
+        peer = (mark.peer if mark else "") or "another host"
+        hosts = [*places.leaving, *places.silent]
+        if known is Known.SILENT:
+            elsewhere = "; ".join(places.silent.values()) or f"{peer} does not say what became of it"
+        elif len(hosts) == 1 and known is Known.SEVERAL:
+            elsewhere = f"its data is on {hosts[0]}, and more than one host has come that wants it"
+        elif len(hosts) == 1:
+            elsewhere = f"there is data on {hosts[0]}, which has no use for it any more"
+        else:
+            elsewhere = f"there is data on {', '.join(hosts)}, which have no use for it any more"
+        name = short(self._desired, places.volume)
+        return text.format(name=name, volume=places.volume.name, peer=peer, elsewhere=elsewhere)
+
+
+def adoption(desired: Desired, host: str, volume: str, home: Home | None) -> Mark:
+    """The first mark of what was there before: as the ledger knows it, else by where it was found, so that
+    two plans of it are the same."""
+    if home:
+        return Mark(home.lineage, home.generation, State.LIVE)
+    return Mark(_lineage(f"{desired.project}/{desired.env}/{host}/{volume}"), 0, State.LIVE)
+
+
+def _lineage(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,63 @@
+"""What a move has left at its source is removed, once somebody says that the move was good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fleet.model.desired import Desired
+from fleet.model.found import Facts, HostFacts
+from fleet.model.volumes import FoundVolume, State
+from fleet.ops.containers import Remove
+from fleet.ops.drop_volume import DropVolume
+from fleet.plan.tree import Finding, Phase, Plan, Step, Turn
+from fleet.plan.volume_cases import short
+from fleet.plan.volume_places import users
+
+
+def confirm(desired: Desired, facts: Facts, name: str) -> Plan:
+    """``name`` as its role calls it, or in full. Only what is fenced goes, and only while its data lives on
+    another host and a service has been healthy on it there."""
+    known = {one.name: short(desired, one) for state in desired.hosts for one in state.volumes}
+    turns: list[Turn] = []
+    findings: list[Finding] = []
+    for host in facts.hosts.values():
+        for volume, there in host.volumes.items() if isinstance(host.volumes, Mapping) else ():
+            if name in {volume, known.get(volume)} and there.mark and there.mark.state is State.FENCED:
+                wrong = [*_wrong(facts, host, there)]
+                findings += wrong
+                if not wrong:
+                    turns.append(Turn(host.host, (*_steps(desired, facts, host, there),), disrupts=True))
+    if not turns and not findings:
+        findings.append(Finding(True, f"no host has a volume {name} that was moved away from it"))
+    stages = (Phase("remove what was moved away", tuple(turns)),) if turns else ()
+    return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
+
+
+def _steps(desired: Desired, facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[Step]:
+    # Containers that the move has stopped still hold it.
+    for one in users(there, host):
+        yield Step(host.host, Remove(one.name, one.id, f"{one.role}.{one.service}", 10, "its volume goes"))
+    if there.mark:
+        why = f"its data is on {', '.join(_alive(facts, host, there))}"
+        yield Step(host.host, DropVolume(there.name, desired.state_dir, there.mark, why))
+
+
+def _wrong(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[Finding]:
+    if not [*_alive(facts, host, there)]:
+        what = f"volume {there.name}: no service was healthy yet on what went to another host"
+        yield Finding(True, what, "deploy first; what is here is all that is left if that fails", host.host)
+    running = [one.name for one in users(there, host) if one.running]
+    foreign = set(there.users) - {one.name for one in users(there, host)}
+    if running or foreign:
+        names = ", ".join(sorted({*running, *foreign}))
+        yield Finding(True, f"volume {there.name} is in use by {names}", "stop it first", host.host)
+
+
+def _alive(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[str]:
+    """Hosts on which its data lives, and is known to be good."""
+    for other in facts.hosts.values():
+        found = other.volumes.get(there.name) if isinstance(other.volumes, Mapping) else None
+        mark = found.mark if found and other.host != host.host else None
+        good = mark is not None and mark.state is State.LIVE and mark.proven
+        if good and mark and there.mark and mark.lineage == there.mark.lineage:
+            yield other.host

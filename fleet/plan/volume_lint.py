@@ -1,0 +1,54 @@
+"""What must be true before a plan may touch volumes, and what the operator can do when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleet.model.desired import Desired
+from fleet.plan.tree import Finding
+from fleet.plan.volume_cases import short
+from fleet.plan.volume_table import Change
+from fleet.plan.volumes import Volumes
+from fleet.suggest import suggest
+
+
+def volumes(found: Volumes) -> Iterator[Finding]:
+    desired = found.desired
+    for one in found.cases:
+        if one.change is Change.REFUSE:
+            what, *ways = one.why.splitlines()
+            yield Finding(True, what, "; ".join(ways), one.host)
+    yield from _names(desired)
+    if found.moves and not desired.moving.image:
+        what = "to move a volume, Fleet needs its helper image, and no variable names it"
+        yield Finding(True, what, "set fleet_volume_image in group_vars/all.yml")
+    elif found.moves and not found.pinned:
+        what = f"the helper image {desired.moving.image} is on no host, and no registry was asked for it"
+        yield Finding(True, what, "build and push it, or set fleet_volume_image")
+    for one in found.moves:
+        if running := found.running(one):
+            name = short(desired, one.volume)
+            what = f"volume {name} is to come here, and {', '.join(running)} runs on what is here"
+            yield Finding(True, what, f"stop it first, or keep what is here: --adopt {name}", one.host)
+
+
+def _names(desired: Desired) -> Iterator[Finding]:
+    """What the operator says of a volume or host that there is not, is a mistake."""
+    moving = desired.moving
+    wanted = {volume.name: volume for state in desired.hosts for volume in state.volumes if volume.of_host}
+    known = [*wanted, *(short(desired, volume) for volume in wanted.values())]
+    given = [("--adopt", name) for name in moving.adopt]
+    given += [("--allow-empty", name) for name in moving.empty]
+    given += [("--volume-from", name) for name, _ in moving.sources if name]
+    for flag, name in given:
+        if name not in known:
+            names = ", ".join(sorted(short(desired, volume) for volume in wanted.values())) or "none"
+            yield Finding(
+                True, f"{flag} {name}: no host of this run wants such a volume{suggest(name, known)}",
+                f"volumes of this run: {names}",
+            )  # fmt: skip
+    hosts = [state.host for state in desired.hosts]
+    for _, host in moving.sources:
+        if host not in hosts:
+            what = f"--volume-from {host}: it is not a host of this run{suggest(host, hosts)}"
+            yield Finding(True, what, "it has to be in the inventory, and --limit must not leave it out")

@@ -1,0 +1,174 @@
+"""One volume on all hosts: what lies where, what the ledger knows, and who has no use for it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleet.model.desired import Desired, Volume
+from fleet.model.found import Container, Facts, HostFacts
+from fleet.model.volumes import FoundVolume, Home, Mark, State
+from fleet.plan.volume_table import Found
+
+
+def users(found: FoundVolume, host: HostFacts) -> tuple[Container, ...]:
+    """Our containers that mount it."""
+    return tuple(one for one in (*host.of_services, *host.of_jobs) if one.name in found.users)
+
+
+def ours(desired: Desired, host: HostFacts, found: FoundVolume) -> bool:
+    """By its labels, or by a container of ours that mounts it."""
+    return (found.project, found.env) == (desired.project, desired.env) or bool(users(found, host))
+
+
+def volume_at(facts: Facts, host: str, volume: str) -> FoundVolume | None:
+    there = facts.hosts[host].volumes if host in facts.hosts else {}
+    return there.get(volume) if isinstance(there, Mapping) else None
+
+
+def mark_at(facts: Facts, host: str, volume: str) -> Mark | None:
+    there = volume_at(facts, host, volume)
+    return there.mark if there else None
+
+
+class Places:
+    """``wanted``: hosts of the run that want the volume. ``homes``: what the ledger says of it, by host."""
+
+    def __init__(self, desired: Desired, facts: Facts, wanted: Mapping[str, Volume]) -> None:
+        self._desired = desired
+        self._facts = facts
+        self.wanted = wanted
+        self.volume = next(iter(wanted.values()))
+        self.run = {state.host for state in desired.hosts if state.host in facts.hosts}
+        self.homes: dict[str, Home] = {
+            home.host: home for home in facts.homes.get(self.volume.name, ()) if not self._elsewhere(home)
+        }
+        self.leaving = self._leaving()
+        self.silent = self._silent()
+
+    def at(self, host: str) -> FoundVolume | None:
+        return volume_at(self._facts, host, self.volume.name)
+
+    def mark(self, host: str) -> Mark | None:
+        return mark_at(self._facts, host, self.volume.name)
+
+    @property
+    def marks(self) -> dict[str, Mark]:
+        return {host: mark for host in self._facts.hosts if (mark := self.mark(host))}
+
+    def found(self, host: str) -> Found:
+        there, home = self.at(host), self.homes.get(host)
+        if there is None:
+            return Found.ABSENT
+        mark = there.mark
+        if mark is None:
+            if self._serves(host, there):
+                return Found.USED
+            return Found.IDLE if ours(self._desired, self._facts.hosts[host], there) else Found.FOREIGN
+        if mark.state is not State.LIVE:
+            return Found.INCOMING if mark.state is State.INCOMING else Found.FENCED
+        same = home is not None and home.lineage == mark.lineage
+        if self.superseded(host, mark) or (home and same and home.generation > mark.generation):
+            return Found.STALE
+        # The ledger may not have heard of it yet, which is no fault while it serves.
+        unheard = home is None and bool(self.leaving) and not self._serves(host, there)
+        return Found.OTHER if (home and not same) or unheard else Found.LIVE
+
+    def superseded(self, host: str, mark: Mark) -> bool:
+        """Has the same data gone on elsewhere?"""
+        later = [
+            home.generation
+            for name, home in self.homes.items()
+            if name != host and home.lineage == mark.lineage
+        ]
+        later += [
+            one.generation
+            for name, one in self.marks.items()
+            if name != host and one.state is State.LIVE and one.lineage == mark.lineage
+        ]
+        return max(later, default=0) > mark.generation
+
+    def generations(self, lineage: str) -> dict[str, int]:
+        """Of this data, by host; a host's own word counts more than the ledger's."""
+        known = {name: home.generation for name, home in self.homes.items() if home.lineage == lineage}
+        seen = {name: mark.generation for name, mark in self.marks.items() if mark.lineage == lineage}
+        return known | seen
+
+    def peer(self, host: str) -> str:
+        """Where the data of a copy comes from, or what went from ``host`` is; empty: the hosts that could
+        tell are not there, or say something else."""
+        mark = self.mark(host)
+        if mark is None or mark.state is State.LIVE:
+            return ""
+        for name in dict.fromkeys((mark.peer, *self.leaving)):
+            other = self.mark(name) if name in self.run and name not in self.wanted else None
+            if other is None or other.lineage != mark.lineage:
+                continue
+            if other.state is State.LIVE and not self.superseded(name, other):
+                return name
+            # Cut off in the midst of it: neither of the two is live.
+            if other.peer == host and {other.state, mark.state} == {State.INCOMING, State.FENCED}:
+                return name
+        return ""
+
+    def unproven(self, host: str, source: str) -> bool:
+        """What is at the source came from ``host``, and nothing has been healthy on it."""
+        mark = self.mark(source)
+        return mark is not None and mark.peer == host and mark.state is not State.FENCED and not mark.proven
+
+    def _elsewhere(self, home: Home) -> bool:
+        """The data went on, and the ledger was not told before the run was cut off."""
+        own = self.mark(home.host)
+        if own and own.state is State.LIVE and own.lineage == home.lineage:
+            return False
+        return any(
+            mark.lineage == home.lineage and mark.generation >= home.generation
+            for host, mark in self.marks.items()
+            if host != home.host and mark.state is State.LIVE
+        )
+
+    def _leaving(self) -> dict[str, Mark | None]:
+        """Hosts of the run that have data and no use for it, each with its mark."""
+        found: dict[str, Mark | None] = {}
+        for host in self._facts.hosts:
+            there = self.at(host)
+            if host not in self.run or host in self.wanted or there is None or self._left_alone(host, there):
+                continue
+            if there.mark is None and ours(self._desired, self._facts.hosts[host], there):
+                found[host] = None
+            elif there.mark and there.mark.state is State.LIVE and not self._twin(host, there.mark):
+                found[host] = there.mark
+        return found
+
+    def _twin(self, host: str, mark: Mark) -> bool:
+        """The same data has gone on elsewhere, or somebody has copied it to where it is wanted."""
+        wanted = [self.mark(name) for name in self.wanted if name != host]
+        same = [one for one in wanted if one and one.lineage == mark.lineage and one.state is State.LIVE]
+        there = any(one.generation >= mark.generation for one in same)
+        return there or self.superseded(host, mark)
+
+    def _left_alone(self, host: str, there: FoundVolume) -> bool:
+        """Another role has it there, and the run is not about that."""
+        selected, containers = self._desired.selected, users(there, self._facts.hosts[host])
+        return bool(selected) and any(one.role not in selected for one in containers)
+
+    def _silent(self) -> dict[str, str]:
+        """Hosts that had its data by the ledger, have no use for it and cannot give it; each with why."""
+        role = self.volume.role
+        staying = {host for one in self._desired.roles if one.name == role for host in one.hosts}
+        found: dict[str, str] = {}
+        for host, home in self.homes.items():
+            data = Mark(home.lineage, home.generation, State.LIVE)
+            if host in self.wanted or host in self.leaving or self.superseded(host, data):
+                continue
+            if host in self.run:
+                if self.at(host) is None:
+                    found[host] = f"{host}, where its data was, does not have it any more"
+            elif host not in self._desired.moving.addresses:
+                found[host] = f"its data is on {host}, which is not in the inventory any more"
+            elif host not in staying:
+                found[host] = f"its data is on {host}, which is not a host of this run"
+        return found
+
+    def _serves(self, host: str, there: FoundVolume) -> bool:
+        """Does a service of ours run on it?"""
+        return any(one.running for one in self._facts.hosts[host].of_services if one.name in there.users)

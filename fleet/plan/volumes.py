@@ -1,0 +1,187 @@
+"""Named volumes in a plan: made, adopted, moved, taken back; or refused, with the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from fleet.model.desired import Desired
+from fleet.model.found import Container, Facts
+from fleet.model.images import ImageRef
+from fleet.model.place import Place
+from fleet.model.volumes import Mark, Relocation, State, Writer
+from fleet.ops.adopt import AdoptVolume
+from fleet.ops.places import MakeVolume
+from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.tree import CopyVolume, MoveVolume, Node, Phase, Stage, Step, Turn
+from fleet.plan.volume_cases import Case, adoption, cases
+from fleet.plan.volume_order import before_its_user
+from fleet.plan.volume_places import mark_at, users, volume_at
+from fleet.plan.volume_table import MOVES, Change
+
+Drains = Callable[[str, Container], Iterable[Node]]
+"""What leads a container's requests away from a host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    desired: Desired
+    facts: Facts
+    cases: tuple[Case, ...]
+
+    @classmethod
+    def of(cls, desired: Desired, facts: Facts) -> Volumes:
+        return cls(desired, facts, cases(desired, facts))
+
+    @property
+    def moves(self) -> tuple[Case, ...]:
+        return tuple(one for one in self.cases if one.change in MOVES)
+
+    @property
+    def pinned(self) -> str:
+        """The helper's image by digest; empty: it is not known."""
+        image = self.desired.moving.image
+        digest = ImageRef.parse(image).digest or self.facts.digests.get(image, "") if image else ""
+        return ImageRef.parse(image).pinned(digest) if digest else ""
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Hosts that need the helper."""
+        return tuple(dict.fromkeys(host for one in self.moves for host in (one.source, one.host)))
+
+    def adopted(self) -> Iterator[Phase]:
+        """What nobody has marked so far."""
+        steps = self._adopt(one for one in self.cases if one.change is Change.ADOPT and self._bare(one))
+        steps += [
+            Step(one.source, AdoptVolume(one.volume.name, self.desired.state_dir, self._source_mark(one)))
+            for one in self.moves
+            if self._mark(one.source, one) is None
+        ]
+        yield from _phase("adopt volumes", steps)
+
+    def insisted(self) -> Iterator[Phase]:
+        """The operator says that another one counts than what the marks say, which first cease to."""
+        told = [one for one in self.cases if one.change is Change.ADOPT and not self._bare(one)]
+        rivals = [
+            self._given_up(host, one, mark, State.FENCED)
+            for one in told
+            for host in self.facts.hosts
+            if (mark := self._mark(host, one)) and one.mark and not self._wants(host, one)
+            if mark.state is State.LIVE and mark.lineage == one.mark.lineage
+        ]
+        yield from _phase("give volumes up", rivals, harmless=False)
+        yield from _phase("adopt volumes", self._adopt(told))
+
+    def made(self, host: str) -> list[MakeVolume]:
+        """Those that begin anew."""
+        born = Mark("", 0, State.LIVE)
+        found = (one for one in self.cases if one.host == host and one.change is Change.CREATE)
+        return [self._make(one, born) for one in found]
+
+    def copies(self) -> Iterator[Phase]:
+        """While they are used, so that little is left to do when they are not."""
+        nodes = []
+        for one in self.moves:
+            move = self._relocation(one)
+            incoming = replace(move.mark, state=State.INCOMING, peer=move.source, since=0, proven=False)
+            nodes.append(CopyVolume(one.host, move, self._make(one, incoming)))
+        yield from _phase("copy volumes", nodes)
+
+    def taken_back(self) -> Iterator[Phase]:
+        """Given up on one side before it counts on the other: nowhere are there two of them."""
+        given: list[Step] = []
+        taken: list[Step] = []
+        for one in self.cases:
+            if one.change is Change.TAKE_BACK and one.mark:
+                there = self._mark(one.source, one)
+                if there and there.state is State.LIVE:
+                    given.append(self._given_up(one.source, one, there, State.INCOMING))
+                top = max(one.mark.generation, there.generation if there else 0)
+                back = replace(one.mark, generation=top + 1, state=State.LIVE, peer="", since=0)
+                op = TakeBack(one.volume.name, self.desired.state_dir, one.mark, back)
+                taken.append(Step(one.host, op))
+        yield from _phase("give volumes up", given, harmless=False)
+        yield from _phase("take volumes back", taken, harmless=False)
+
+    def moved(self, stages: Sequence[Stage], drains: Drains) -> list[Stage]:
+        done = list(stages)
+        for one in self.moves:
+            writers = [found for found in self._users(one.source, one) if found.running and not found.job]
+            nodes = [node for writer in writers for node in drains(one.source, writer)]
+            move = MoveVolume(one.host, self._relocation(one))
+            done = before_its_user(done, one.host, one.volume.name, (*nodes, move))
+        return done
+
+    def running(self, one: Case) -> tuple[str, ...]:
+        """Our containers that use, on its target, what is to be overwritten there."""
+        return tuple(found.name for found in self._users(one.host, one) if found.running)
+
+    def _adopt(self, cases: Iterable[Case]) -> list[Step]:
+        return [
+            Step(one.host, AdoptVolume(one.volume.name, self.desired.state_dir, one.mark, found))
+            for one in cases
+            for found in (self._mark(one.host, one),)
+            if one.mark
+        ]
+
+    def _bare(self, one: Case) -> bool:
+        return self._mark(one.host, one) is None
+
+    def _make(self, one: Case, mark: Mark) -> MakeVolume:
+        desired = self.desired
+        return MakeVolume(desired.project, desired.env, one.volume, mark, desired.state_dir)
+
+    def _relocation(self, one: Case) -> Relocation:
+        desired, moving = self.desired, self.desired.moving
+        return Relocation(
+            one.volume.name,
+            one.source,
+            one.host,
+            self._source_mark(one),
+            moving.addresses.get(one.host, one.host),
+            self.pinned,
+            Place(desired.state_dir, desired.project, desired.env),
+            self._writers(one.source, one),
+            moving.rate,
+            moving.downtime,
+        )
+
+    def _source_mark(self, one: Case) -> Mark:
+        homes = {home.host: home for home in self.facts.homes.get(one.volume.name, ())}
+        found = self._mark(one.source, one)
+        return found or adoption(self.desired, one.source, one.volume.name, homes.get(one.source))
+
+    def _given_up(self, host: str, one: Case, found: Mark, state: State) -> Step:
+        mark = replace(found, state=state, peer=one.host, since=0, proven=False)
+        op = GiveUp(one.volume.name, self.desired.state_dir, found, mark, self._writers(host, one))
+        return Step(host, op)
+
+    def _writers(self, host: str, one: Case) -> tuple[Writer, ...]:
+        return tuple(
+            Writer(found.id, found.name, _grace(found))
+            for found in self._users(host, one)
+            if found.running and not found.job
+        )
+
+    def _users(self, host: str, one: Case) -> tuple[Container, ...]:
+        found = volume_at(self.facts, host, one.volume.name)
+        return users(found, self.facts.hosts[host]) if found else ()
+
+    def _mark(self, host: str, one: Case) -> Mark | None:
+        return mark_at(self.facts, host, one.volume.name)
+
+    def _wants(self, host: str, one: Case) -> bool:
+        return any(other.host == host and other.volume.name == one.volume.name for other in self.cases)
+
+
+def _phase(title: str, nodes: Sequence[Node], *, harmless: bool = True) -> Iterator[Phase]:
+    by_host: dict[str, list[Node]] = {}
+    for node in nodes:
+        by_host.setdefault(node.host, []).append(node)
+    if by_host:
+        turns = tuple(Turn(host, tuple(ours), disrupts=not harmless) for host, ours in by_host.items())
+        yield Phase(title, turns, harmless=harmless)
+
+
+def _grace(found: Container) -> float:
+    return found.definition.container.stop_grace_period if found.definition else 10

@@ -1,0 +1,112 @@
+"""argv → one of the commands; its last line of JSON → exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+from typing import NoReturn
+
+from .children import settle
+from .clear import clear
+from .compare import compare
+from .hold import hold
+from .keys import pair
+from .link import link
+from .manifest import make_manifest
+from .places import Places
+from .reach import reach
+from .receive import receive
+from .seed import seed
+from .serve import serve
+from .sync import sync
+from .usage import usage
+from .words import Failure, Stopped, say
+
+
+class _Parser(argparse.ArgumentParser):
+    """A mistake in the arguments is an error as every other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Failure("volume was called wrongly", message)
+
+
+def main(arguments: Sequence[str], places: Places = Places()) -> int:  # noqa: B008 - frozen
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        return _do(_parse(arguments), places)
+    except Failure as failure:
+        say("error", {"what": failure.what, "why": failure.why})
+    except Stopped:
+        say("error", {"what": "stopped", "why": "it was told to end"})
+    except Exception as error:  # noqa: BLE001 - the caller reads JSON and nothing else
+        say("error", {"what": "the helper failed", "why": f"{type(error).__name__}: {error}"})
+    return 1
+
+
+def _stop(_number: int, _frame: object) -> NoReturn:
+    # Once: what ends the children on the way out is not interrupted.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise Stopped
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog="volume", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
+    for name in ("key", "usage", "clear", "receive"):
+        commands.add_parser(name)
+    commands.add_parser("manifest").add_argument("--fresh", action="store_true")
+    serve = commands.add_parser("serve")
+    serve.add_argument("--client", required=True)
+    serve.add_argument("--address", default="0.0.0.0")  # noqa: S104 - one key is let in
+    serve.add_argument("--port", type=int, default=0)
+    for name in ("reach", "seed", "sync", "compare"):
+        command = commands.add_parser(name)
+        command.add_argument("--to", required=True)
+        command.add_argument("--host-key", required=True)
+        if name == "reach":
+            command.add_argument("--seconds", type=float, default=5)
+        if name in ("seed", "sync"):
+            command.add_argument("--rate", type=int, default=0)
+        if name == "sync":
+            command.add_argument("--final", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def _do(options: argparse.Namespace, places: Places) -> int:
+    places.prepare()
+    if options.command == "hold":
+        hold(options.seconds)
+        return 0
+    if options.command == "receive":
+        return receive(places, os.environ.get("SSH_ORIGINAL_COMMAND", ""))
+    say("result", _result(options, places))
+    return 0
+
+
+def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
+    match options.command:
+        case "key":
+            return {"public": pair(places.state / "key")}
+        case "serve":
+            return serve(places, options.client, options.address, options.port)
+        case "usage":
+            return usage(places)
+        case "clear":
+            return clear(places)
+        case "manifest":
+            settle(places.data)
+            return make_manifest(places, fresh=options.fresh)
+        case "reach":
+            return reach(link(places, options.to, options.host_key, options.seconds))
+    there = link(places, options.to, options.host_key)
+    match options.command:
+        case "seed":
+            return seed(places, there, options.rate)
+        case "sync":
+            return sync(places, there, options.rate, options.final)
+    return compare(places, there)

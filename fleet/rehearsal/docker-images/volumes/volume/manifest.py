@@ -1,0 +1,86 @@
+"""A volume's manifest: each entry with all that makes it what it is, and one digest of everything."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from .content import cores, hash_all
+from .entry import CHANGING, Entry, encoded
+from .places import Places
+from .scan import scan
+
+# Two writes within one tick of the kernel's clock leave the same times; two seconds are the coarsest tick
+# that a file system has.
+TICK = 2 * 10**9
+# Here the first store into a clean mapped page gives the file new times. On tmpfs none ever does, on zfs it
+# does when the page is written back, and on a network's file system another machine tells the time.
+TIMELY = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs"}
+
+
+def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> dict[str, object]:
+    """Writes it to the state directory; what there is to say of it.
+
+    Hashes are taken from the last time for files whose size, times, inode and device are the same; not when
+    ``fresh``. That is safe where every change gives a file a new ctime: see :func:`children.settle` for
+    mapped pages, ``TIMELY`` for file systems. Not seen is what goes past the file system: a disk that has
+    lost bits, or a block device that was written to. ``keep``: new hashes may be used the next time.
+    """
+    began, now = time.monotonic(), time.time_ns()
+    known = {} if fresh else _known(places.hashes)
+    found = scan(places.root)
+    wanted = {one.key: (one.place, one.entry.size) for one in found if one.key and one.key not in known}
+    hashes: dict[str, str | None] = dict(known)
+    for wish, got in zip(wanted, hash_all(list(wanted.values()), cores()), strict=True):
+        hashes[wish] = None if got is None else got[0] if got[1] == wish else CHANGING
+    entries: list[Entry] = []
+    kept: dict[str, str] = {}
+    for entry, _, key, ctime_ns in found:
+        if not key:
+            entries.append(entry)
+        elif content := hashes[key]:
+            entries.append(Entry(*entry[:-1], content))
+            if ctime_ns < now - TICK and content != CHANGING and (keep or key in known):
+                kept[key] = content
+    data = encoded(entries)
+    _write(places.manifest, data)
+    _write(places.hashes, json.dumps(kept if _timely(places.data) else {}).encode())
+    return {
+        "digest": hashlib.sha256(data).hexdigest(),
+        "entries": len(entries),
+        "bytes": sum(entry.size for entry in entries if not entry.group or entry.group == entry.path),
+        "hashed": len(wanted),
+        "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+def _known(path: Path) -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(path.read_bytes()))
+    return {}
+
+
+def _write(path: Path, data: bytes) -> None:
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_bytes(data)
+    new.replace(path)
+
+
+def _timely(data: Path) -> bool:
+    return file_system(Path("/proc/self/mountinfo").read_bytes(), os.fsencode(data.resolve())) in TIMELY
+
+
+def file_system(mounts: bytes, path: bytes) -> str:
+    """The kind of the one that ``path`` is on; a later mount hides an earlier one."""
+    best, kind = b"", ""
+    for line in mounts.splitlines():
+        left, _, right = line.partition(b" - ")
+        point = left.split(b" ")[4].decode("unicode_escape").encode("latin-1")
+        inside = path == point or path.startswith(point.rstrip(b"/") + b"/")
+        if inside and len(point) >= len(best):
+            best, kind = point, right.split(b" ")[0].decode()
+    return kind

@@ -1,0 +1,103 @@
+"""The one command of the target's sshd. What the source asks for is looked at: it may fill the volume, and
+nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+from .alone import alone
+from .children import child, settle
+from .manifest import make_manifest
+from .places import Places
+from .tarstream import EXTRACT, full
+from .words import Failure, last_lines, readable, say
+
+
+def receive(places: Places, asked: str) -> int:
+    """Serves one request of the source; the exit status. Raises Failure."""
+    match shlex.split(asked):
+        case ["hello"]:
+            say("result", {})
+        case ["seed"]:
+            with alone(places.state / "receive.lock"):
+                _seed(places)
+        case ["rsync", "--server", *options, ".", there] if there == f"{places.data}/" and (
+            "--sender" not in options
+        ):
+            # What rsync writes goes to rsync; what we have to say, beside it.
+            stream = os.dup(sys.stdout.fileno())
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+            with alone(places.state / "receive.lock"):
+                return _rsync(places, ["rsync", "--server", *options, ".", there], stream)
+        case ["manifest"]:
+            say("result", _manifest(places))
+        case ["entries"]:
+            with places.manifest.open("rb") as entries:
+                shutil.copyfileobj(entries, sys.stdout.buffer, 1 << 20)
+        case ["doubt"]:
+            say("result", {"doubted": doubt(places, sys.stdin.buffer.read())})
+        case _:
+            raise Failure("the target does not do that", f"it was asked for {asked!r}")
+    return 0
+
+
+def _seed(places: Places) -> None:
+    if os.listdir(places.data):
+        say("ready", {"empty": False})
+        return
+    say("ready", {"empty": True})
+    words = [*EXTRACT, "--directory", str(places.data)]
+    said: list[str] = []
+    with child(words, stdin=None, stderr=subprocess.PIPE) as tar:
+        assert tar.stderr  # noqa: S101 - asked for above
+        for line in tar.stderr:
+            said = [*said[-50:], line.decode("utf-8", "backslashreplace")]
+            if full(said[-1]):
+                raise Failure("the target has no space left", last_lines("".join(said)))
+        if tar.wait():
+            why = last_lines("".join(said)) or f"tar ended with status {tar.returncode}"
+            raise Failure("unpacking at the target failed", why)
+    settle(places.data)
+    say("result", {})
+
+
+def _rsync(places: Places, words: list[str], stream: int) -> int:
+    with child(words, stdin=None, stdout=stream) as rsync:
+        status = rsync.wait()
+    if status == 0:
+        tidy(places)
+    return status if status >= 0 else 128 - status
+
+
+def tidy(places: Places) -> None:
+    """No half files are left, and the volume's own times are as they were."""
+    before = os.stat(places.data)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(places.partial)
+        os.utime(places.data, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _manifest(places: Places) -> dict[str, object]:
+    """Beside the hashing, all that was received is written to the disk: what follows is told as done."""
+    with child(["sync", "-f", str(places.data)]) as disk:
+        made = make_manifest(places)
+        if disk.wait():
+            raise Failure("the data could not be written to the target's disk")
+    return made
+
+
+def doubt(places: Places, paths: bytes) -> int:
+    """The files are given a time that no file has: rsync then looks into them."""
+    count = 0
+    for path in filter(None, paths.split(b"\0")):
+        if path.startswith(b"/") or b".." in path.split(b"/"):
+            raise Failure("that is no path of the volume", readable(path))
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(os.path.join(places.root, path), ns=(0, 0), follow_symlinks=False)
+            count += 1
+    return count

@@ -1,0 +1,1 @@
+"""Named volumes on their way to another host."""

@@ -1,0 +1,76 @@
+"""Carry out CopyVolume: the data is brought over while it is written. What runs is not touched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from fleet.errors import Drift
+from fleet.model.volumes import State
+from fleet.ops import marks
+from fleet.plan.tree import CopyVolume, Step
+from fleet.report import events as ev
+from fleet.run.perform import carry_out
+from fleet.run.volumes.passes import Copier, allowed
+from fleet.run.volumes.preflight import room, seen, size, source_is_as_planned, target_may_take, told
+from fleet.run.volumes.side import Side, clear_away
+from fleet.run.volumes.way import way
+
+
+def copy(
+    node: CopyVolume,
+    source: Side,
+    target: Side,
+    emit: ev.Emit,
+    cancel: threading.Event,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Raises Drift, RemoteFailed, Interrupted, ConnectionLost. Whatever is raised, the source is as it was,
+    the target bears the mark of a copy that is not complete, and a later run goes on from there."""
+    began = clock()
+    source_is_as_planned(source, seen(source))
+    try:
+        _make(node, target, emit, cancel)
+        source.start()
+        target.start()
+        room(target, source.ask("measure", "usage"), target.ask("measure", "usage"))
+        with way(source, target) as there:
+            copier = Copier(source, target, there, node.id)
+            sent = copier.seed()
+            enough, more = copier.passes()
+        text = (
+            f"volume {node.move.volume}: {size(sent + more)} copied to {node.host} in "
+            f"{clock() - began:.1f} s; the move itself will take about {enough.seconds:.1f} s ({enough.why})"
+        )
+        emit(ev.Note(text))
+        allowed(enough.seconds, source)
+    except Exception:
+        # What runs in them would go on without us.
+        clear_away(source, target)
+        raise
+
+
+def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event) -> None:
+    """A volume that is marked before anything is in it."""
+    move = node.move
+    found = seen(target)
+    target_may_take(target, found)
+    if found.mark is None and found.driver:
+        target.start()
+        # One is its own directory.
+        if held := target.ask("measure", "usage")["entries"] - 1:
+            raise Drift(
+                f"volume {move.volume} is there already, with {held} files of which Fleet knows nothing",
+                why=f"planned: to be filled from {move.source} ({told(move.mark)})",
+                hint="make a new plan; --adopt says that this is the data, docker volume rm that it is none",
+                host=node.host,
+            )
+    incoming = replace(move.mark, state=State.INCOMING, peer=move.source, proven=False)
+    what = f"mark volume {move.volume} as not complete"
+    target.script(marks.write(move.place.state_dir, move.volume, found.mark, incoming), what)
+    if not found.driver:
+        make = replace(node.make, mark=None)
+        for effect in make.effects():
+            carry_out(effect, Step(node.host, make), target.transport, emit, cancel)

@@ -1,0 +1,158 @@
+"""Two containers of the helper image with a volume each, and a third that writes to the source's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+from docker.models.containers import Container
+
+LABEL = "fleet.test.volumes"
+KINDS = Path(__file__).with_name("kinds.py")
+
+
+@dataclass
+class Said:
+    """What one command of the helper has said, line by line, and its exit status."""
+
+    lines: list[dict[str, dict]]
+    status: int
+
+    @property
+    def result(self) -> dict:
+        assert self.status == 0, self.lines
+        return self.lines[-1]["result"]
+
+    @property
+    def error(self) -> dict:
+        assert self.status == 1, self.lines
+        return self.lines[-1]["error"]
+
+    @property
+    def progress(self) -> list[dict]:
+        return [line["progress"] for line in self.lines if "progress" in line]
+
+
+class Running:
+    """A command that is still at work; its lines as they come."""
+
+    def __init__(self, client: docker.DockerClient, container: Container, words: list[str]) -> None:
+        self._api = client.api
+        self._id = self._api.exec_create(container.id, words)["Id"]
+        self._stream = self._api.exec_start(self._id, stream=True, demux=True)
+        self._left = b""
+        self.lines: list[dict] = []
+        self.complaints = b""
+
+    def each(self) -> Iterator[dict]:
+        for out, err in self._stream:
+            self.complaints += err or b""
+            *whole, self._left = (self._left + (out or b"")).split(b"\n")
+            for line in whole:
+                self.lines.append(json.loads(line))
+                yield self.lines[-1]
+
+    def end(self) -> Said:
+        for _ in self.each():
+            pass
+        assert not self._left
+        return Said(self.lines, self._api.exec_inspect(self._id)["ExitCode"])
+
+
+@dataclass
+class Side:
+    client: docker.DockerClient
+    container: Container
+
+    def begin(self, *words: str) -> Running:
+        return Running(self.client, self.container, ["volume", *words])
+
+    def volume(self, *words: str) -> Said:
+        return self.begin(*words).end()
+
+    def run(self, *words: str) -> str:
+        status, output = self.container.exec_run(list(words))
+        assert status == 0, output.decode(errors="replace")
+        return output.decode()
+
+    def python(self, script: str, *arguments: str) -> str:
+        return self.run("python3", "-c", script, *arguments)
+
+    def kill(self, name: str, signal: str = "KILL") -> None:
+        """Every program of that name in this container."""
+        self.python(
+            "import os, signal, sys, pathlib\n"
+            "for comm in pathlib.Path('/proc').glob('[0-9]*/comm'):\n"
+            "    if comm.read_text().strip() == sys.argv[1] and int(comm.parent.name) != os.getpid():\n"
+            "        os.kill(int(comm.parent.name), getattr(signal, 'SIG' + sys.argv[2]))",
+            name,
+            signal,
+        )
+
+    def describe(self, path: str) -> list:
+        return json.loads(self.python(KINDS.read_text(), "describe", path))
+
+
+@dataclass
+class Sides:
+    source: Side
+    target: Side
+    writer: Side
+    to: list[str] = field(default_factory=list)
+
+    def meet(self) -> None:
+        public = self.source.volume("key").result["public"]
+        served = self.target.volume("serve", "--client", public, "--address", "127.0.0.1").result
+        self.to = ["--to", f"127.0.0.1:{served['port']}", "--host-key", served["host_key"]]
+
+    def seed(self, *more: str) -> Said:
+        return self.source.volume("seed", *self.to, *more)
+
+    def sync(self, *more: str) -> Said:
+        return self.source.volume("sync", *self.to, *more)
+
+    def compare(self) -> Said:
+        return self.source.volume("compare", *self.to)
+
+
+@contextlib.contextmanager
+def sides(
+    client: docker.DockerClient, image: str, target_options: Mapping[str, str] | None = None
+) -> Iterator[Sides]:
+    """The source is in the target's network, which reaches nothing but itself."""
+    labels = {LABEL: "1"}
+    source = client.volumes.create(labels=labels)
+    target = client.volumes.create(labels=labels, driver_opts=dict(target_options or {}))
+    made: list[Container] = []
+
+    def container(volume: str, mode: str, network: str) -> Side:
+        made.append(
+            client.containers.run(
+                image,
+                shlex.split("volume hold --seconds 900"),
+                detach=True,
+                labels=labels,
+                network_mode=network,
+                log_config={"type": "none"},
+                volumes={volume: {"bind": "/data", "mode": mode}},
+                tmpfs={"/state": ""},
+            )
+        )
+        return Side(client, made[-1])
+
+    try:
+        receiver = container(target.id, "rw", "none")
+        sender = container(source.id, "ro", f"container:{receiver.container.id}")
+        both = Sides(sender, receiver, container(source.id, "rw", "none"))
+        both.meet()
+        yield both
+    finally:
+        for one in reversed(made):
+            one.remove(force=True)
+        for volume in (source, target):
+            volume.remove(force=True)

@@ -1,0 +1,256 @@
+"""Hosts whose ``docker`` is a small program of ours: containers, volumes and a helper's answers are files."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleet.facts.volumes import mark_text, read_mark
+from fleet.model.volumes import Mark
+from fleet.secret import Text
+from fleet.transport.base import OnLine, Result
+from fleet.transport.fake import FakeTransport
+
+STATE = "/var/lib/fleet"
+
+# A container is a directory, called like its id: name, running, policy, and what it mounts.
+DOCKER = r"""
+here=${HERE:-$HOME}
+cd "$here/engine" || exit
+printf '%s\n' "$*" >>../docker.log
+[ ! -e refuse ] || { cat refuse >&2; exit 1; }
+shown() { # id, format
+  case $2 in
+    'user '*) echo "user $1 $(cat "$1/name")" ;;
+    *State.Running*) cat "$1/running" ;;
+    *RestartPolicy*) cat "$1/policy" ;;
+    *.Name*) echo "/$(cat "$1/name")" ;;
+    *) echo "$1" ;;
+  esac
+}
+id_of() {
+  for one in */; do
+    one=${one%/}
+    [ "$one" = "$1" ] || [ "$(cat "$one/name" 2>/dev/null)" = "$1" ] || continue
+    echo "$one"
+    return
+  done
+}
+command=$1; shift
+case $command in
+  version) echo 'engine 26.1.0' ;;
+  image) [ -e ../image ] ;;
+  volume)
+    for name in "$@"; do :; done
+    [ -e "../volumes/$name" ] && echo "driver $(cat "../volumes/$name")" ;;
+  ps)
+    all= format={{.ID}} filter=
+    while [ $# -gt 0 ]; do
+      case $1 in
+        -a*) all=1 ;;
+        --filter) shift; filter=$1 ;;
+        --format) shift; format=$1 ;;
+      esac
+      shift
+    done
+    for one in */; do
+      one=${one%/}
+      [ -e "$one/name" ] || continue
+      [ "$all" ] || [ "$(cat "$one/running")" = true ] || continue
+      case $filter in
+        volume=*) [ "$(cat "$one/mounts")" = "${filter#*=}" ] || continue ;;
+        label=*) [ -e "$one/helper" ] || continue ;;
+      esac
+      shown "$one" "$format"
+    done ;;
+  inspect)
+    format= name=
+    while [ $# -gt 0 ]; do
+      case $1 in -f) shift; format=$1 ;; --type) shift ;; *) name=$1 ;; esac
+      shift
+    done
+    id=$(id_of "$name"); [ "$id" ] || { echo "Error: No such object: $name" >&2; exit 1; }
+    shown "$id" "$format" ;;
+  update) id=$(id_of "$3"); case $2 in on-failure*) echo "$2" ;; *) echo "$2:0" ;; esac >"$id/policy" ;;
+  stop) [ ! -e "$3/stubborn" ] && echo false >"$3/running" ;;
+  start) [ ! -e "$1/broken" ] || { echo 'port is already allocated' >&2; exit 1; }; echo true >"$1/running" ;;
+  run)
+    [ -e ../image ] || { echo 'Unable to find image: No such image' >&2; exit 125; }
+    mkdir helper; touch helper/helper; echo true >helper/running; echo no:0 >helper/policy
+    while [ $# -gt 0 ]; do
+      case $1 in
+        --name) echo "$2" >helper/name ;;
+        type=volume,*) mount=${1#*src=}; echo "${mount%%,*}" >helper/mounts ;;
+      esac
+      shift
+    done
+    echo helper ;;
+  rm) shift; rm -rf "$@" ;;
+  exec)
+    [ -e helper ] || { echo "Error response from daemon: No such container: $1" >&2; exit 1; }
+    shift 2
+    count=$(($(cat "../asked/$1" 2>/dev/null || echo 0) + 1)); echo $count >"../asked/$1"
+    answer=../answers/$1; [ ! -e "$answer.$count" ] || answer=$answer.$count
+    cat "$answer"; ! grep -q '"error"' "$answer" ;;
+esac
+"""
+
+SYNC = r"""
+[ ! -e "${HERE:-$HOME}/full" ] || { echo "sync: error syncing '$1': No space left on device" >&2; exit 1; }
+"""
+
+KINDS = (
+    ("look", r"docker image inspect"),
+    ("stop", r"docker stop -t"),
+    ("release", r'mv "\$moving" "\$moving.kept" 2>'),
+    ("back", r'for one in "\$moving" "\$moving.kept"'),
+    ("alive", r"touch -c"),
+    ("forget", r"\Arm -f [^\n]*\.back\n\Z"),
+    ("start", r"docker run"),
+    ("running", r"\.State\.Running"),
+    ("remove", r"docker rm -f"),
+    ("mark", r"put_mark '[^\n]*\nmark\n\Z"),
+)
+
+
+def kind(script: str) -> str:
+    """What a script is for, in a word."""
+    if asked := re.search(r"^exec docker exec \S+ volume (\w+)( --final)?", script):
+        return f"{asked[1]}{asked[2] or ''}"
+    return next((name for name, pattern in KINDS if re.search(pattern, script)), script)
+
+
+@dataclass
+class VolumeHost:
+    """``before(kind)`` is called before each script and may raise, ``after`` afterwards."""
+
+    name: str
+    root: Path
+    before: Callable[[str], None] = lambda kind: None
+    after: Callable[[str], None] = lambda kind: None
+    done: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for directory in ("engine", "volumes", "answers", "asked"):
+            (self.root / directory).mkdir(parents=True)
+        self.transport = Wire(self)
+        self.image(True)
+        self.answers("usage", bytes=1000, apparent=1000, entries=3, free=10**9, free_inodes=10**6)
+        self.answers("key", public="ssh-ed25519 AAAA client")
+        self.answers("serve", port=2222, host_key="ssh-ed25519 BBBB host")
+        self.answers("reach")
+        self.answers("seed", bytes=1000, seconds=1.0)
+        self.answers("sync", sent=50, changed=1, seconds=0.1)
+        self.answers("manifest", digest="d", entries=3, bytes=1000, hashed=1, seconds=0.2)
+        self.answers("compare", equal=True, entries=3, bytes=1000, differences=[])
+
+    @property
+    def state(self) -> Path:
+        """In place of ``fleet_state_dir``."""
+        return self.root / "state"
+
+    def image(self, there: bool) -> None:
+        (self.root / "image").touch() if there else (self.root / "image").unlink()
+
+    def volume(self, name: str, driver: str = "local") -> None:
+        (self.root / "volumes" / name).write_text(driver)
+
+    def container(
+        self, one: str, name: str, mounts: str, policy: str = "always:0", running: bool = True
+    ) -> None:
+        directory = self.root / "engine" / one
+        directory.mkdir()
+        for key, value in {"name": name, "mounts": mounts, "policy": policy}.items():
+            (directory / key).write_text(f"{value}\n")
+        (directory / "running").write_text("true\n" if running else "false\n")
+
+    def flaw(self, one: str, word: str) -> None:
+        """``stubborn``: it does not stop; ``broken``: it does not start."""
+        (self.root / "engine" / one / word).touch()
+
+    def containers(self) -> dict[str, tuple[bool, str]]:
+        """Name → whether it runs, and its restart policy."""
+        return {
+            (one / "name").read_text().strip(): (
+                (one / "running").read_text() == "true\n",
+                (one / "policy").read_text().strip(),
+            )
+            for one in sorted((self.root / "engine").iterdir())
+            if one.is_dir()
+        }
+
+    def answers(self, command: str, number: int = 0, /, *, progress: Any = None, **result: Any) -> None:
+        """The helper's answer to ``command``, or to its ``number``-th."""
+        lines = [{"progress": progress}] if progress else []
+        self._answer(command, number, [*lines, {"result": result}])
+
+    def fails(self, command: str, number: int = 0, /, what: str = "no", why: str = "") -> None:
+        self._answer(command, number, [{"error": {"what": what, "why": why}}])
+
+    def says(self, command: str, text: str) -> None:
+        (self.root / "answers" / command).write_text(text)
+
+    def _answer(self, command: str, number: int, lines: list[Any]) -> None:
+        path = self.root / "answers" / (f"{command}.{number}" if number else command)
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    def set_mark(self, volume: str, mark: Mark) -> None:
+        (self.state / "volumes").mkdir(parents=True, exist_ok=True)
+        (self.state / "volumes" / volume).write_text(mark_text(mark))
+
+    def disk(self, *, full: bool) -> None:
+        (self.root / "full").touch() if full else (self.root / "full").unlink()
+
+    def mark(self, volume: str) -> Mark | None:
+        path = self.state / "volumes" / volume
+        return read_mark(path.read_text()) if path.exists() else None
+
+    def moving(self) -> list[str]:
+        """What is written down of a move."""
+        directory = self.state / "moving"
+        return sorted(one.name for one in directory.iterdir()) if directory.exists() else []
+
+    @property
+    def docker_calls(self) -> list[str]:
+        path = self.root / "docker.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+class Wire(FakeTransport):
+    """A connection to such a host."""
+
+    def __init__(self, host: VolumeHost) -> None:
+        super().__init__(host.name, host.root)
+        self._host = host
+
+    def run(
+        self,
+        script: Text,
+        *,
+        timeout: float,
+        become: bool = True,
+        on_line: OnLine | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:
+        what = kind(str(script))
+        self._host.done.append(what)
+        self._host.before(what)
+        text = str(script).replace(STATE, str(self._host.state))
+        result = super().run(text, timeout=timeout, become=become, on_line=on_line, cancel=cancel)
+        self._host.after(what)
+        return result
+
+
+def install(directory: Path) -> Path:
+    """The programs, in a directory for the PATH."""
+    directory.mkdir()
+    for name, text in {"docker": DOCKER, "sync": SYNC}.items():
+        path = directory / name
+        path.write_text(f"#!/bin/sh\n{text}")
+        path.chmod(0o755)
+    return directory
