@@ -14,7 +14,8 @@ from fleet.plan.volume_places import ours, users
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``volume`` is its full name; ``writer`` the container that mounts it, one that runs before others."""
+    """``volume`` is its full name; ``writer`` the service that mounts it, one that runs before others, or a
+    container that is not ours."""
 
     name: str
     volume: str
@@ -94,7 +95,7 @@ def _alive(facts: Facts, here: str, name: str, mark: Mark) -> Iterator[str]:
 
 def _writer(host: HostFacts, there: FoundVolume) -> str:
     mounting = sorted(users(there, host), key=lambda one: not one.running)
-    return next((one.name for one in mounting), there.users[0] if there.users else "-")
+    return next((f"{one.role}.{one.service}" for one in mounting), there.users[0] if there.users else "-")
 
 
 def _role(host: HostFacts, there: FoundVolume) -> str:

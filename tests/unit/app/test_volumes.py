@@ -288,7 +288,7 @@ def test_the_list_of_volumes(database: Database) -> None:
     database.deploy()
     session = database.shop.session()
     assert volumes(session, sizes=False) is Exit.OK
-    writer = "shop-test-db-app-1"
+    writer = "db.app"
     assert database.shop.told.rows == [("data", "db", "db-1", "live", "0", writer, "none")]
     database.on("db-2")
     database.deploy()
