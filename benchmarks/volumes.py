@@ -111,8 +111,9 @@ class Bench:
             there.run(f"rm -rf {copy}; mkdir {copy}")
             here.run(
                 f"tar -C {self._data(FROM)} --numeric-owner -cf - . | "
-                f"ssh -c aes128-gcm@openssh.com -i /root/by-hand -o StrictHostKeyChecking=yes "
-                f"-o UserKnownHostsFile=/root/by-hand.hosts root@{there.address} 'tar -C {copy} -xpf -'"
+                "ssh -c aes128-gcm@openssh.com -i /root/by-hand -o StrictHostKeyChecking=yes "
+                f"-o UserKnownHostsFile=/root/by-hand.hosts deploy@{there.address} "
+                f"'sudo tar -C {copy} -xpf -'"
             )
             copied = time.monotonic() - copying
             size = int(there.run(f"du -sb {copy} | cut -f1"))
@@ -151,7 +152,8 @@ class Bench:
             yield written
             time.sleep(SETTLE)
         finally:
-            host.run(f"docker exec {worker} pkill -f writer.py; true")
+            # The host sees the container's processes, too. Not the shell that asks for it.
+            host.run("pkill -f '/tmp/[w]riter.py'; true")
             for line in host.run(f"docker exec {worker} cat /tmp/written").splitlines():
                 second, number = line.split()
                 written.append((float(second), int(number)))
@@ -163,11 +165,12 @@ class Bench:
         public = here.run("cat /root/by-hand.pub").strip()
         server = there.run("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
         here.write("/root/by-hand.hosts", f"{there.address} {server[0]} {server[1]}\n".encode())
-        there.run(f"mkdir -p -m 700 /root/.ssh; echo '{public}' >>/root/.ssh/authorized_keys")
+        keys = "/etc/ssh/authorized_keys"
+        there.run(f"cp -p {keys} {keys}.before && printf '\\n%s\\n' '{public}' >>{keys}")
         try:
             yield
         finally:
-            there.run("sed -i '/ by-hand$/d' /root/.ssh/authorized_keys")
+            there.run(f"mv {keys}.before {keys}")
             here.run("rm -f /root/by-hand*")
 
     def _until_it_answers(self, name: str) -> None:
