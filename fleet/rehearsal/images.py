@@ -46,7 +46,9 @@ class Images:
         reference = f"fleet-rehearsal/{name}:{tag}"
         if reference not in self._current:
             files = dict(_files(CONTEXTS / name))
-            parent = re.search(r"^FROM fleet-rehearsal/(\S+)$", files["Dockerfile"][1].decode(), re.MULTILINE)
+            parent = re.search(
+                r"^(?:FROM |ARG BASE=)fleet-rehearsal/(\S+)$", files["Dockerfile"][1].decode(), re.MULTILINE
+            )
             base = self.ensure(parent[1]) if parent else self._debian()
             if not parent:
                 files["apt.conf"] = (0o644, _apt_settings())
