@@ -20,6 +20,10 @@ READING = 3.0
 SENDING = (1.0, 3.0)
 """Seconds over which a slow sender gives its body away."""
 PIECES = 10
+LIMIT = 10.0
+"""``timeout http-keep-alive`` of the rehearsal's balancers, in seconds."""
+CLEAR = 1.5
+"""Seconds around it in which no idle client asks: both sides may be late on a busy machine."""
 
 
 class Client:
@@ -27,6 +31,8 @@ class Client:
 
     kind = ""
     keeps = True
+    rests = False
+    """It pauses from its answer on, and not from when it was to ask."""
     buffer: int | None = None
 
     def __init__(self, url: urllib.parse.SplitResult, number: int, tally: Tally) -> None:
@@ -98,12 +104,18 @@ class New(Kept):
 
 
 class Idle(Kept):
-    """Keeps its connection and asks so seldom that the server may have closed it."""
+    """Keeps its connection and asks so seldom that the server may have closed it.
+
+    Never just when the balancer's own limit of an idle connection ends: a request that crosses that end on its
+    way is lost on any day, whether something is deployed or not.
+    """
 
     kind = "idle"
+    rests = True
 
     def pause(self, interval: float) -> float:
-        return interval * self._random.uniform(0.6, 1.4)
+        seconds = interval * self._random.uniform(0.6, 1.4)
+        return seconds if abs(seconds - LIMIT) > CLEAR else LIMIT + CLEAR
 
 
 class Order(Client):

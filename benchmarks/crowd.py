@@ -66,5 +66,6 @@ class Crowd:
                 break
             await client.ask()
             # A late answer puts the next question off: nothing is made up for in a burst.
-            due = max(due + client.pause(group.interval), time.monotonic())
+            now = time.monotonic()
+            due = max((now if client.rests else due) + client.pause(group.interval), now)
         client.close()

@@ -7,11 +7,12 @@ import socket
 import struct
 import urllib.parse
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from benchmarks import clients
-from benchmarks.clients import KINDS, Client, Idle, Kept, New, Order, SlowReader, SlowSender
+from benchmarks.clients import CLEAR, KINDS, LIMIT, Client, Idle, Kept, New, Order, SlowReader, SlowSender
 from benchmarks.tally import Tally
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
@@ -301,3 +302,13 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+def test_an_idle_client_never_asks_as_its_connection_reaches_the_balancers_limit() -> None:
+    template = Path(__file__).parents[3] / "roles/loadbalancer/templates/haproxy.cfg.j2"
+    assert f"timeout http-keep-alive {LIMIT:.0f}s" in template.read_text()
+    client = Idle(urllib.parse.urlsplit("http://127.0.0.1/"), 1, Tally())
+    pauses = [client.pause(8.5) for _ in range(2000)]
+    assert not [one for one in pauses if abs(one - LIMIT) < CLEAR]
+    assert min(pauses) < LIMIT - 2 * CLEAR
+    assert any(one > LIMIT for one in pauses), "some are closed while they are idle"
