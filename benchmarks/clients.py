@@ -106,8 +106,8 @@ class New(Kept):
 class Idle(Kept):
     """Keeps its connection and asks so seldom that the server may have closed it.
 
-    Never just when the balancer's own limit of an idle connection ends: a request that crosses that end on its
-    way is lost on any day, whether something is deployed or not.
+    Never just when the balancer's own limit of an idle connection ends: a request that crosses that end on
+    its way is lost on any day, whether something is deployed or not.
     """
 
     kind = "idle"
