@@ -25,9 +25,10 @@ TICK = 2
 
 # $moving: what stopped, while it may go on by itself; .kept: it may not any more; .back: it is about to.
 FUNCTIONS = """\
-users() {
-  for one in $(docker ps -q --no-trunc --filter "volume=$volume"); do
-    case $(docker inspect -f '{{.Name}}' "$one" 2>/dev/null) in "/$helper" | '') ;; *) echo "$one" ;; esac
+users() { # that nobody answers does not mean that there are none
+  using=$(docker ps --no-trunc --filter "volume=$volume" --format '{{.ID}} {{.Names}}') || return
+  printf '%s\\n' "$using" | while read -r one name; do
+    case $name in "$helper" | '') ;; *) echo "$one" ;; esac
   done
 }
 policy() {
@@ -62,7 +63,8 @@ if [ -e "$moving.back" ]; then
   drift "volume $volume was being moved, and its containers have just gone on: make a new plan"
 fi
 expect "$seen"
-for one in $(users); do
+running=$(users) || exit
+for one in $running; do
   case " $writers " in
     *" $one "*) ;;
     *) drift "container $(docker inspect -f '{{.Name}}' "$one" | tr -d /) uses volume $volume, too" ;;
@@ -73,7 +75,7 @@ case $seen in
   *) rm -f "$moving.kept" ;; # of a move that has been, and come back
 esac
 cat "$moving" >"$moving.new" 2>/dev/null || :
-for one in $(users); do
+for one in $running; do
   restart=$(policy "$one")
   case $restart in on-failure:[1-9]*) ;; :*) restart=no ;; *) restart=${restart%%:*} ;; esac
   echo "$one $restart" >>"$moving.new"
@@ -84,7 +86,7 @@ mv "$moving.new" "$moving"
 pids=
 set -- $stops
 while [ $# -gt 0 ]; do
-  case " $(users | tr '\\n' ' ')" in
+  case " $(echo $running) " in
     *" $1 "*)
       docker update --restart no "$1" >/dev/null
       docker stop -t "$2" "$1" >/dev/null &
@@ -93,7 +95,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 for one in $pids; do wait "$one"; done
-left=$(users)
+left=$(users) || exit
 [ -z "$left" ] || drift "container $(echo $left) uses volume $volume and does not stop"
 put_mark "$fenced" "$fenced_end"
 """

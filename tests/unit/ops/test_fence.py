@@ -175,6 +175,24 @@ def test_one_of_its_containers_does_not_start(host: Host) -> None:
     assert mark.state is State.LIVE
 
 
+def test_an_engine_that_does_not_tell_who_uses_it_stops_nothing(host: Host) -> None:
+    host.host.silent("ps")
+    rc, out = host.run(host.fence.stop())
+    assert rc == 1
+    assert "Cannot connect to the Docker daemon" in out
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, ":0")}
+    assert host.host.mark(VOLUME) == SEEN
+
+
+def test_an_engine_that_falls_silent_while_they_stop_is_not_taken_for_their_end(host: Host) -> None:
+    host.host.flaw("aaaa", "silencing")
+    rc, out = host.run(host.fence.stop())
+    assert rc == 1
+    assert "Cannot connect to the Docker daemon" in out
+    assert host.host.mark(VOLUME) == SEEN, "not fenced: somebody may still write"
+    assert host.host.moving() == [VOLUME]
+
+
 def test_fenced_off_by_another_move_it_stays_so(host: Host) -> None:
     """The operator takes the data from where it was left behind."""
     elsewhere = replace(SEEN, state=State.FENCED, peer="db-9")
