@@ -34,13 +34,17 @@ users() { # that nobody answers does not mean that there are none
 policy() {
   docker inspect -f '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' "$1"
 }
-go_on() { # what was written down is in $moving.back
-  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end"; fi
+go_on() { # what was written down is in $moving.back, unless somebody else was quicker
+  noted=$(cat "$moving.back" 2>/dev/null) || return 0
+  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end" || return; fi
+  all=$(docker ps -aq --no-trunc) || return
   failed=
   while read -r one restart; do
-    docker inspect --type container "$one" >/dev/null 2>&1 || { echo "container $one is gone" >&2; continue; }
+    case " $(echo $all) " in *" $one "*) ;; *) echo "container $one is gone" >&2; continue ;; esac
     docker update --restart "$restart" "$one" >/dev/null && docker start "$one" >/dev/null || failed=1
-  done <"$moving.back"
+  done <<END
+$noted
+END
   [ -z "$failed" ] || return 1
   rm -f "$moving.back"
 }
@@ -49,7 +53,7 @@ watch() {
     [ -e "$moving" ] || return 0
     [ $(($(date +%s) - $(stat -c %Y "$moving"))) -ge "$patience" ] || continue
     mv "$moving" "$moving.back" 2>/dev/null || return 0
-    go_on
+    until go_on; do sleep "$tick"; done # the engine may be away for a while
     return
   done
 }

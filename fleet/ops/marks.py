@@ -26,11 +26,11 @@ expect() {{ # a mark, or nothing
     drift "the mark of volume $volume is not the one that was planned for: ${{found:-there is none}}"
 }}
 put_mark() {{ # what stands before its time, and after it
-  mkdir -p "$marks"
-  printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.$$"
-  sync "$marks/.$volume.$$"
-  mv "$marks/.$volume.$$" "$marks/$volume"
-  sync "$marks" 2>/dev/null || sync
+  mkdir -p "$marks" &&
+    printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.$$" &&
+    sync "$marks/.$volume.$$" &&
+    mv "$marks/.$volume.$$" "$marks/$volume" &&
+    {{ sync "$marks" 2>/dev/null || sync; }}
 }}
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +57,13 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     yield made
     for one in (made.host.state / "moving").glob("*"):
         one.unlink()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_mark_is_written_over_the_one_that_was_seen(host: Host) -> None:
@@ -191,6 +198,33 @@ def test_an_engine_that_falls_silent_while_they_stop_is_not_taken_for_their_end(
     assert "Cannot connect to the Docker daemon" in out
     assert host.host.mark(VOLUME) == SEEN, "not fenced: somebody may still write"
     assert host.host.moving() == [VOLUME]
+
+
+def test_an_engine_that_is_away_has_not_lost_its_containers(host: Host) -> None:
+    host.run(host.fence.stop())
+    host.host.silent()
+    rc, out = host.run(host.fence.back())
+    assert (rc, out) == (1, "Cannot connect to the Docker daemon\n")
+    assert host.host.moving() == [f"{VOLUME}.back"], "to be tried again"
+    host.host.silent(over=True)
+    assert host.run(host.fence.back()) == (0, "")
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
+    assert host.host.moving() == []
+
+
+def test_going_on_by_itself_is_tried_until_it_succeeds(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 1)
+    monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
+    host.run(host.fence.stop())
+    host.host.silent()
+    calls = len(host.host.docker_calls)
+    until(lambda: len(host.host.docker_calls) >= calls + 2)
+    host.host.silent(over=True)
+    until(lambda: host.host.moving() == [])
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
+    mark = host.host.mark(VOLUME)
+    assert mark
+    assert mark.state is State.LIVE
 
 
 def test_fenced_off_by_another_move_it_stays_so(host: Host) -> None:
