@@ -224,7 +224,9 @@ class Run:
             return state_lines(facts, states, missed), (), facts
         seen = tuple(state for state in states if state.host in facts.hosts)
         known = remembered(facts, self._books.releases)
-        remaining = build(replace(desired, hosts=seen, watched=True), known)
+        # Where data was to be taken from is over, and that host may not be among these.
+        moving = replace(desired.moving, sources=())
+        remaining = build(replace(desired, hosts=seen, watched=True, moving=moving), known)
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]

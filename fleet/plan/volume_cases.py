@@ -78,6 +78,8 @@ class _One:
             if how in OPEN and (given := self._given(host)):
                 known, source = Known.LEAVES, given
                 change, why = Change.MOVE, "the operator says where its data is"
+            elif how in OPEN and change in {Change.CREATE, Change.REFUSE} and (wrong := self._unusable(host)):
+                change, why = Change.REFUSE, wrong
             change, why = self._told(how, change, why)
             words = why if change is not Change.REFUSE else self._words(why, host, known)
             yield Case(host, volume, how, known, change, words, self._mark(host, change), source)
@@ -107,14 +109,44 @@ class _One:
 
     def _given(self, host: str) -> str:
         """The host that the operator says to take it from, when it can be taken from there."""
+        return next((source for source in self._sources(host) if not self._wrong(host, source)), "")
+
+    def _unusable(self, host: str) -> str:
+        """What is wrong with the host that the operator names, and the ways out."""
+        return next(filter(None, (self._wrong(host, source) for source in self._sources(host))), "")
+
+    def _sources(self, host: str) -> Iterator[str]:
+        """Hosts of the run that the operator names for it. Without the volume's name, one is only meant when
+        it has it, and no use for it."""
         places = self._places
-        if [name for name in self._how if self._how[name] in OPEN and name not in places.homes] != [host]:
-            return ""  # one source, and several that want it
         for name, source in self._desired.moving.sources:
-            there = places.at(source) if source in places.run - {host} - set(places.wanted) else None
-            has = there is not None and (source in places.leaving or there.mark is None)
-            if has and (not name or self._named(name)):
-                return source
+            meant = self._named(name) or (not name and places.at(source) and source not in places.wanted)
+            if meant and source in places.run - {host}:
+                yield source
+
+    def _wrong(self, host: str, source: str) -> str:
+        """Why its data cannot be taken from there, and the ways out; empty: it can."""
+        places, there, here = self._places, self._places.at(source), self._places.mark(host)
+        waiting = [name for name in self._how if self._how[name] in OPEN]
+        what = f"volume {{name}} cannot be taken from {source}"
+        if source in places.wanted:
+            role = places.volume.role
+            return f"{what}, which keeps it\ntake {source} out of role {role}, if it is to move"
+        if there is None:
+            return f"{what}, which has none\ninv volumes tells which hosts have it"
+        if ([name for name in waiting if name not in places.homes] or waiting) != [host]:
+            return f"{what}, because more than one host wants it\nlet one of them come at a time"
+        if not places.gives(source):
+            return (
+                f"{what}: what is there is not the newest of its data, or not complete, or in use\n"
+                f"put {source} into role {places.volume.role} in place of {host}, deploy with "
+                "--adopt {name}, and move it then"
+            )
+        mark, taken = there.mark, here is None
+        if here and mark and here.lineage == mark.lineage:
+            taken = here.generation < mark.generation + (here.state is not State.LIVE)
+        if not taken:
+            return f"{what}, because other data is here\ndocker volume rm {{volume}} on {host}, if it may go"
         return ""
 
     def _told(self, how: Found, change: Change, why: str) -> tuple[Change, str]:

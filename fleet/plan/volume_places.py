@@ -110,6 +110,13 @@ class Places:
                 return name
         return ""
 
+    def gives(self, host: str) -> bool:
+        """Can its data be taken from this host of the run? So it can where a move was cut off."""
+        there = self.at(host)
+        if there is None or host in self.leaving or there.mark is None:
+            return there is not None
+        return there.mark.state is State.FENCED and not self.superseded(host, there.mark)
+
     def unproven(self, host: str, source: str) -> bool:
         """What is at the source came from ``host``, and nothing has been healthy on it."""
         mark = self.mark(source)
@@ -152,22 +159,43 @@ class Places:
         return bool(selected) and any(one.role not in selected for one in containers)
 
     def _silent(self) -> dict[str, str]:
-        """Hosts that had its data by the ledger, have no use for it and cannot give it; each with why."""
+        """Hosts that had its data, have no use for it and cannot give it; each with why."""
         role = self.volume.role
         staying = {host for one in self._desired.roles if one.name == role for host in one.hosts}
         found: dict[str, str] = {}
-        for host, home in self.homes.items():
-            data = Mark(home.lineage, home.generation, State.LIVE)
+        for host, data in self._expected().items():
             if host in self.wanted or host in self.leaving or self.superseded(host, data):
                 continue
             if host in self.run:
-                if self.at(host) is None:
-                    found[host] = f"{host}, where its data was, does not have it any more"
+                if why := self._cannot_give(host):
+                    found[host] = why
             elif host not in self._desired.moving.addresses:
                 found[host] = f"its data is on {host}, which is not in the inventory any more"
             elif host not in staying:
                 found[host] = f"its data is on {host}, which is not a host of this run"
         return found
+
+    def _expected(self) -> dict[str, Mark]:
+        """Where data was by the ledger; when it knows of none, by what the hosts say."""
+        if self.homes:
+            known = self.homes.items()
+            return {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
+        return {host: mark for host, mark in self.marks.items() if mark.state is State.FENCED}
+
+    def _cannot_give(self, host: str) -> str:
+        """Why not, of a host of the run; empty: it is not asked to."""
+        there = self.at(host)
+        if there is None:
+            return f"{host}, where its data was, does not have it any more"
+        if self._left_alone(host, there):
+            return ""
+        if there.mark is None:
+            return f"{host}, where its data was, has one that is not ours"
+        if there.mark.state is State.FENCED:
+            return f"its move from {host} to {there.mark.peer or 'another host'} was cut off"
+        if there.mark.state is State.INCOMING:
+            return f"{host}, where its data was, has an incomplete copy"
+        return f"{host} has no use for its data, and a host that keeps its own has the same"
 
     def _serves(self, host: str, there: FoundVolume) -> bool:
         """Does a service of ours run on it?"""

@@ -67,7 +67,11 @@ def _always(cell: Cell) -> dict[Known, Cell]:
     return dict.fromkeys(Known, cell)
 
 
-_IN_DOUBT = _refuse("volume {name} is here without a mark, and {elsewhere}", ADOPT, FROM)
+_IN_DOUBT = _refuse(
+    "volume {name} is here without a mark, and {elsewhere}",
+    ADOPT,
+    f"docker volume rm {{volume}}, if it may go, and {FROM}",
+)
 _PART = "an incomplete copy of volume {name} is here"
 _LEFT = "volume {name} went from here to {peer}, and nothing may start on what was left"
 

@@ -238,6 +238,36 @@ def test_a_failed_move_leaves_the_source_as_it_was(
     assert database.shop.running() == {"db-1": ["v1"], "db-2": [], "db-3": []}
 
 
+def test_after_a_move_from_where_the_operator_says_the_run_is_done(database: Database) -> None:
+    """Also when nothing had to be pulled at the source, which the run then does not look at again."""
+    database.deploy()
+    for name in ("db-1", "db-2"):
+        database.on(name)
+        database.deploy()
+    database.on("db-1")
+    assert database.deploy(volume_from=(("data", "db-2"),)) is Exit.OK
+    database.on("db-2")
+    assert database.deploy(volume_from=(("data", "db-1"),)) is Exit.OK
+    assert database.homes() == {NAME: [("db-2", 3)]}
+
+
+def test_a_killed_move_and_then_another_host(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(self: RemoteHands, node: Haul) -> None:
+        if isinstance(node, CopyVolume):
+            return database.haul(node)
+        fenced = replace(node.move.mark, state=State.FENCED, peer="db-2")
+        database.write("db-1", fenced)
+        raise KeyboardInterrupt
+
+    database.deploy()
+    database.on("db-2")
+    monkeypatch.setattr(RemoteHands, "haul", cut)
+    with pytest.raises(KeyboardInterrupt):
+        database.deploy()
+    database.on("db-3")
+    assert "its move from db-1 to db-2 was cut off" in database.refused(wait=400)
+
+
 def test_a_rollback_after_the_way_back_in_the_inventory_moves_back(database: Database) -> None:
     database.deploy()
     database.on("db-2")

@@ -202,7 +202,8 @@ REFUSED = [
      "--volume-from data=HOST says where from; --allow-empty data begins anew"),
     ({"hosts": [lying("db-2", None), serving("db-1")]},
      "db-2: volume data is here without a mark, and there is data on db-1, which has no use for it any more: "
-     "--adopt data takes what is here; --volume-from data=HOST says where from"),
+     "--adopt data takes what is here; docker volume rm shop-test-db_data, if it may go, and "
+     "--volume-from data=HOST says where from"),
     ({"hosts": [lying("db-2", None, project="")]},
      "db-2: volume data is here, and Fleet did not make it: --adopt data takes it, with what is in it; "
      "docker volume rm shop-test-db_data, if it may go"),
@@ -335,11 +336,79 @@ def test_volume_from_names_the_source() -> None:
         assert (move.move.source, move.move.mark) == ("db-3", ELSE)
 
 
-def test_volume_from_a_host_that_keeps_its_data_or_has_none_is_refused() -> None:
-    wanted = wish("db-1", "db-2", sources=(("data", "db-1"),))
+UNUSABLE = [
+    (("db-1", "db-2"), [serving("db-1")], {},
+     "volume data cannot be taken from db-1, which keeps it: take db-1 out of role db, if it is to move"),
+    (("db-2",), [], {"db-0": LIVE},
+     "volume data cannot be taken from db-1, which has none: inv volumes tells which hosts have it"),
+    (("db-2", "db-3"), [serving("db-1")], {},
+     "volume data cannot be taken from db-1, because more than one host wants it: "
+     "let one of them come at a time"),
+    # It went to a host that is gone for good.
+    (("db-2",), [lying("db-1", replace(FENCED, peer="db-0"))], {"db-0": AWAY},
+     "volume data cannot be taken from db-1: what is there is not the newest of its data, or not complete, "
+     "or in use: put db-1 into role db in place of db-2, deploy with --adopt data, and move it then"),
+    (("db-2",), [serving("db-1"), lying("db-2", replace(FENCED, lineage="second", peer="db-3"))], {},
+     "volume data cannot be taken from db-1, because other data is here: "
+     "docker volume rm shop-test-db_data on db-2, if it may go"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hosts", "found", "homes", "text"), UNUSABLE)
+def test_a_volume_from_that_cannot_be_is_refused(
+    hosts: tuple[str, ...], found: list[HostFacts], homes: Mapping[str, Mark], text: str
+) -> None:
+    wanted = wish(*hosts, sources=(("data", "db-1"),))
+    assert f"db-2: {text}" in refusals(plan(wanted, facts(wanted, *found, homes=homes)))
+
+
+def test_a_volume_from_without_a_name_is_about_hosts_that_leave() -> None:
+    wanted = wish("db-1", "db-2", sources=(("", "db-1"),))
     assert one(wanted, facts(wanted, serving("db-1"))).change is Change.CREATE
-    wanted = wish("db-2", sources=(("data", "db-3"),))
-    assert one(wanted, facts(wanted, homes={"db-0": LIVE})).change is Change.REFUSE
+
+
+CUT = replace(FENCED, peer="db-2")
+"""At its source, a move to db-2 was cut off."""
+
+
+@pytest.mark.parametrize("homes", [{"db-1": LIVE}, {}])
+def test_after_a_cut_a_third_host_does_not_begin_anew(homes: Mapping[str, Mark]) -> None:
+    wanted = wish("db-3")
+    there = facts(wanted, lying("db-1", CUT), lying("db-2", INCOMING), homes=homes)
+    assert refusals(plan(wanted, there)) == [
+        "db-3: volume data is not here, and its move from db-1 to db-2 was cut off: "
+        "--volume-from data=HOST says where from; --allow-empty data begins anew"
+    ]
+    # Nor when the half copy has left the inventory.
+    assert one(wanted, facts(wanted, lying("db-1", CUT), homes=homes), "db-3").change is Change.REFUSE
+    said = wish("db-3", sources=(("data", "db-1"),))
+    planned = plan(said, there)
+    assert not planned.errors
+    (move,) = (node for node in every_step(planned) if isinstance(node, MoveVolume))
+    assert (move.move.source, move.move.target) == ("db-1", "db-3")
+    world = World(there)
+    world.run(planned)
+    assert plan(wanted, world.facts).empty
+
+
+def test_a_half_copy_that_lost_its_mark_is_not_adopted() -> None:
+    wanted = wish("db-2")
+    there = facts(wanted, lying("db-1", CUT), lying("db-2", None), homes={"db-1": LIVE})
+    assert one(wanted, there).change is Change.REFUSE
+
+
+@pytest.mark.parametrize(
+    ("left", "home", "why"),
+    [
+        (serving("db-1"), LIVE, "db-1 has no use for its data, and a host that keeps its own has the same"),
+        (lying("db-1", replace(INCOMING, peer="")), ELSE, "db-1, where its data was, has an incomplete copy"),
+        (lying("db-1", None, project=""), ELSE, "db-1, where its data was, has one that is not ours"),
+    ],
+)
+def test_a_host_that_had_data_and_cannot_give_it(left: HostFacts, home: Mark, why: str) -> None:
+    wanted = wish("db-2", "db-3")
+    there = facts(wanted, left, serving("db-2"), homes={"db-1": home, "db-2": LIVE})
+    assert refusals(plan(wanted, there))[-1].startswith(f"db-3: volume data is not here, and {why}: ")
 
 
 def test_names_that_mean_nothing_are_mistakes() -> None:
