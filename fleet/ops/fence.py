@@ -86,7 +86,7 @@ for one in $running; do
 done
 sync "$moving.new"
 mv "$moving.new" "$moving"
-(trap '' HUP; watch) </dev/null >/dev/null 2>&1 &
+setsid sh -c "$watcher" </dev/null >/dev/null 2>&1 & # not ended with what this script has begun
 pids=
 set -- $stops
 while [ $# -gt 0 ]; do
@@ -140,6 +140,7 @@ class Fence:
             "seen": marks.text(move.mark),
             "writers": " ".join(one.id for one in move.writers),
             "stops": stops,
+            "watcher": str(self._script("watch\n").script),
         }
         return self._script(STOP, **head)
 

@@ -81,6 +81,7 @@ case $command in
   update) id=$(id_of "$3"); case $2 in on-failure*) echo "$2" ;; *) echo "$2:0" ;; esac >"$id/policy" ;;
   stop)
     [ ! -e "$3/silencing" ] || echo 'Cannot connect to the Docker daemon' >refuse.ps
+    [ ! -e "$3/hanging" ] || exec sleep 60
     [ ! -e "$3/stubborn" ] && echo false >"$3/running" ;;
   start) [ ! -e "$1/broken" ] || { echo 'port is already allocated' >&2; exit 1; }; echo true >"$1/running" ;;
   run)
@@ -175,7 +176,7 @@ class VolumeHost:
 
     def flaw(self, one: str, word: str) -> None:
         """``stubborn``: it does not stop; ``broken``: it does not start; ``silencing``: while it stops, the
-        engine ceases to tell what runs."""
+        engine ceases to tell what runs; ``hanging``: the engine never says that it has stopped."""
         (self.root / "engine" / one / word).touch()
 
     def silent(self, command: str = "", *, over: bool = False) -> None:

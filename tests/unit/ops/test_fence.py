@@ -227,6 +227,17 @@ def test_going_on_by_itself_is_tried_until_it_succeeds(host: Host, monkeypatch: 
     assert mark.state is State.LIVE
 
 
+def test_the_watch_outlives_a_script_that_is_ended(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 1)
+    monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
+    host.host.flaw("bbbb", "hanging")
+    host.shell = f"timeout -k 5 1 {host.shell}"
+    rc, _ = host.run(host.fence.stop())
+    assert rc == 124
+    until(lambda: host.host.moving() == [])
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
+
+
 def test_fenced_off_by_another_move_it_stays_so(host: Host) -> None:
     """The operator takes the data from where it was left behind."""
     elsewhere = replace(SEEN, state=State.FENCED, peer="db-9")
