@@ -25,8 +25,8 @@ TICK = 2
 
 # $moving: what stopped, while it may go on by itself; .kept: it may not any more; .back: it is about to.
 FUNCTIONS = """\
-users() { # that nobody answers does not mean that there are none
-  using=$(docker ps --no-trunc --filter "volume=$volume" --format '{{.ID}} {{.Names}}') || return
+users() { # -a: also who has stopped; that nobody answers does not mean that there are none
+  using=$(docker ps "$@" --no-trunc --filter "volume=$volume" --format '{{.ID}} {{.Names}}') || return
   printf '%s\\n' "$using" | while read -r one name; do
     case $name in "$helper" | '') ;; *) echo "$one" ;; esac
   done
@@ -39,9 +39,10 @@ go_on() { # what was written down is in $moving.back, unless somebody else was q
   if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end" || return; fi
   all=$(docker ps -aq --no-trunc) || return
   failed=
-  while read -r one restart; do
+  while read -r one restart was; do
     case " $(echo $all) " in *" $one "*) ;; *) echo "container $one is gone" >&2; continue ;; esac
-    docker update --restart "$restart" "$one" >/dev/null && docker start "$one" >/dev/null || failed=1
+    docker update --restart "$restart" "$one" >/dev/null || failed=1
+    [ "$was" = stopped ] || docker start "$one" >/dev/null || failed=1
   done <<END
 $noted
 END
@@ -68,6 +69,7 @@ if [ -e "$moving.back" ]; then
 fi
 expect "$seen"
 running=$(users) || exit
+all=$(users -a) || exit
 for one in $running; do
   case " $writers " in
     *" $one "*) ;;
@@ -79,20 +81,23 @@ case $seen in
   *) rm -f "$moving.kept" ;; # of a move that has been, and come back
 esac
 cat "$moving" >"$moving.new" 2>/dev/null || :
-for one in $running; do
+for one in $all; do
+  ! grep -q "^$one " "$moving.new" || continue # by a run before, which has changed it since
   restart=$(policy "$one")
   case $restart in on-failure:[1-9]*) ;; :*) restart=no ;; *) restart=${restart%%:*} ;; esac
-  echo "$one $restart" >>"$moving.new"
+  case " $(echo $running) " in *" $one "*) was= ;; *) was=stopped ;; esac
+  echo "$one $restart $was" >>"$moving.new"
 done
 sync "$moving.new"
 mv "$moving.new" "$moving"
 setsid sh -c "$watcher" </dev/null >/dev/null 2>&1 & # not ended with what this script has begun
+# Also those that have stopped: a host that is started anew would bring them back.
+for one in $all; do docker update --restart no "$one" >/dev/null; done
 pids=
 set -- $stops
 while [ $# -gt 0 ]; do
   case " $(echo $running) " in
     *" $1 "*)
-      docker update --restart no "$1" >/dev/null
       docker stop -t "$2" "$1" >/dev/null &
       pids="$pids $!" ;;
   esac

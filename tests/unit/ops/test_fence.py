@@ -238,6 +238,21 @@ def test_the_watch_outlives_a_script_that_is_ended(host: Host, monkeypatch: pyte
     assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
 
 
+def test_who_has_stopped_already_is_not_brought_back_by_its_engine(host: Host) -> None:
+    host.host.container("cccc", "old", VOLUME, "always:0", running=False)
+    assert host.run(host.fence.stop()) == (0, "")
+    assert host.host.containers()["old"] == (False, "no:0")
+    host.run(host.fence.release())
+    fenced = host.host.mark(VOLUME)
+    assert fenced
+    host.move = replace(host.move, mark=fenced, writers=())
+    assert host.run(host.fence.stop()) == (0, ""), "a later run goes on with the move"
+    assert host.run(host.fence.back()) == (0, "")
+    assert host.host.containers() == {
+        "postgres": (True, "on-failure:5"), "exporter": (True, "no:0"), "old": (False, "always:0"),
+    }  # fmt: skip
+
+
 def test_fenced_off_by_another_move_it_stays_so(host: Host) -> None:
     """The operator takes the data from where it was left behind."""
     elsewhere = replace(SEEN, state=State.FENCED, peer="db-9")
