@@ -177,8 +177,8 @@ class _Mover:
         if gone and not kept:
             return (
                 f"{host} could not be told to go on with volume {volume}: {why}; it does so by itself "
-                f"{PATIENCE} s after it last heard of this run, unless it is switched off before that. Then, or "
-                f"if nothing uses the volume in two minutes, run again"
+                f"{PATIENCE} s after it last heard of this run, unless it is switched off before that. Then, "
+                f"or if nothing uses the volume in two minutes, run again"
             )
         names = " ".join(one.name for one in self.node.move.writers)
         return (
