@@ -114,7 +114,7 @@ def test_clear_leaves_nothing_but_the_volume(places: Places, capsys: pytest.Capt
 def test_the_manifest_by_its_command(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
     (places.data / "file").write_text("x")
     assert main(["manifest", "--fresh"], places) == 0
-    assert set(said(capsys)["result"]) == {"digest", "entries", "bytes", "hashed", "seconds"}
+    assert set(said(capsys)["result"]) == {"digest", "entries", "bytes", "hashed", "changing", "seconds"}
     assert places.manifest.read_bytes().startswith(b".\0d ")
 
 

@@ -54,6 +54,7 @@ def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> 
         "entries": len(entries),
         "bytes": sum(entry.size for entry in entries if not entry.group or entry.group == entry.path),
         "hashed": len(wanted),
+        "changing": sum(CHANGING in (entry.content, entry.xattrs) for entry in entries),
         "seconds": round(time.monotonic() - began, 3),
     }
 
