@@ -147,7 +147,8 @@ class Run:
         back = previous(desired, facts, touched)
         if self._earlier:
             back = going_back(self._earlier, back, desired.selected)
-        return replace(back, undo=undo([self._books.record], self._books.releases, touched))
+        moving = replace(back.moving, back=True)
+        return replace(back, moving=moving, undo=undo([self._books.record], self._books.releases, touched))
 
     def _go_back(self, desired: Desired, back: Desired, before: Facts, failed: Outcome) -> Outcome:
         """The hosts of this run to what they ran before it, through the same planner and executor."""

@@ -86,8 +86,10 @@ class _One:
 
     def _known(self, host: str) -> tuple[Known, str]:
         places, how, peer = self._places, self._how[host], self._peers[host]
+        if peer and [*self._peers.values()].count(peer) > 1:
+            return Known.SEVERAL, ""
         if peer:
-            return (Known.UNPROVEN if places.unproven(host, peer) else Known.LEAVES), peer
+            return places.left(host, peer), peer
         if how in {Found.INCOMING, Found.FENCED}:
             return self._without_peer(host), ""
         if host in places.homes:
@@ -98,7 +100,7 @@ class _One:
         coming = [name for name in self._how if self._how[name] in WAITING and name not in places.homes]
         if places.silent or len(leaving) > 1 or coming != [host]:
             return Known.SEVERAL, ""
-        return (Known.UNPROVEN if places.unproven(host, leaving[0]) else Known.LEAVES), leaving[0]
+        return places.left(host, leaving[0]), leaving[0]
 
     def _without_peer(self, host: str) -> Known:
         places, mark = self._places, self._places.mark(host)

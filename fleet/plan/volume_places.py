@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Container, Facts, HostFacts
 from fleet.model.volumes import FoundVolume, Home, Mark, State
-from fleet.plan.volume_table import Found
+from fleet.plan.volume_table import Found, Known
 
 
 def users(found: FoundVolume, host: HostFacts) -> tuple[Container, ...]:
@@ -97,7 +97,7 @@ class Places:
         """Where the data of a copy comes from, or what went from ``host`` is; empty: the hosts that could
         tell are not there, or say something else."""
         mark = self.mark(host)
-        if mark is None or mark.state is State.LIVE:
+        if mark is None or mark.state is State.LIVE or self._kept(host, mark):
             return ""
         for name in dict.fromkeys((mark.peer, *self.leaving)):
             other = self.mark(name) if name in self.run and name not in self.wanted else None
@@ -115,12 +115,17 @@ class Places:
         there = self.at(host)
         if there is None or host in self.leaving or there.mark is None:
             return there is not None
-        return there.mark.state is State.FENCED and not self.superseded(host, there.mark)
+        mark, newest = there.mark, not self.superseded(host, there.mark)
+        return mark.state is State.FENCED and newest and not self._kept(host, mark)
 
-    def unproven(self, host: str, source: str) -> bool:
-        """What is at the source came from ``host``, and nothing has been healthy on it."""
-        mark = self.mark(source)
-        return mark is not None and mark.peer == host and mark.state is not State.FENCED and not mark.proven
+    def left(self, host: str, source: str) -> Known:
+        """What ``host`` gets from a source that has no use for it."""
+        there, mark = self.at(source), self.mark(source)
+        if mark is None or mark.peer != host or mark.state is State.FENCED or mark.proven:
+            return Known.LEAVES
+        # One that was created and never started has written nothing.
+        used = there is not None and mark.state is State.LIVE and self._began(source, there)
+        return Known.WRITTEN if used and not self._desired.moving.back else Known.UNPROVEN
 
     def _elsewhere(self, home: Home) -> bool:
         """The data went on, and the ledger was not told before the run was cut off."""
@@ -152,6 +157,11 @@ class Places:
         same = [one for one in wanted if one and one.lineage == mark.lineage and one.state is State.LIVE]
         there = any(one.generation >= mark.generation for one in same)
         return there or self.superseded(host, mark)
+
+    def _kept(self, host: str, mark: Mark) -> bool:
+        """Another host that wants it has the same data: somebody has copied it."""
+        there = [self.mark(name) for name in self.wanted if name != host]
+        return any(one and one.lineage == mark.lineage and one.state is State.LIVE for one in there)
 
     def _left_alone(self, host: str, there: FoundVolume) -> bool:
         """Another role has it there, and the run is not about that."""
@@ -196,6 +206,12 @@ class Places:
         if there.mark.state is State.INCOMING:
             return f"{host}, where its data was, has an incomplete copy"
         return f"{host} has no use for its data, and a host that keeps its own has the same"
+
+    def _began(self, host: str, there: FoundVolume) -> bool:
+        """Has anything ever run on it?"""
+        containers = self._facts.hosts[host].containers
+        known = {one.name: one.state for one in containers} if isinstance(containers, tuple) else {}
+        return any(known.get(name) != "created" for name in there.users)
 
     def _serves(self, host: str, there: FoundVolume) -> bool:
         """Does a service of ours run on it?"""

@@ -11,7 +11,7 @@ import pytest
 from fleet.app.deploy import deploy, plan
 from fleet.app.rollback import rollback
 from fleet.app.volumes import confirm_move, move, volumes
-from fleet.errors import Exit, FleetError, RemoteFailed
+from fleet.errors import Exit, FleetError, Interrupted, RemoteFailed
 from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
 from fleet.ledger.embedded import EmbeddedStore
 from fleet.model.releases import Release, homes
@@ -249,6 +249,24 @@ def test_after_a_move_from_where_the_operator_says_the_run_is_done(database: Dat
     database.on("db-2")
     assert database.deploy(volume_from=(("data", "db-1"),)) is Exit.OK
     assert database.homes() == {NAME: [("db-2", 3)]}
+
+
+def test_after_an_interrupted_gate_what_was_written_is_not_thrown_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise Interrupted("at the gate")
+
+    database.deploy()
+    database.on("db-2")
+    with monkeypatch.context() as patched:
+        patched.setattr("fleet.run.hands.watch", interrupted)
+        assert database.deploy() is Exit.INTERRUPTED
+    assert database.shop.running()["db-2"] == ["v1"]
+    database.on("db-1")
+    assert "what runs on it there was never found healthy" in database.refused()
+    assert database.deploy(volume_from=(("data", "db-2"),)) is Exit.OK
+    assert database.hauled[-1] == "move volume shop-test-db_data db-2 → db-1"
 
 
 def test_a_killed_move_and_then_another_host(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

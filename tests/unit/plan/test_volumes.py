@@ -98,7 +98,8 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.ABSENT, Known.NOWHERE, Change.CREATE, {}),
     (Found.ABSENT, Known.HERE, Change.REFUSE, {"homes": {"db-2": LIVE}}),
     (Found.ABSENT, Known.LEAVES, Change.MOVE, {"hosts": [serving("db-1")]}),
-    (Found.ABSENT, Known.UNPROVEN, Change.MOVE, {"hosts": [serving("db-1", replace(AWAY, proven=False))]}),
+    (Found.ABSENT, Known.UNPROVEN, Change.MOVE, {"hosts": [lying("db-1", replace(AWAY, proven=False))]}),
+    (Found.ABSENT, Known.WRITTEN, Change.MOVE, {"hosts": [serving("db-1", replace(AWAY, proven=False))]}),
     (Found.ABSENT, Known.SEVERAL, Change.REFUSE, {"hosts": [serving("db-1"), lying("db-3", ELSE)]}),
     (Found.ABSENT, Known.SILENT, Change.REFUSE, {"homes": {"db-0": LIVE}}),
     (Found.USED, Known.NOWHERE, Change.ADOPT, {"hosts": [serving("db-2", None)]}),
@@ -108,7 +109,7 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.IDLE, Known.NOWHERE, Change.ADOPT, {"hosts": [lying("db-2", None)]}),
     (Found.IDLE, Known.HERE, Change.ADOPT, {"hosts": [lying("db-2", None)], "homes": {"db-2": LIVE}}),
     (Found.IDLE, Known.LEAVES, Change.REFUSE, {"hosts": [lying("db-2", None), serving("db-1")]}),
-    (Found.IDLE, Known.UNPROVEN, Change.REFUSE,
+    (Found.IDLE, Known.WRITTEN, Change.REFUSE,
      {"hosts": [lying("db-2", None), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.IDLE, Known.SEVERAL, Change.REFUSE,
      {"hosts": [lying("db-2", None), serving("db-1"), lying("db-3", ELSE)]}),
@@ -124,7 +125,7 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.LIVE, Known.SILENT, Change.KEEP, {"hosts": [serving("db-2")], "homes": {"db-0": ELSE}}),
     (Found.STALE, Known.HERE, Change.REFUSE, {"hosts": [lying("db-2", BEFORE)], "homes": {"db-2": LIVE}}),
     (Found.STALE, Known.LEAVES, Change.MOVE, {"hosts": [lying("db-2", BEFORE), serving("db-1")]}),
-    (Found.STALE, Known.UNPROVEN, Change.MOVE,
+    (Found.STALE, Known.WRITTEN, Change.MOVE,
      {"hosts": [lying("db-2", BEFORE), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.STALE, Known.SEVERAL, Change.REFUSE,
      {"hosts": [lying("db-2", BEFORE), serving("db-1"), lying("db-3", ELSE)]}),
@@ -139,7 +140,7 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.INCOMING, Known.LEAVES, Change.RESUME, {"hosts": [lying("db-2", INCOMING), serving("db-1")]}),
     (Found.INCOMING, Known.LEAVES, Change.RESUME,
      {"hosts": [lying("db-2", INCOMING), lying("db-1", replace(FENCED, peer="db-2"))]}),
-    (Found.INCOMING, Known.UNPROVEN, Change.RESUME,
+    (Found.INCOMING, Known.WRITTEN, Change.RESUME,
      {"hosts": [lying("db-2", INCOMING), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.INCOMING, Known.SILENT, Change.REFUSE,
      {"hosts": [lying("db-2", replace(INCOMING, peer="db-0"))], "homes": {"db-0": LIVE}}),
@@ -148,6 +149,8 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.FENCED, Known.HERE, Change.REFUSE, {"hosts": [lying("db-2", FENCED)], "homes": {"db-2": LIVE}}),
     (Found.FENCED, Known.LEAVES, Change.MOVE_BACK, {"hosts": [lying("db-2", FENCED), serving("db-1", AWAY)]}),
     (Found.FENCED, Known.UNPROVEN, Change.TAKE_BACK,
+     {"hosts": [lying("db-2", FENCED), lying("db-1", replace(AWAY, proven=False))]}),
+    (Found.FENCED, Known.WRITTEN, Change.REFUSE,
      {"hosts": [lying("db-2", FENCED), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.FENCED, Known.UNPROVEN, Change.TAKE_BACK,
      {"hosts": [lying("db-2", FENCED), lying("db-1", replace(INCOMING, peer="db-2"))]}),
@@ -391,6 +394,18 @@ def test_after_a_cut_a_third_host_does_not_begin_anew(homes: Mapping[str, Mark])
     assert plan(wanted, world.facts).empty
 
 
+def test_two_half_copies_of_one_source() -> None:
+    wanted = wish("db-2", "db-3")
+    there = facts(wanted, serving("db-1"), lying("db-2", INCOMING), lying("db-3", INCOMING))
+    assert [case.known for case in cases(wanted, there)] == [Known.SEVERAL] * 2
+
+
+def test_a_half_copy_of_data_that_another_host_keeps_is_not_completed() -> None:
+    wanted = wish("db-1", "db-2")
+    there = facts(wanted, serving("db-1"), lying("db-2", replace(INCOMING, peer="db-3")), lying("db-3"))
+    assert one(wanted, there).change is Change.REFUSE
+
+
 def test_a_half_copy_that_lost_its_mark_is_not_adopted() -> None:
     wanted = wish("db-2")
     there = facts(wanted, lying("db-1", CUT), lying("db-2", None), homes={"db-1": LIVE})
@@ -511,7 +526,7 @@ def test_after_a_failure_the_source_counts_again() -> None:
     steps = every_step(plan(wanted, there))
     for step in steps[:-1]:  # its gate never passes
         world.perform(step)
-    back = replace(wish("db-1"), remove_orphans=True)
+    back = replace(wish("db-1", back=True), remove_orphans=True)
     planned = plan(back, world.facts, reverse=True)
     assert [stage.title for stage in planned.stages if hasattr(stage, "title")][:2] == [
         "give volumes up", "take volumes back",
@@ -528,6 +543,25 @@ def test_after_a_failure_the_source_counts_again() -> None:
     # And there again: what is left of the copy is the beginning of the next one.
     world.run(plan(wanted, world.facts))
     assert plan(wanted, world.facts).empty
+
+
+def test_what_was_written_after_a_cut_off_gate_is_not_discarded_silently() -> None:
+    wanted, there = moving()
+    world = World(there)
+    for step in every_step(plan(wanted, there))[:-1]:  # its gate never ends
+        world.perform(step)
+    assert refusals(plan(wish("db-1"), world.facts)) == [
+        "db-1: volume data went from here to db-2, and what runs on it there was never found healthy: "
+        "--volume-from data=db-2 brings back what was written there; --adopt data does without that"
+    ]
+    for flag, said, changed in (
+        ("sources", ("data", "db-2"), Change.MOVE), ("adopt", "data", Change.ADOPT),
+    ):  # fmt: skip
+        wanted = wish("db-1", **{flag: (said,)})
+        assert one(wanted, world.facts, "db-1").change is changed
+        after = World(world.facts)
+        after.run(plan(wanted, after.facts))
+        assert plan(wish("db-1"), after.facts).empty
 
 
 def test_what_was_healthy_is_moved_back_with_what_it_wrote() -> None:
