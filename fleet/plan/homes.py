@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
-from fleet.model.volumes import FoundVolume, Home, Mark, State
+from fleet.model.volumes import Home, Mark, State
 from fleet.plan.volume_cases import short
+from fleet.plan.volume_places import others, ours
 
 Homes = Mapping[str, tuple[Home, ...]]
 
@@ -22,13 +23,10 @@ def homes(before: Homes, desired: Desired, facts: Facts) -> dict[str, tuple[Home
         found[name] = {} if name in anew else {home.host: home for home in known}
     for host, seen in facts.hosts.items():
         for name, volume in seen.volumes.items() if isinstance(seen.volumes, Mapping) else ():
-            if volume.mark and (name in before or name in wanted or _ours(desired, volume)):
+            concerned = name in before or name in wanted or ours(desired, seen, volume)
+            if volume.mark and concerned and not others(desired, seen, volume, before.get(name, ())):
                 _heard(found.setdefault(name, {}), host, volume.mark)
     return {name: kept for name in sorted(found) if (kept := _newest(found[name]))}
-
-
-def _ours(desired: Desired, volume: FoundVolume) -> bool:
-    return (volume.project, volume.env) == (desired.project, desired.env)
 
 
 def _heard(known: dict[str, Home], host: str, mark: Mark) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Container, Facts, HostFacts
@@ -18,6 +18,14 @@ def users(found: FoundVolume, host: HostFacts) -> tuple[Container, ...]:
 def ours(desired: Desired, host: HostFacts, found: FoundVolume) -> bool:
     """By its labels, or by a container of ours that mounts it."""
     return (found.project, found.env) == (desired.project, desired.env) or bool(users(found, host))
+
+
+def others(desired: Desired, host: HostFacts, found: FoundVolume, homes: Iterable[Home]) -> bool:
+    """It is marked, and by another project or environment: they may share a host and its marks."""
+    known = [home.lineage for home in homes if home.host == host.host]
+    if found.mark is None or found.mark.lineage in known or ours(desired, host, found):
+        return False
+    return bool(found.project or found.users)
 
 
 def volume_at(facts: Facts, host: str, volume: str) -> FoundVolume | None:
@@ -60,6 +68,8 @@ class Places:
         if there is None:
             return Found.ABSENT
         mark = there.mark
+        if self._others(host, there):
+            return Found.FOREIGN
         if mark is None:
             if self._serves(host, there):
                 return Found.USED
@@ -147,6 +157,8 @@ class Places:
                 continue
             if there.mark is None and ours(self._desired, self._facts.hosts[host], there):
                 found[host] = None
+            elif self._others(host, there):
+                continue
             elif there.mark and there.mark.state is State.LIVE and not self._twin(host, there.mark):
                 found[host] = there.mark
         return found
@@ -199,7 +211,7 @@ class Places:
             return f"{host}, where its data was, does not have it any more"
         if self._left_alone(host, there):
             return ""
-        if there.mark is None:
+        if there.mark is None or self._others(host, there):
             return f"{host}, where its data was, has one that is not ours"
         if there.mark.state is State.FENCED:
             return f"its move from {host} to {there.mark.peer or 'another host'} was cut off"
@@ -212,6 +224,9 @@ class Places:
         containers = self._facts.hosts[host].containers
         known = {one.name: one.state for one in containers} if isinstance(containers, tuple) else {}
         return any(known.get(name) != "created" for name in there.users)
+
+    def _others(self, host: str, there: FoundVolume) -> bool:
+        return others(self._desired, self._facts.hosts[host], there, self._facts.homes.get(there.name, ()))
 
     def _serves(self, host: str, there: FoundVolume) -> bool:
         """Does a service of ours run on it?"""

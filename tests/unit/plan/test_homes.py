@@ -48,6 +48,11 @@ def test_what_began_anew_is_expected_nowhere_else() -> None:
     assert now(lying("db-2", ELSE), empty=("data",)) == {NAME: (Home("db-2", "second", 0),)}
 
 
+def test_a_mark_of_another_environment_is_not_ours() -> None:
+    assert now(lying("db-1", env="prod"), before={}) == {}
+    assert now(lying("db-1", replace(LIVE, generation=7), env="prod")) != {}, "the ledger knew that data"
+
+
 def test_volumes_of_others_are_no_concern_of_ours() -> None:
     theirs = lying("db-1", LIVE, project="other")
     other = replace(theirs.volumes[NAME], name="other_data")  # type: ignore[index]

@@ -119,6 +119,12 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
      {"hosts": [lying("db-2", None, env="prod")], "homes": {"db-2": LIVE}}),
     (Found.FOREIGN, Known.SILENT, Change.REFUSE,
      {"hosts": [lying("db-2", None, project="")], "homes": {"db-0": LIVE}}),
+    # Marked, and by others.
+    (Found.FOREIGN, Known.NOWHERE, Change.REFUSE, {"hosts": [lying("db-2", env="prod")]}),
+    (Found.FOREIGN, Known.NOWHERE, Change.REFUSE, {"hosts": [lying("db-2", project="", users=("theirs",))]}),
+    (Found.FOREIGN, Known.SILENT, Change.REFUSE,
+     {"hosts": [lying("db-2", INCOMING, env="prod")], "homes": {"db-0": LIVE}}),
+    (Found.ABSENT, Known.NOWHERE, Change.CREATE, {"hosts": [lying("db-1", env="prod")]}),
     (Found.LIVE, Known.NOWHERE, Change.KEEP, {"hosts": [lying("db-2")]}),
     (Found.LIVE, Known.HERE, Change.KEEP, {"hosts": [lying("db-2")], "homes": {"db-2": BEFORE}}),
     (Found.LIVE, Known.SEVERAL, Change.KEEP, {"hosts": [serving("db-2"), serving("db-1", ELSE)]}),
@@ -289,6 +295,7 @@ def test_external_and_shared_volumes_are_as_they_were() -> None:
 def test_adopt_takes_what_is_there() -> None:
     for there in (
         [lying("db-2", None, project="")], [lying("db-2", None), serving("db-1", ELSE)],
+        [lying("db-2", replace(ELSE, generation=3), env="prod")],
         [lying("db-2", ELSE)], [lying("db-2", BEFORE), serving("db-1")],
         [lying("db-2", INCOMING), serving("db-1")], [lying("db-2", FENCED), serving("db-1", AWAY)],
     ):  # fmt: skip
