@@ -16,7 +16,7 @@ from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
 from fleet.ledger.embedded import EmbeddedStore
 from fleet.model.releases import Release, homes
 from fleet.model.volumes import Mark, State
-from fleet.plan.tree import CopyVolume, Haul
+from fleet.plan.tree import CopyVolume, Haul, Step
 from fleet.run.hands import RemoteHands
 from tests.support.memory import MemoryHost
 from tests.unit.app.conftest import Shop
@@ -327,6 +327,37 @@ def test_data_that_vanished(database: Database) -> None:
     # Another run that sees it does not make the ledger forget.
     assert database.homes() == {NAME: [("db-1", 0)]}
     assert database.deploy(allow_empty=("data",)) is Exit.OK
+
+
+def test_a_run_that_may_begin_anew_disarms_nothing_else(database: Database) -> None:
+    def vanish(name: str) -> None:
+        engine = database.host(name).engine
+        engine.containers.clear()
+        engine.volumes.clear()
+
+    database.on("db-1", "db-2")
+    database.deploy()
+    vanish("db-1")
+    assert database.deploy(allow_empty=("data",), limit="db-1") is Exit.OK
+    assert database.homes() == {NAME: [("db-1", 0), ("db-2", 0)]}
+    vanish("db-2")
+    assert "volume data is not here, and its data was" in database.refused()
+
+
+def test_a_failed_run_that_may_begin_anew_disarms_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: RemoteHands, node: Step) -> None:
+        raise RemoteFailed("nothing can be pulled", host=node.host)
+
+    database.deploy()
+    engine = database.host("db-1").engine
+    engine.containers.clear()
+    engine.volumes.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(RemoteHands, "perform", broken)
+        assert database.deploy("v2", allow_empty=("data",)) is not Exit.OK
+    assert "volume data is not here, and its data was" in database.refused()
 
 
 # --- by hand
