@@ -31,6 +31,16 @@ def homes(before: Homes, desired: Desired, facts: Facts) -> dict[str, tuple[Home
     return {name: kept for name in sorted(found) if (kept := _newest(found[name]))}
 
 
+def had(desired: Desired) -> dict[str, tuple[str, ...]]:
+    """Named volume → hosts that a release had it on."""
+    found: dict[str, tuple[str, ...]] = {}
+    for state in desired.hosts:
+        for volume in state.volumes:
+            if volume.of_host:
+                found[volume.name] = (*found.get(volume.name, ()), state.host)
+    return found
+
+
 def _heard(known: dict[str, Home], host: str, mark: Mark) -> None:
     if mark.state is State.LIVE:
         known[host] = Home(host, mark.lineage, mark.generation)

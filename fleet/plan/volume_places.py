@@ -198,11 +198,12 @@ class Places:
         return found
 
     def _expected(self) -> dict[str, Mark]:
-        """Where data was by the ledger; when it knows of none, by what the hosts say."""
+        """Where data was by the ledger; when it knows of none, by an earlier release and by the hosts."""
         if self.homes:
             known = self.homes.items()
             return {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
-        return {host: mark for host, mark in self.marks.items() if mark.state is State.FENCED}
+        earlier = dict.fromkeys(self._facts.had.get(self.volume.name, ()), Mark("", 0, State.LIVE))
+        return earlier | {host: mark for host, mark in self.marks.items() if mark.state is State.FENCED}
 
     def _cannot_give(self, host: str) -> str:
         """Why not, of a host of the run; empty: it is not asked to."""

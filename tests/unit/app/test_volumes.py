@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fleet.app.change import Change
 from fleet.app.deploy import deploy, plan
 from fleet.app.rollback import rollback
 from fleet.app.volumes import confirm_move, move, volumes
@@ -309,6 +310,21 @@ def test_a_host_that_is_gone_from_the_inventory_is_no_reason_to_begin_anew(datab
     assert database.homes() == {NAME: [("db-1", 0)]}
     # Said once.
     assert plan(database.shop.session(), None) is Exit.OK
+
+
+def test_after_the_upgrade_the_last_release_tells_where_data_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.on("db-2")
+    with monkeypatch.context() as patched:
+        patched.setattr(Change, "_homes", lambda *_: None)
+        database.deploy()
+    database.path("db-2").unlink()
+    database.on("db-1")
+    assert "its data is on db-2, which is not a host of this run" in database.refused(limit="db-1")
+    text = HOSTS.format(hosts="{db-1: }", image=HELPER).replace("    db-2: {ansible_host: 192.0.2.2}\n", "")
+    (database.shop.root / "inventories" / "test" / "hosts.yml").write_text(text)
+    assert "its data is on db-2, which is not in the inventory any more" in database.refused()
 
 
 def test_a_limit_that_leaves_the_source_out(database: Database) -> None:

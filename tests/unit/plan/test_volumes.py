@@ -377,6 +377,23 @@ def test_a_volume_from_without_a_name_is_about_hosts_that_leave() -> None:
     assert one(wanted, facts(wanted, serving("db-1"))).change is Change.CREATE
 
 
+def test_before_there_were_marks_an_earlier_release_tells_where_data_is() -> None:
+    had = {NAME: ("db-1",)}
+    gone = wish("db-2", run=("db-2",), addresses={"db-2": "192.0.2.2"})
+    assert refusals(plan(gone, replace(facts(gone), had=had))) == [
+        "db-2: volume data is not here, and its data is on db-1, which is not in the inventory any more: "
+        "--volume-from data=HOST says where from; --allow-empty data begins anew"
+    ]
+    limited = wish("db-2", run=("db-2",))
+    assert one(limited, replace(facts(limited), had=had)).change is Change.REFUSE
+    more = wish("db-1", "db-2", run=("db-2",))
+    assert one(more, replace(facts(more), had=had)).change is Change.CREATE
+    there = replace(facts(limited, serving("db-2", None)), had=had)
+    assert one(limited, there).change is Change.ADOPT
+    moved = wish("db-2")
+    assert one(moved, replace(facts(moved, serving("db-1", None)), had=had)).change is Change.MOVE
+
+
 CUT = replace(FENCED, peer="db-2")
 """At its source, a move to db-2 was cut off."""
 
