@@ -14,7 +14,7 @@ from fleet.model.desired import Desired, Volume
 from fleet.model.found import Facts
 from fleet.model.volumes import Home, Mark, State
 from fleet.plan.volume_places import Places
-from fleet.plan.volume_table import TABLE, Change, Found, Known
+from fleet.plan.volume_table import MOVES, TABLE, Change, Found, Known
 
 WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
 """What a move may begin from; what else is there is not overwritten."""
@@ -24,6 +24,13 @@ OPEN = WAITING | {Found.INCOMING, Found.FENCED}
 
 ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED})
 """What gets a new mark when the operator says that it is the data."""
+
+
+_TWICE = (
+    "the data of volume {{name}} is on {rivals}, too, where a service runs on it, or is to\n"
+    "--adopt {{name}}={host} lets what is here count\n"
+    "or stop what runs on {rivals}, if that is not to count"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,9 @@ class _One:
                 change, why = Change.MOVE, "the operator says where its data is"
             elif how in OPEN and change in {Change.CREATE, Change.REFUSE} and (wrong := self._unusable(host)):
                 change, why = Change.REFUSE, wrong
-            change, why = self._told(how, change, why)
+            change, why = self._told(host, how, change, why)
+            if change in {Change.KEEP, *MOVES} and (rivals := self._rivals(host, source)):
+                change, why = Change.REFUSE, _TWICE.format(host=host, rivals=", ".join(rivals))
             words = why if change is not Change.REFUSE else self._words(why, host, known)
             yield Case(host, volume, how, known, change, words, self._mark(host, change), source)
 
@@ -151,16 +160,27 @@ class _One:
             return f"{what}, because other data is here\ndocker volume rm {{volume}} on {host}, if it may go"
         return ""
 
-    def _told(self, how: Found, change: Change, why: str) -> tuple[Change, str]:
+    def _told(self, host: str, how: Found, change: Change, why: str) -> tuple[Change, str]:
         """What the operator says goes before the table."""
         moving = self._desired.moving
-        if any(map(self._named, moving.adopt)) and how in ADOPTED:
+        adopted = self._adopted(host)
+        if adopted and (how in ADOPTED or (how in {Found.LIVE, Found.OTHER} and self._places.twins(host))):
             return Change.ADOPT, "the operator says that it is the data"
         if any(map(self._named, moving.empty)) and how is Found.ABSENT:
             return Change.CREATE, "the operator says that it may begin anew"
-        if any(map(self._named, (*moving.empty, *moving.adopt))) and how is Found.OTHER:
+        if (adopted or any(map(self._named, moving.empty))) and how is Found.OTHER:
             return Change.KEEP, "the operator says that it counts"
         return change, why
+
+    def _rivals(self, host: str, source: str) -> list[str]:
+        """Where a service runs on the same data, or is to; but for what this plan makes another one of."""
+        twins = self._places.twins(source or host).items()
+        others = [name for name, used in twins if used or name in self._how]
+        return [name for name in others if name != host and not self._adopted(name)]
+
+    def _adopted(self, host: str) -> bool:
+        words = (word.partition("=") for word in self._desired.moving.adopt)
+        return any(self._named(name) and there in {"", host} for name, _, there in words)
 
     def _named(self, name: str) -> bool:
         return name in {self._places.volume.name, short(self._desired, self._places.volume)}

@@ -120,6 +120,15 @@ class Places:
                 return name
         return ""
 
+    def twins(self, host: str) -> dict[str, bool]:
+        """Where the data that is live on ``host`` is live, too; does a service of ours run on it there?"""
+        mark, found = self.mark(host), {}
+        for name, one in self.marks.items():
+            there = self.at(name)
+            if mark and there and name != host and one.lineage == mark.lineage and one.state is State.LIVE:
+                found[name] = self._serves(name, there)
+        return found
+
     def gives(self, host: str) -> bool:
         """Can its data be taken from this host of the run? So it can where a move was cut off."""
         there = self.at(host)
@@ -156,12 +165,18 @@ class Places:
             if host not in self.run or host in self.wanted or there is None or self._left_alone(host, there):
                 continue
             if there.mark is None and ours(self._desired, self._facts.hosts[host], there):
-                found[host] = None
+                if not self._went(host):
+                    found[host] = None
             elif self._others(host, there):
                 continue
             elif there.mark and there.mark.state is State.LIVE and not self._twin(host, there.mark):
                 found[host] = there.mark
         return found
+
+    def _went(self, host: str) -> bool:
+        """Is what lies there the rest of what the ledger knew there?"""
+        known = self._facts.homes.get(self.volume.name, ())
+        return any(home.host == host and self._elsewhere(home) for home in known)
 
     def _twin(self, host: str, mark: Mark) -> bool:
         """The same data has gone on elsewhere, or somebody has copied it to where it is wanted."""

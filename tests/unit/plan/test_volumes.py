@@ -325,6 +325,14 @@ def test_adopting_a_copy_while_the_data_stays_elsewhere_makes_two_of_it() -> Non
     assert plan(wish("db-1", "db-2"), world.facts).empty
 
 
+def test_adopt_can_be_about_one_host() -> None:
+    there = lying("db-1", None, project=""), lying("db-2", replace(INCOMING, peer="db-3"))
+    wanted = wish("db-1", "db-2", adopt=("data=db-1",))
+    assert [case.change for case in cases(wanted, facts(wanted, *there))] == [Change.ADOPT, Change.REFUSE]
+    wanted = wish("db-1", "db-2", adopt=("data",))
+    assert [case.change for case in cases(wanted, facts(wanted, *there))] == [Change.ADOPT, Change.ADOPT]
+
+
 def test_empty_begins_anew() -> None:
     for there, homes in (([], {"db-2": LIVE}), ([serving("db-1")], {"db-1": LIVE}), ([], {"db-0": LIVE})):
         wanted = wish("db-2", empty=("data",))
@@ -394,6 +402,50 @@ def test_before_there_were_marks_an_earlier_release_tells_where_data_is() -> Non
     assert one(moved, replace(facts(moved, serving("db-1", None)), had=had)).change is Change.MOVE
 
 
+def test_the_unmarked_rest_of_what_went_elsewhere_does_not_go_anywhere_else() -> None:
+    wanted = wish("db-2", "db-3")
+    there = facts(wanted, lying("db-1", None), serving("db-3"), homes={"db-1": LIVE})
+    assert [case.change for case in cases(wanted, there)] == [Change.CREATE, Change.KEEP]
+
+
+TWICE = [
+    # A clone of what went away from db-1 came back; it serves beside what is wanted.
+    (("db-2",), [serving("db-1"), serving("db-2", AWAY)]),
+    (("db-2",), [serving("db-1"), lying("db-2", replace(AWAY, peer="db-1"))]),
+    (("db-1", "db-2"), [serving("db-1"), serving("db-2")]),
+    (("db-1", "db-2"), [serving("db-1"), lying("db-2")]),
+]
+
+
+def test_nor_is_data_moved_that_is_in_use_on_a_third_host() -> None:
+    wanted = wish("db-2")
+    assert "the data of volume data is on db-3, too" in str(
+        refusals(plan(wanted, facts(wanted, lying("db-1"), serving("db-3", BEFORE))))
+    )
+
+
+@pytest.mark.parametrize(("hosts", "there"), TWICE)
+def test_the_same_data_in_use_on_two_hosts_is_refused(hosts: tuple[str, ...], there: list[HostFacts]) -> None:
+    wanted = wish(*hosts)
+    assert (
+        "db-2: the data of volume data is on db-1, too, where a service runs on it, or is to: "
+        "--adopt data=db-2 lets what is here count; or stop what runs on db-1, if that is not to count"
+    ) in refusals(plan(wanted, facts(wanted, *there)))
+    told = wish(*hosts, adopt=("data=db-2",))
+    before = facts(told, *there)
+    world = World(before)
+    assert not plan(told, before).errors
+    world.run(plan(told, before))
+    assert plan(wanted, world.facts).empty
+    lineages = [
+        volume.mark.lineage
+        for host in world.facts.hosts.values()
+        for volume in host.volumes.values()  # type: ignore[union-attr]
+        if volume.mark and volume.mark.state is State.LIVE
+    ]
+    assert len(set(lineages)) == len(lineages)
+
+
 CUT = replace(FENCED, peer="db-2")
 """At its source, a move to db-2 was cut off."""
 
@@ -451,12 +503,13 @@ def test_a_host_that_had_data_and_cannot_give_it(left: HostFacts, home: Mark, wh
 
 
 def test_names_that_mean_nothing_are_mistakes() -> None:
-    wanted = wish("db-2", adopt=("dat",), empty=("x",), sources=(("y", "db-9"),))
+    wanted = wish("db-2", adopt=("dat", "data=db-7"), empty=("x",), sources=(("y", "db-9"),))
     assert refusals(plan(wanted, facts(wanted))) == [
         ": --adopt dat: no host of this run wants such a volume, did you mean 'data'?: "
         "volumes of this run: data",
         ": --allow-empty x: no host of this run wants such a volume: volumes of this run: data",
         ": --volume-from y: no host of this run wants such a volume: volumes of this run: data",
+        ": --adopt data=db-7: there is no such host, did you mean 'db-3'?: name a host that wants the volume",
         ": --volume-from db-9: it is not a host of this run, did you mean 'db-3'?: "
         "it has to be in the inventory, and --limit must not leave it out",
     ]
