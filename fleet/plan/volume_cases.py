@@ -26,6 +26,13 @@ ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Fou
 """What gets a new mark when the operator says that it is the data."""
 
 
+_THEIRS = (
+    "volume {{name}} is not here, and role {role} has a volume of this name on {host}\n"
+    "give it another name, if its data is another\n"
+    "put both roles on the same hosts, if they share it\n"
+    "--allow-empty {{name}} begins anew"
+)
+
 _TWICE = (
     "the data of volume {{name}} is on {rivals}, too, where a service runs on it, or is to\n"
     "--adopt {{name}}={host} lets what is here count\n"
@@ -87,6 +94,8 @@ class _One:
                 change, why = Change.MOVE, "the operator says where its data is"
             elif how in OPEN and change in {Change.CREATE, Change.REFUSE} and (wrong := self._unusable(host)):
                 change, why = Change.REFUSE, wrong
+            elif change is Change.CREATE and (theirs := self._places.of_another_role(host)):
+                change, why = Change.REFUSE, _THEIRS.format(role=theirs[0], host=theirs[1])
             change, why = self._told(host, how, change, why)
             if change in {Change.KEEP, *MOVES} and (rivals := self._rivals(host, source)):
                 change, why = Change.REFUSE, _TWICE.format(host=host, rivals=", ".join(rivals))

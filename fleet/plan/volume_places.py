@@ -129,6 +129,19 @@ class Places:
                 found[name] = self._serves(name, there)
         return found
 
+    def of_another_role(self, host: str) -> tuple[str, str] | None:
+        """A role that has it on another host, which no role has in common with ``host``; and that host."""
+        roles = {one.name: one.hosts for one in self._desired.roles}
+        having: dict[str, set[str]] = {}
+        for state in self._desired.hosts:
+            names = {one.role for one in state.volumes if one.name == self.volume.name}
+            having.setdefault(state.host, set()).update(names)
+        staying = {name for role in having.get(host, ()) for name in roles.get(role, ())}
+        for name in self.wanted:
+            if name != host and name not in staying and self.at(name):
+                return sorted(having[name])[0], name
+        return None
+
     def gives(self, host: str) -> bool:
         """Can its data be taken from this host of the run? So it can where a move was cut off."""
         there = self.at(host)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.model.desired import Desired, HostState, Role, Volume
-from fleet.model.found import Facts, HostFacts
+from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.services import Mount, Service
 from fleet.model.volumes import FoundVolume, Home, Mark, Moving, State
 from fleet.ops.adopt import AdoptVolume
@@ -275,6 +275,27 @@ def test_another_roles_volume_on_a_host_is_left_alone() -> None:
     assert one(wanted, facts(wanted, there)).change is Change.CREATE
 
 
+def test_a_volume_of_two_roles_does_not_begin_anew_where_only_one_of_them_goes() -> None:
+    """Both had it on db-1; ``db`` goes to db-2, and ``backup`` stays."""
+    wanted = wish("db-1", "db-2")
+    first, second, third = wanted.hosts
+    theirs = replace(first, services=(), volumes=(replace(VOLUME, role="backup"),))
+    roles = (Role("db", ("db-2",), services=("db",)), Role("backup", ("db-1",)))
+    wanted = replace(wanted, hosts=(theirs, second, third), roles=roles)
+    there = facts(wanted, lying("db-1"), homes={"db-1": LIVE})
+    (text,) = refusals(plan(wanted, there))
+    assert text.startswith("db-2: volume ")
+    assert "is not here, and role backup has a volume of this name on db-1: give it another name" in text
+    told = replace(wanted, moving=replace(wanted.moving, empty=(NAME,)))
+    assert one(told, there).change is Change.CREATE
+    # On a host that has both, or in an environment that begins, there is nothing to miss.
+    assert one(wanted, facts(wanted)).change is Change.CREATE
+    shared = replace(wanted, roles=(Role("db", ("db-1", "db-2"), services=("db",)), roles[1]))
+    both = replace(first, volumes=(VOLUME, replace(VOLUME, role="backup")))
+    shared = replace(shared, hosts=(both, second, third))
+    assert one(shared, facts(shared, lying("db-1"))).change is Change.CREATE
+
+
 def test_external_and_shared_volumes_are_as_they_were() -> None:
     for volume in (
         replace(VOLUME, external=True), replace(VOLUME, driver="rexray"),
@@ -513,6 +534,16 @@ def test_names_that_mean_nothing_are_mistakes() -> None:
         ": --volume-from db-9: it is not a host of this run, did you mean 'db-3'?: "
         "it has to be in the inventory, and --limit must not leave it out",
     ]
+
+
+def test_a_damaged_mark_is_told_with_its_place() -> None:
+    wanted = wish("db-1")
+    there = facts(wanted, host_facts("db-1", volumes=Unknown(f"volumes: the mark of {NAME} is damaged")))
+    assert (
+        f"db-1: cannot read volumes: the mark of {NAME} is damaged: mend its file in "
+        f"{wanted.state_dir}/volumes, or move it away and deploy with --adopt NAME, "
+        "if that volume holds the data"
+    ) in refusals(plan(wanted, there))
 
 
 # --- a move in the plan
