@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from fleet.ops.fence import Fence
 from fleet.ops.volume_helper import Helper
 from fleet.ops.volume_look import Look, look, read
 from fleet.secret import SealedText
+from fleet.transport import script as scripts
 from tests.support.shells import SHELLS, Bench
 from tests.support.volume_hosts import VolumeHost, install
 
@@ -224,12 +226,17 @@ def test_going_on_by_itself_is_tried_until_it_succeeds(host: Host, monkeypatch: 
 
 
 def test_the_watch_outlives_a_script_that_is_ended(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 1)
+    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 2)
     monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
     host.host.flaw("bbbb", "hanging")
-    host.shell = f"timeout -k 5 1 {host.shell}"
-    rc, _ = host.run(host.fence.stop())
-    assert rc == 124
+    words = ["timeout", "-k", "5", "60", *host.shell.split(), "-s"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, **host.environ}) as stopping:
+        assert stopping.stdin
+        stopping.stdin.write(scripts.framed(str(host.fence.stop().script)))
+        stopping.stdin.close()
+        until(lambda: "stop -t 1 bbbb" in host.host.docker_calls)
+        # As when its time is over: timeout ends all that has begun in its group.
+        stopping.terminate()
     until(lambda: host.host.moving() == [])
     assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
 
