@@ -446,6 +446,18 @@ def test_what_no_service_was_healthy_on_is_not_confirmed(database: Database) -> 
         confirm_move(database.shop.session(), yes, "data")
 
 
+def test_a_volume_made_anew_by_the_engine_is_no_reason_to_remove_the_last_copy(database: Database) -> None:
+    database.deploy()
+    database.on("db-2")
+    database.deploy()
+    engine = database.host("db-2").engine
+    engine.containers.clear()
+    engine.volumes[NAME] = {"Name": NAME}
+    with pytest.raises(FleetError, match="no service runs on what went to another host"):
+        confirm_move(database.shop.session(), yes, "data")
+    assert NAME in database.host("db-1").engine.volumes
+
+
 def test_moving_by_hand_is_what_the_inventory_says(database: Database) -> None:
     session = database.shop.session
     with pytest.raises(FleetError, match="nothing was released to test yet"):
