@@ -33,7 +33,7 @@ from fleet.model.releases import (
 )
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan as build
-from fleet.plan.homes import Homes
+from fleet.plan.homes import Homes, had
 from fleet.plan.homes import homes as where
 from fleet.plan.recorded import recorded
 from fleet.plan.tree import Finding
@@ -108,7 +108,7 @@ class Change:
         self._custody = custody
         self._registries = registries
         self.wanted = wanted
-        known = remembered(facts, custody.history.releases)
+        known = replace(remembered(facts, custody.history.releases), had=self._had())
         self.facts = connections.with_helper(wanted.desired, known, registries)
         self.plan = build(wanted.desired, self.facts, registries, spared=wanted.spared)
         self.add(wanted.notes)
@@ -264,6 +264,13 @@ class Change:
         before = [one for one in releases if goes_on is None or one.number < goes_on.number]
         good = [one for one in before if one.outcome is Outcome.GOOD]
         return self._custody.store.record(good[-1].number) if good else None
+
+    def _had(self) -> dict[str, tuple[str, ...]]:
+        """From before there were marks, the last good release tells where data should be."""
+        marked = bool(homes(self._custody.history.releases))
+        wanted = any(volume.of_host for state in self.wanted.desired.hosts for volume in state.volumes)
+        earlier = self._earlier() if wanted and not marked else None
+        return had(earlier.desired) if earlier else {}
 
     def _books(self, earlier: Record | None) -> Books:
         custody, wanted = self._custody, self.wanted

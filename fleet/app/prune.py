@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fleet.app import removing
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import require_ledger
+from fleet.app.removing import Removing, There
 from fleet.app.session import Session
 from fleet.errors import Exit, FleetError, UsageError
 from fleet.ledger.store import History
@@ -21,23 +22,9 @@ from fleet.plan.prune import prune as build
 from fleet.plan.retention import Retention, kept, retention
 from fleet.plan.tree import Plan, Step
 from fleet.report import events as ev
-from fleet.report.names import fold
 from fleet.report.prune_text import counted, prune_lines
-from fleet.run.balancers import Balancers
-from fleet.run.executor import Ending, Executor, Outcome
-from fleet.run.hands import RemoteHands
-from fleet.run.interrupt import on_signals
-from fleet.run.journal import Journal
-from fleet.transport.base import Transport
 
 Confirm = Callable[[str], bool]
-
-CODES = {
-    Ending.DONE: Exit.OK,
-    Ending.DRIFT: Exit.DRIFT,
-    Ending.INTERRUPTED: Exit.INTERRUPTED,
-    Ending.LOST: Exit.LOCKED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,57 +99,20 @@ def show(session: Session, pruning: Pruning) -> None:
 
 
 def carry_out(session: Session, connections: Connections, custody: Custody, pruning: Pruning) -> Exit:
-    """Remove, look once more, and tell what has gone."""
-    plan, run = pruning.plan, custody.run
-    began = time.monotonic()
-    journal = Journal(session.options.root, run)
-    session.sinks.append(journal)
-    lines = prune_lines(plan, pruning.retention, diff=True)
-    journal.save("plan.txt", session.masked("".join(f"{line.text}\n" for line in lines)))
-    try:
-        session.emit(ev.RunStarted(run, "prune", plan.env, plan.version, plan.hosts))
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
-            outcome = _execute(session, connections.fenced(custody.tenure, session.place), plan, journal)
-            gone, still = _verify(connections, plan, outcome)
-        code, text = _verdict(outcome, gone, len(pruning.retention.releases))
-        hint = f"the run's journal: .fleet/runs/{run}/"
-        session.emit(ev.RunFinished(text, code is Exit.OK, time.monotonic() - began, still, hint))
-        return code
-    finally:
-        session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
-        journal.close()
+    def look() -> There:
+        found = connections.leavings()
+        return lambda step: _there(step, found.get(step.host))
 
-
-def _execute(session: Session, transports: Mapping[str, Transport], plan: Plan, journal: Journal) -> Outcome:
-    hands = RemoteHands(
-        transports,
-        session.emit,
-        session.interrupt.now,
-        lambda name, text: journal.keep(name, session.masked(text)),
-        Balancers((), transports, session.emit, session.interrupt.now),
-        show_commands=session.options.show_commands,
+    keep = len(pruning.retention.releases)
+    what = Removing(
+        "prune",
+        pruning.plan,
+        [*prune_lines(pruning.plan, pruning.retention, diff=True)],
+        look,
+        lambda gone: counted(gone, "removed"),
+        f"; {keep} {'release' if keep == 1 else 'releases'} kept",
     )
-    return Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)
-
-
-def _verify(
-    connections: Connections, plan: Plan, outcome: Outcome
-) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    """The steps whose things have gone, and the others in words."""
-    if outcome.ending is not Ending.DONE:
-        connections.again(outcome.touched)
-    found = connections.leavings()
-    others: dict[str, list[str]] = {}
-    gone: list[Step] = []
-    for step in plan.steps:
-        there = _there(step, found.get(step.host))
-        if there is False:
-            gone.append(step)
-        else:
-            word = "not known to be done" if there is None else "not done"
-            word = f"{word}, it is in use" if there and outcome.ending is Ending.DONE else word
-            others.setdefault(f"{word}: {step.op.describe()}", []).append(step.host)
-    return tuple(gone), tuple(f"{fold(hosts)}: {text}" for text, hosts in others.items())
+    return removing.carry_out(session, connections, custody, what)
 
 
 def _there(step: Step, found: Leavings | None) -> bool | None:
@@ -184,11 +134,3 @@ def _there(step: Step, found: Leavings | None) -> bool | None:
             places = found.directories
             return None if isinstance(places, Unknown) else path in places
     return False
-
-
-def _verdict(outcome: Outcome, gone: Collection[Step], keep: int) -> tuple[Exit, str]:
-    code = CODES.get(outcome.ending, Exit.FAILED)
-    text = counted(gone, "removed")
-    if code is Exit.OK:
-        return code, f"{text}; {keep} {'release' if keep == 1 else 'releases'} kept"
-    return code, f"{outcome.why or outcome.ending.value}; {text}"

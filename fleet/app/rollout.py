@@ -147,7 +147,8 @@ class Run:
         back = previous(desired, facts, touched)
         if self._earlier:
             back = going_back(self._earlier, back, desired.selected)
-        return replace(back, undo=undo([self._books.record], self._books.releases, touched))
+        moving = replace(back.moving, back=True)
+        return replace(back, moving=moving, undo=undo([self._books.record], self._books.releases, touched))
 
     def _go_back(self, desired: Desired, back: Desired, before: Facts, failed: Outcome) -> Outcome:
         """The hosts of this run to what they ran before it, through the same planner and executor."""
@@ -224,7 +225,9 @@ class Run:
             return state_lines(facts, states, missed), (), facts
         seen = tuple(state for state in states if state.host in facts.hosts)
         known = remembered(facts, self._books.releases)
-        remaining = build(replace(desired, hosts=seen, watched=True), known)
+        # Where data was to be taken from is over, and that host may not be among these.
+        moving = replace(desired.moving, sources=())
+        remaining = build(replace(desired, hosts=seen, watched=True, moving=moving), known)
         missing = [f"still to do: {step.host} {step.op.describe()}" for step in remaining.steps]
         # What cannot be read is not known to be as wanted.
         missing += [f"not known to be done: {one.host} {one.what}" for one in remaining.errors]

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.deploy import deploy
-from fleet.app.prune import CODES
 from fleet.app.reach import require_ledger
 from fleet.app.remembered import remembered
+from fleet.app.removing import Removing, There, carry_out
 from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import Exit, FleetError, UsageError
+from fleet.model.found import Facts, Unknown
 from fleet.model.releases import current
-from fleet.plan.tree import Plan
+from fleet.ops.containers import Remove
+from fleet.ops.drop_volume import DropVolume
+from fleet.plan.tree import Step
 from fleet.plan.volume_cases import short
 from fleet.plan.volume_confirm import confirm as removal
 from fleet.plan.volume_rows import Row, rows
 from fleet.report import events as ev
 from fleet.report.plan_text import plan_lines
-from fleet.run.balancers import Balancers
-from fleet.run.executor import Executor
-from fleet.run.hands import RemoteHands
-from fleet.run.interrupt import on_signals
-from fleet.run.journal import Journal
 from fleet.suggest import suggest
 
 Confirm = Callable[[str], bool]
@@ -74,7 +71,8 @@ def confirm_move(session: Session, confirm: Confirm, name: str) -> Exit:
         facts = connections.facts(desired, registries=None)
         connections.require_all()
         plan = removal(desired, facts, name)
-        for line in plan_lines(plan):
+        lines = [*plan_lines(plan)]
+        for line in lines:
             session.show(line)
         if plan.errors:
             raise FleetError(
@@ -86,7 +84,13 @@ def confirm_move(session: Session, confirm: Confirm, name: str) -> Exit:
         if not session.options.yes and not confirm(question):
             session.emit(ev.Note("nothing was changed"))
             return Exit.FAILED
-        return _carry_out(session, connections, custody, plan)
+
+        def look() -> There:
+            found = connections.facts(desired, registries=None)
+            return lambda step: _there(step, found)
+
+        what = Removing("volumes", plan, lines, look, _removed)
+        return carry_out(session, connections, custody, what)
 
 
 def move(session: Session, confirm: Confirm, name: str, to: str) -> Exit:
@@ -142,28 +146,20 @@ def _sizes(session: Session, connections: Connections) -> dict[tuple[str, str], 
         return {key: size for found in pool.map(one, asked) for key, size in found.items()}
 
 
-def _carry_out(session: Session, connections: Connections, custody: Custody, plan: Plan) -> Exit:
-    began = time.monotonic()
-    transports = connections.fenced(custody.tenure, session.place)
-    journal = Journal(session.options.root, custody.run)
-    session.sinks.append(journal)
-    try:
-        session.emit(ev.RunStarted(custody.run, "volumes", plan.env, plan.version, plan.hosts))
-        hands = RemoteHands(
-            transports,
-            session.emit,
-            session.interrupt.now,
-            lambda name, text: journal.keep(name, session.masked(text)),
-            Balancers((), transports, session.emit, session.interrupt.now),
-            show_commands=session.options.show_commands,
-        )
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
-            outcome = Executor(hands, session.emit, session.interrupt, parallel=session.parallel).run(plan)
-        code = CODES.get(outcome.ending, Exit.FAILED)
-        text = f"removed from {', '.join(plan.hosts)}" if code is Exit.OK else outcome.why
-        hint = f"the run's journal: .fleet/runs/{custody.run}/"
-        session.emit(ev.RunFinished(text, code is Exit.OK, time.monotonic() - began, (), hint))
-        return code
-    finally:
-        session.sinks[:] = [sink for sink in session.sinks if sink is not journal]
-        journal.close()
+def _removed(gone: Collection[Step]) -> str:
+    hosts = dict.fromkeys(step.host for step in gone if isinstance(step.op, DropVolume))
+    return f"removed from {', '.join(hosts)}" if hosts else "no volume was removed"
+
+
+def _there(step: Step, facts: Facts) -> bool | None:
+    """Is what the step removes still there? None: nobody knows."""
+    host = facts.hosts.get(step.host)
+    if host is None:
+        return None
+    match step.op:
+        case DropVolume(volume=volume):
+            return volume in host.volumes if isinstance(host.volumes, Mapping) else None
+        case Remove(id=id):
+            found = host.containers
+            return None if isinstance(found, Unknown) else any(one.id == id for one in found)
+    return None

@@ -13,9 +13,10 @@ from fleet.shell import words
 
 DIRECTORY = "proven"
 
-# Of a volume that has moved here it is known from then on that its services are healthy on it.
+# Of a volume that has moved here it is known from then on that its services are healthy on it. Who only reads
+# it, as an exporter does, may be healthy on anything.
 MOUNTED = """\
-names='{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
+names='{{range .Mounts}}{{if and .RW (eq .Type "volume")}}{{println .Name}}{{end}}{{end}}'
 mounted=$(docker inspect -f "$names" "$name")
 for volume in $mounted; do
   mark=$marks/$volume

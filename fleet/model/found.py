@@ -170,5 +170,7 @@ class Facts:
     """Host that the operator keeps out of traffic → why, by the ledger."""
     homes: Mapping[str, tuple[Home, ...]] = field(default_factory=dict)
     """Named volume → where its data lives, by the ledger."""
+    had: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Named volume → hosts that the last good release had it on, when the ledger knows of no homes yet."""
     gone: Mapping[str, str] = field(default_factory=dict)
     """Image named by digest that some host lacks → why its registry does not give it: ``is gone from …``."""

@@ -95,9 +95,10 @@ class Moving:
     role, or in full.
 
     ``image``: of the helper, as written; ``addresses``: host → how other hosts reach it. ``adopt``: what lies
-    on the hosts that want it is the data, whatever is known of it. ``empty``: it may begin anew.
-    ``sources``: (volume, host) pairs, of which a nameless one means every volume: where the data is taken
-    from. ``rate`` and ``downtime`` as in :class:`Relocation`.
+    on the hosts that want it (``NAME=HOST``: on this one) is the data, whatever is known of it. ``empty``: it
+    may begin anew. ``sources``: (volume, host) pairs, of which a nameless one means every volume: where the
+    data is taken from. ``rate`` and ``downtime`` as in :class:`Relocation`. ``back``: a failed run goes back,
+    so that what it has written where nothing was healthy does not count.
     """
 
     image: str = ""
@@ -107,6 +108,7 @@ class Moving:
     sources: tuple[tuple[str, str], ...] = ()
     rate: int = 0
     downtime: float = 0
+    back: bool = False
 
 
 NOTHING_SAID = Moving()

@@ -25,21 +25,27 @@ TICK = 2
 
 # $moving: what stopped, while it may go on by itself; .kept: it may not any more; .back: it is about to.
 FUNCTIONS = """\
-users() {
-  for one in $(docker ps -q --no-trunc --filter "volume=$volume"); do
-    case $(docker inspect -f '{{.Name}}' "$one" 2>/dev/null) in "/$helper" | '') ;; *) echo "$one" ;; esac
+users() { # -a: also who has stopped; that nobody answers does not mean that there are none
+  using=$(docker ps "$@" --no-trunc --filter "volume=$volume" --format '{{.ID}} {{.Names}}') || return
+  printf '%s\\n' "$using" | while read -r one name; do
+    case $name in "$helper" | '') ;; *) echo "$one" ;; esac
   done
 }
 policy() {
   docker inspect -f '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' "$1"
 }
-go_on() { # what was written down is in $moving.back
-  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end"; fi
+go_on() { # what was written down is in $moving.back, unless somebody else was quicker
+  noted=$(cat "$moving.back" 2>/dev/null) || return 0
+  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end" || return; fi
+  all=$(docker ps -aq --no-trunc) || return
   failed=
-  while read -r one restart; do
-    docker inspect --type container "$one" >/dev/null 2>&1 || { echo "container $one is gone" >&2; continue; }
-    docker update --restart "$restart" "$one" >/dev/null && docker start "$one" >/dev/null || failed=1
-  done <"$moving.back"
+  while read -r one restart was; do
+    case " $(echo $all) " in *" $one "*) ;; *) echo "container $one is gone" >&2; continue ;; esac
+    docker update --restart "$restart" "$one" >/dev/null || failed=1
+    [ "$was" = stopped ] || docker start "$one" >/dev/null || failed=1
+  done <<END
+$noted
+END
   [ -z "$failed" ] || return 1
   rm -f "$moving.back"
 }
@@ -48,7 +54,7 @@ watch() {
     [ -e "$moving" ] || return 0
     [ $(($(date +%s) - $(stat -c %Y "$moving"))) -ge "$patience" ] || continue
     mv "$moving" "$moving.back" 2>/dev/null || return 0
-    go_on
+    until go_on; do sleep "$tick"; done # the engine may be away for a while
     return
   done
 }
@@ -62,7 +68,9 @@ if [ -e "$moving.back" ]; then
   drift "volume $volume was being moved, and its containers have just gone on: make a new plan"
 fi
 expect "$seen"
-for one in $(users); do
+running=$(users) || exit
+all=$(users -a) || exit
+for one in $running; do
   case " $writers " in
     *" $one "*) ;;
     *) drift "container $(docker inspect -f '{{.Name}}' "$one" | tr -d /) uses volume $volume, too" ;;
@@ -73,27 +81,30 @@ case $seen in
   *) rm -f "$moving.kept" ;; # of a move that has been, and come back
 esac
 cat "$moving" >"$moving.new" 2>/dev/null || :
-for one in $(users); do
+for one in $all; do
+  ! grep -q "^$one " "$moving.new" || continue # by a run before, which has changed it since
   restart=$(policy "$one")
   case $restart in on-failure:[1-9]*) ;; :*) restart=no ;; *) restart=${restart%%:*} ;; esac
-  echo "$one $restart" >>"$moving.new"
+  case " $(echo $running) " in *" $one "*) was= ;; *) was=stopped ;; esac
+  echo "$one $restart $was" >>"$moving.new"
 done
 sync "$moving.new"
 mv "$moving.new" "$moving"
-(trap '' HUP; watch) </dev/null >/dev/null 2>&1 &
+setsid sh -c "$watcher" </dev/null >/dev/null 2>&1 & # not ended with what this script has begun
+# Also those that have stopped: a host that is started anew would bring them back.
+for one in $all; do docker update --restart no "$one" >/dev/null; done
 pids=
 set -- $stops
 while [ $# -gt 0 ]; do
-  case " $(users | tr '\\n' ' ')" in
+  case " $(echo $running) " in
     *" $1 "*)
-      docker update --restart no "$1" >/dev/null
       docker stop -t "$2" "$1" >/dev/null &
       pids="$pids $!" ;;
   esac
   shift 2
 done
 for one in $pids; do wait "$one"; done
-left=$(users)
+left=$(users) || exit
 [ -z "$left" ] || drift "container $(echo $left) uses volume $volume and does not stop"
 put_mark "$fenced" "$fenced_end"
 """
@@ -134,6 +145,7 @@ class Fence:
             "seen": marks.text(move.mark),
             "writers": " ".join(one.id for one in move.writers),
             "stops": stops,
+            "watcher": str(self._script("watch\n").script),
         }
         return self._script(STOP, **head)
 

@@ -26,11 +26,11 @@ expect() {{ # a mark, or nothing
     drift "the mark of volume $volume is not the one that was planned for: ${{found:-there is none}}"
 }}
 put_mark() {{ # what stands before its time, and after it
-  mkdir -p "$marks"
-  printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.$$"
-  sync "$marks/.$volume.$$"
-  mv "$marks/.$volume.$$" "$marks/$volume"
-  sync "$marks" 2>/dev/null || sync
+  mkdir -p "$marks" &&
+    printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.$$" &&
+    sync "$marks/.$volume.$$" &&
+    mv "$marks/.$volume.$$" "$marks/$volume" &&
+    {{ sync "$marks" 2>/dev/null || sync; }}
 }}
 """
 
@@ -63,13 +63,3 @@ def put(mark: Mark) -> str:
 def write(state_dir: str, volume: str, seen: Mark | None, new: Mark) -> Shell:
     """Prints what it has written. Ends with the status of Drift when the mark is not ``seen`` any more."""
     return Shell(f"{head(state_dir, volume)}{expect(seen)}{put(new)}mark\n")
-
-
-def read(state_dir: str, volume: str) -> Shell:
-    """Prints the mark, if there is one."""
-    return Shell(f"{head(state_dir, volume)}mark\n")
-
-
-def drop(state_dir: str, volume: str, seen: Mark) -> Shell:
-    """Forget it."""
-    return Shell(f'{head(state_dir, volume)}{expect(seen)}rm -f "$marks/$volume"\n')

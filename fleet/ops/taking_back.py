@@ -10,6 +10,12 @@ from fleet.ops.effects import Api, Effect, Shell, StopContainer
 from fleet.ops.fence import forget
 from fleet.shell import words
 
+# Also those that have stopped: a host that is started anew would bring them back.
+STAYS = """\
+all=$(docker ps -aq --no-trunc --filter "volume=$volume") || exit
+for one in $all; do docker update --restart no "$one" >/dev/null || exit; done
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
@@ -37,10 +43,9 @@ class GiveUp:
         return ()
 
     def effects(self) -> tuple[Effect, ...]:
-        # Without that a reboot would bring them back.
-        stays = [Shell(f"docker update --restart=no {words([one.id])} >/dev/null\n") for one in self.writers]
+        stays = Shell(f"volume={words([self.volume])}\n{STAYS}")
         stops = [Api(StopContainer(one.id, one.grace)) for one in self.writers]
-        return (*stays, *stops, marks.write(self.state_dir, self.volume, self.found, self.mark))
+        return (stays, *stops, marks.write(self.state_dir, self.volume, self.found, self.mark))
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def plan(
     stages: list[Stage] = [
         *data.adopted(),
         *pulls,
-        *data.copies(),
+        *data.copies(rolling),
         *_places(desired, facts, data),
         *leftovers(desired, facts, work.due, spared),
         *data.insisted(),

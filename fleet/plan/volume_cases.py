@@ -14,7 +14,7 @@ from fleet.model.desired import Desired, Volume
 from fleet.model.found import Facts
 from fleet.model.volumes import Home, Mark, State
 from fleet.plan.volume_places import Places
-from fleet.plan.volume_table import TABLE, Change, Found, Known
+from fleet.plan.volume_table import MOVES, TABLE, Change, Found, Known
 
 WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
 """What a move may begin from; what else is there is not overwritten."""
@@ -24,6 +24,20 @@ OPEN = WAITING | {Found.INCOMING, Found.FENCED}
 
 ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED})
 """What gets a new mark when the operator says that it is the data."""
+
+
+_THEIRS = (
+    "volume {{name}} is not here, and role {role} has a volume of this name on {host}\n"
+    "give it another name, if its data is another\n"
+    "put both roles on the same hosts, if they share it\n"
+    "--allow-empty {{name}} begins anew"
+)
+
+_TWICE = (
+    "the data of volume {{name}} is on {rivals}, too, where a service runs on it, or is to\n"
+    "--adopt {{name}}={host} lets what is here count\n"
+    "or stop what runs on {rivals}, if that is not to count"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +92,22 @@ class _One:
             if how in OPEN and (given := self._given(host)):
                 known, source = Known.LEAVES, given
                 change, why = Change.MOVE, "the operator says where its data is"
-            change, why = self._told(how, change, why)
+            elif how in OPEN and change in {Change.CREATE, Change.REFUSE} and (wrong := self._unusable(host)):
+                change, why = Change.REFUSE, wrong
+            elif change is Change.CREATE and (theirs := self._places.of_another_role(host)):
+                change, why = Change.REFUSE, _THEIRS.format(role=theirs[0], host=theirs[1])
+            change, why = self._told(host, how, change, why)
+            if change in {Change.KEEP, *MOVES} and (rivals := self._rivals(host, source)):
+                change, why = Change.REFUSE, _TWICE.format(host=host, rivals=", ".join(rivals))
             words = why if change is not Change.REFUSE else self._words(why, host, known)
             yield Case(host, volume, how, known, change, words, self._mark(host, change), source)
 
     def _known(self, host: str) -> tuple[Known, str]:
         places, how, peer = self._places, self._how[host], self._peers[host]
+        if peer and [*self._peers.values()].count(peer) > 1:
+            return Known.SEVERAL, ""
         if peer:
-            return (Known.UNPROVEN if places.unproven(host, peer) else Known.LEAVES), peer
+            return places.left(host, peer), peer
         if how in {Found.INCOMING, Found.FENCED}:
             return self._without_peer(host), ""
         if host in places.homes:
@@ -96,7 +118,7 @@ class _One:
         coming = [name for name in self._how if self._how[name] in WAITING and name not in places.homes]
         if places.silent or len(leaving) > 1 or coming != [host]:
             return Known.SEVERAL, ""
-        return (Known.UNPROVEN if places.unproven(host, leaving[0]) else Known.LEAVES), leaving[0]
+        return places.left(host, leaving[0]), leaving[0]
 
     def _without_peer(self, host: str) -> Known:
         places, mark = self._places, self._places.mark(host)
@@ -107,26 +129,67 @@ class _One:
 
     def _given(self, host: str) -> str:
         """The host that the operator says to take it from, when it can be taken from there."""
+        return next((source for source in self._sources(host) if not self._wrong(host, source)), "")
+
+    def _unusable(self, host: str) -> str:
+        """What is wrong with the host that the operator names, and the ways out."""
+        return next(filter(None, (self._wrong(host, source) for source in self._sources(host))), "")
+
+    def _sources(self, host: str) -> Iterator[str]:
+        """Hosts of the run that the operator names for it. Without the volume's name, one is only meant when
+        it has it, and no use for it."""
         places = self._places
-        if [name for name in self._how if self._how[name] in OPEN and name not in places.homes] != [host]:
-            return ""  # one source, and several that want it
         for name, source in self._desired.moving.sources:
-            there = places.at(source) if source in places.run - {host} - set(places.wanted) else None
-            has = there is not None and (source in places.leaving or there.mark is None)
-            if has and (not name or self._named(name)):
-                return source
+            meant = self._named(name) or (not name and places.at(source) and source not in places.wanted)
+            if meant and source in places.run - {host}:
+                yield source
+
+    def _wrong(self, host: str, source: str) -> str:
+        """Why its data cannot be taken from there, and the ways out; empty: it can."""
+        places, there, here = self._places, self._places.at(source), self._places.mark(host)
+        waiting = [name for name in self._how if self._how[name] in OPEN]
+        what = f"volume {{name}} cannot be taken from {source}"
+        if source in places.wanted:
+            role = places.volume.role
+            return f"{what}, which keeps it\ntake {source} out of role {role}, if it is to move"
+        if there is None:
+            return f"{what}, which has none\ninv volumes tells which hosts have it"
+        if ([name for name in waiting if name not in places.homes] or waiting) != [host]:
+            return f"{what}, because more than one host wants it\nlet one of them come at a time"
+        if not places.gives(source):
+            return (
+                f"{what}: what is there is not the newest of its data, or not complete, or in use\n"
+                f"put {source} into role {places.volume.role} in place of {host}, deploy with "
+                "--adopt {name}, and move it then"
+            )
+        mark, taken = there.mark, here is None
+        if here and mark and here.lineage == mark.lineage:
+            taken = here.generation < mark.generation + (here.state is not State.LIVE)
+        if not taken:
+            return f"{what}, because other data is here\ndocker volume rm {{volume}} on {host}, if it may go"
         return ""
 
-    def _told(self, how: Found, change: Change, why: str) -> tuple[Change, str]:
+    def _told(self, host: str, how: Found, change: Change, why: str) -> tuple[Change, str]:
         """What the operator says goes before the table."""
         moving = self._desired.moving
-        if any(map(self._named, moving.adopt)) and how in ADOPTED:
+        adopted = self._adopted(host)
+        if adopted and (how in ADOPTED or (how in {Found.LIVE, Found.OTHER} and self._places.twins(host))):
             return Change.ADOPT, "the operator says that it is the data"
         if any(map(self._named, moving.empty)) and how is Found.ABSENT:
             return Change.CREATE, "the operator says that it may begin anew"
-        if any(map(self._named, (*moving.empty, *moving.adopt))) and how is Found.OTHER:
+        if (adopted or any(map(self._named, moving.empty))) and how is Found.OTHER:
             return Change.KEEP, "the operator says that it counts"
         return change, why
+
+    def _rivals(self, host: str, source: str) -> list[str]:
+        """Where a service runs on the same data, or is to; but for what this plan makes another one of."""
+        twins = self._places.twins(source or host).items()
+        others = [name for name, used in twins if used or name in self._how]
+        return [name for name in others if name != host and not self._adopted(name)]
+
+    def _adopted(self, host: str) -> bool:
+        words = (word.partition("=") for word in self._desired.moving.adopt)
+        return any(self._named(name) and there in {"", host} for name, _, there in words)
 
     def _named(self, name: str) -> bool:
         return name in {self._places.volume.name, short(self._desired, self._places.volume)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fleet.model.desired import Desired
 from fleet.model.found import Facts, HostFacts
@@ -11,7 +11,7 @@ from fleet.ops.containers import Remove
 from fleet.ops.drop_volume import DropVolume
 from fleet.plan.tree import Finding, Phase, Plan, Step, Turn
 from fleet.plan.volume_cases import short
-from fleet.plan.volume_places import users
+from fleet.plan.volume_places import users, volume_at
 
 
 def confirm(desired: Desired, facts: Facts, name: str) -> Plan:
@@ -46,11 +46,23 @@ def _wrong(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[Findin
     if not [*_alive(facts, host, there)]:
         what = f"volume {there.name}: no service was healthy yet on what went to another host"
         yield Finding(True, what, "deploy first; what is here is all that is left if that fails", host.host)
+    elif not _used(facts, _alive(facts, host, there), there.name):
+        # Its mark may be of a volume that somebody has removed, and that the engine has made anew.
+        what = f"volume {there.name}: no service runs on what went to another host"
+        yield Finding(True, what, "deploy first, and see that the data is there", host.host)
     running = [one.name for one in users(there, host) if one.running]
     foreign = set(there.users) - {one.name for one in users(there, host)}
     if running or foreign:
         names = ", ".join(sorted({*running, *foreign}))
         yield Finding(True, f"volume {there.name} is in use by {names}", "stop it first", host.host)
+
+
+def _used(facts: Facts, hosts: Iterable[str], volume: str) -> bool:
+    for name in hosts:
+        found = volume_at(facts, name, volume)
+        if found and any(one.running for one in users(found, facts.hosts[name])):
+            return True
+    return False
 
 
 def _alive(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[str]:

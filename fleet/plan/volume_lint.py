@@ -37,7 +37,8 @@ def _names(desired: Desired) -> Iterator[Finding]:
     moving = desired.moving
     wanted = {volume.name: volume for state in desired.hosts for volume in state.volumes if volume.of_host}
     known = [*wanted, *(short(desired, volume) for volume in wanted.values())]
-    given = [("--adopt", name) for name in moving.adopt]
+    adopted = [word.partition("=") for word in moving.adopt]
+    given = [("--adopt", name) for name, _, _ in adopted]
     given += [("--allow-empty", name) for name in moving.empty]
     given += [("--volume-from", name) for name, _ in moving.sources if name]
     for flag, name in given:
@@ -47,6 +48,10 @@ def _names(desired: Desired) -> Iterator[Finding]:
                 True, f"{flag} {name}: no host of this run wants such a volume{suggest(name, known)}",
                 f"volumes of this run: {names}",
             )  # fmt: skip
+    for name, given_host, host in adopted:
+        if given_host and host not in moving.addresses:
+            what = f"--adopt {name}={host}: there is no such host{suggest(host, moving.addresses)}"
+            yield Finding(True, what, "name a host that wants the volume")
     hosts = [state.host for state in desired.hosts]
     for _, host in moving.sources:
         if host not in hosts:

@@ -13,14 +13,25 @@ from fleet.plan.tree import Node, Rollout, Stage, Step, Turn
 def before_its_user(stages: Sequence[Stage], host: str, volume: str, nodes: tuple[Node, ...]) -> list[Stage]:
     """``stages`` with ``nodes`` in them; as they were when nothing of them starts such a container."""
     done = list(stages)
+    if place := _first(stages, host, volume):
+        index, turn, at = place
+        steps = (*turn.steps[:at], *nodes, *turn.steps[at:])
+        done[index] = _with(stages[index], turn, replace(turn, steps=steps, disrupts=True))
+    return done
+
+
+def has_user(stages: Sequence[Stage], host: str, volume: str) -> bool:
+    return _first(stages, host, volume) is not None
+
+
+def _first(stages: Sequence[Stage], host: str, volume: str) -> tuple[int, Turn, int] | None:
+    """The first step that starts a container which mounts it: its stage, turn and place there."""
     for index, stage in enumerate(stages):
         for turn in stage.turns:
-            places = [at for at, node in enumerate(turn.steps) if turn.host == host and _starts(node, volume)]
-            if places:
-                steps = (*turn.steps[: places[0]], *nodes, *turn.steps[places[0] :])
-                done[index] = _with(stage, turn, replace(turn, steps=steps, disrupts=True))
-                return done
-    return done
+            for at, node in enumerate(turn.steps):
+                if turn.host == host and _starts(node, volume):
+                    return index, turn, at
+    return None
 
 
 def _starts(node: Node, volume: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Container, Facts, HostFacts
 from fleet.model.volumes import FoundVolume, Home, Mark, State
-from fleet.plan.volume_table import Found
+from fleet.plan.volume_table import Found, Known
 
 
 def users(found: FoundVolume, host: HostFacts) -> tuple[Container, ...]:
@@ -18,6 +18,14 @@ def users(found: FoundVolume, host: HostFacts) -> tuple[Container, ...]:
 def ours(desired: Desired, host: HostFacts, found: FoundVolume) -> bool:
     """By its labels, or by a container of ours that mounts it."""
     return (found.project, found.env) == (desired.project, desired.env) or bool(users(found, host))
+
+
+def others(desired: Desired, host: HostFacts, found: FoundVolume, homes: Iterable[Home]) -> bool:
+    """It is marked, and by another project or environment: they may share a host and its marks."""
+    known = [home.lineage for home in homes if home.host == host.host]
+    if found.mark is None or found.mark.lineage in known or ours(desired, host, found):
+        return False
+    return bool(found.project or found.users)
 
 
 def volume_at(facts: Facts, host: str, volume: str) -> FoundVolume | None:
@@ -60,6 +68,8 @@ class Places:
         if there is None:
             return Found.ABSENT
         mark = there.mark
+        if self._others(host, there):
+            return Found.FOREIGN
         if mark is None:
             if self._serves(host, there):
                 return Found.USED
@@ -97,7 +107,7 @@ class Places:
         """Where the data of a copy comes from, or what went from ``host`` is; empty: the hosts that could
         tell are not there, or say something else."""
         mark = self.mark(host)
-        if mark is None or mark.state is State.LIVE:
+        if mark is None or mark.state is State.LIVE or self._kept(host, mark):
             return ""
         for name in dict.fromkeys((mark.peer, *self.leaving)):
             other = self.mark(name) if name in self.run and name not in self.wanted else None
@@ -110,10 +120,44 @@ class Places:
                 return name
         return ""
 
-    def unproven(self, host: str, source: str) -> bool:
-        """What is at the source came from ``host``, and nothing has been healthy on it."""
-        mark = self.mark(source)
-        return mark is not None and mark.peer == host and mark.state is not State.FENCED and not mark.proven
+    def twins(self, host: str) -> dict[str, bool]:
+        """Where the data that is live on ``host`` is live, too; does a service of ours run on it there?"""
+        mark, found = self.mark(host), {}
+        for name, one in self.marks.items():
+            there = self.at(name)
+            if mark and there and name != host and one.lineage == mark.lineage and one.state is State.LIVE:
+                found[name] = self._serves(name, there)
+        return found
+
+    def of_another_role(self, host: str) -> tuple[str, str] | None:
+        """A role that has it on another host, which no role has in common with ``host``; and that host."""
+        roles = {one.name: one.hosts for one in self._desired.roles}
+        having: dict[str, set[str]] = {}
+        for state in self._desired.hosts:
+            names = {one.role for one in state.volumes if one.name == self.volume.name}
+            having.setdefault(state.host, set()).update(names)
+        staying = {name for role in having.get(host, ()) for name in roles.get(role, ())}
+        for name in self.wanted:
+            if name != host and name not in staying and self.at(name):
+                return sorted(having[name])[0], name
+        return None
+
+    def gives(self, host: str) -> bool:
+        """Can its data be taken from this host of the run? So it can where a move was cut off."""
+        there = self.at(host)
+        if there is None or host in self.leaving or there.mark is None:
+            return there is not None
+        mark, newest = there.mark, not self.superseded(host, there.mark)
+        return mark.state is State.FENCED and newest and not self._kept(host, mark)
+
+    def left(self, host: str, source: str) -> Known:
+        """What ``host`` gets from a source that has no use for it."""
+        there, mark = self.at(source), self.mark(source)
+        if mark is None or mark.peer != host or mark.state is State.FENCED or mark.proven:
+            return Known.LEAVES
+        # One that was created and never started has written nothing.
+        used = there is not None and mark.state is State.LIVE and self._began(source, there)
+        return Known.WRITTEN if used and not self._desired.moving.back else Known.UNPROVEN
 
     def _elsewhere(self, home: Home) -> bool:
         """The data went on, and the ledger was not told before the run was cut off."""
@@ -134,10 +178,18 @@ class Places:
             if host not in self.run or host in self.wanted or there is None or self._left_alone(host, there):
                 continue
             if there.mark is None and ours(self._desired, self._facts.hosts[host], there):
-                found[host] = None
+                if not self._went(host):
+                    found[host] = None
+            elif self._others(host, there):
+                continue
             elif there.mark and there.mark.state is State.LIVE and not self._twin(host, there.mark):
                 found[host] = there.mark
         return found
+
+    def _went(self, host: str) -> bool:
+        """Is what lies there the rest of what the ledger knew there?"""
+        known = self._facts.homes.get(self.volume.name, ())
+        return any(home.host == host and self._elsewhere(home) for home in known)
 
     def _twin(self, host: str, mark: Mark) -> bool:
         """The same data has gone on elsewhere, or somebody has copied it to where it is wanted."""
@@ -146,28 +198,64 @@ class Places:
         there = any(one.generation >= mark.generation for one in same)
         return there or self.superseded(host, mark)
 
+    def _kept(self, host: str, mark: Mark) -> bool:
+        """Another host that wants it has the same data: somebody has copied it."""
+        there = [self.mark(name) for name in self.wanted if name != host]
+        return any(one and one.lineage == mark.lineage and one.state is State.LIVE for one in there)
+
     def _left_alone(self, host: str, there: FoundVolume) -> bool:
         """Another role has it there, and the run is not about that."""
         selected, containers = self._desired.selected, users(there, self._facts.hosts[host])
         return bool(selected) and any(one.role not in selected for one in containers)
 
     def _silent(self) -> dict[str, str]:
-        """Hosts that had its data by the ledger, have no use for it and cannot give it; each with why."""
+        """Hosts that had its data, have no use for it and cannot give it; each with why."""
         role = self.volume.role
         staying = {host for one in self._desired.roles if one.name == role for host in one.hosts}
         found: dict[str, str] = {}
-        for host, home in self.homes.items():
-            data = Mark(home.lineage, home.generation, State.LIVE)
+        for host, data in self._expected().items():
             if host in self.wanted or host in self.leaving or self.superseded(host, data):
                 continue
             if host in self.run:
-                if self.at(host) is None:
-                    found[host] = f"{host}, where its data was, does not have it any more"
+                if why := self._cannot_give(host):
+                    found[host] = why
             elif host not in self._desired.moving.addresses:
                 found[host] = f"its data is on {host}, which is not in the inventory any more"
             elif host not in staying:
                 found[host] = f"its data is on {host}, which is not a host of this run"
         return found
+
+    def _expected(self) -> dict[str, Mark]:
+        """Where data was by the ledger; when it knows of none, by an earlier release and by the hosts."""
+        if self.homes:
+            known = self.homes.items()
+            return {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
+        earlier = dict.fromkeys(self._facts.had.get(self.volume.name, ()), Mark("", 0, State.LIVE))
+        return earlier | {host: mark for host, mark in self.marks.items() if mark.state is State.FENCED}
+
+    def _cannot_give(self, host: str) -> str:
+        """Why not, of a host of the run; empty: it is not asked to."""
+        there = self.at(host)
+        if there is None:
+            return f"{host}, where its data was, does not have it any more"
+        if self._left_alone(host, there):
+            return ""
+        if there.mark is None or self._others(host, there):
+            return f"{host}, where its data was, has one that is not ours"
+        if there.mark.state is State.FENCED:
+            return f"its move from {host} to {there.mark.peer or 'another host'} was cut off"
+        if there.mark.state is State.INCOMING:
+            return f"{host}, where its data was, has an incomplete copy"
+        return f"{host} has no use for its data, and a host that keeps its own has the same"
+
+    def _began(self, host: str, there: FoundVolume) -> bool:
+        """Has anything ever run on it?"""
+        containers = self._facts.hosts[host].containers
+        known = {one.name: one.state for one in containers} if isinstance(containers, tuple) else {}
+        return any(known.get(name) != "created" for name in there.users)
+
+    def _others(self, host: str, there: FoundVolume) -> bool:
+        return others(self._desired, self._facts.hosts[host], there, self._facts.homes.get(there.name, ()))
 
     def _serves(self, host: str, there: FoundVolume) -> bool:
         """Does a service of ours run on it?"""

@@ -34,6 +34,8 @@ class Known(enum.Enum):
     """On one host that has no use for it any more."""
     UNPROVEN = "unproven"
     """On one host that has no use for it any more, and got it from here; nothing was healthy on it there."""
+    WRITTEN = "written"
+    """As UNPROVEN, and a service has run on it there, in an earlier run."""
     SEVERAL = "several"
     SILENT = "silent"
     """On a host that cannot be asked, or is on none any more."""
@@ -67,7 +69,11 @@ def _always(cell: Cell) -> dict[Known, Cell]:
     return dict.fromkeys(Known, cell)
 
 
-_IN_DOUBT = _refuse("volume {name} is here without a mark, and {elsewhere}", ADOPT, FROM)
+_IN_DOUBT = _refuse(
+    "volume {name} is here without a mark, and {elsewhere}",
+    ADOPT,
+    f"docker volume rm {{volume}}, if it may go, and {FROM}",
+)
 _PART = "an incomplete copy of volume {name} is here"
 _LEFT = "volume {name} went from here to {peer}, and nothing may start on what was left"
 
@@ -82,6 +88,7 @@ TABLE: dict[Found, dict[Known, Cell]] = {
         Known.LEAVES: (Change.MOVE, "its data goes where it is wanted"),
         # What was here is gone, so that there is nothing to take back.
         Known.UNPROVEN: (Change.MOVE, "its data goes where it is wanted"),
+        Known.WRITTEN: (Change.MOVE, "its data goes where it is wanted"),
         Known.SEVERAL: _refuse("volume {name} is not here, and {elsewhere}", FROM, EMPTY),
         Known.SILENT: _refuse("volume {name} is not here, and {elsewhere}", FROM, EMPTY),
     },
@@ -93,6 +100,7 @@ TABLE: dict[Found, dict[Known, Cell]] = {
         # Left from an earlier time, or what counts: nobody can tell.
         Known.LEAVES: _IN_DOUBT,
         Known.UNPROVEN: _IN_DOUBT,
+        Known.WRITTEN: _IN_DOUBT,
         Known.SEVERAL: _IN_DOUBT,
         Known.SILENT: _IN_DOUBT,
     },
@@ -107,6 +115,7 @@ TABLE: dict[Found, dict[Known, Cell]] = {
         # It is overwritten by what it has become.
         Known.LEAVES: (Change.MOVE, "its data goes where it is wanted"),
         Known.UNPROVEN: (Change.MOVE, "its data goes where it is wanted"),
+        Known.WRITTEN: (Change.MOVE, "its data goes where it is wanted"),
         Known.SEVERAL: _refuse("volume {name} is older here than elsewhere, and {elsewhere}", FROM, ADOPT),
         Known.SILENT: _refuse("volume {name} is older here than elsewhere, and {elsewhere}", FROM, ADOPT),
     },
@@ -123,6 +132,7 @@ TABLE: dict[Found, dict[Known, Cell]] = {
         Known.HERE: _refuse(_PART, FROM, "docker volume rm {volume}, and then --allow-empty {name}"),
         Known.LEAVES: (Change.RESUME, "its move was cut off"),
         Known.UNPROVEN: (Change.RESUME, "its move was cut off"),
+        Known.WRITTEN: (Change.RESUME, "its move was cut off"),
         Known.SEVERAL: _refuse(f"{_PART}, and {{elsewhere}}", FROM),
         Known.SILENT: _refuse(f"{_PART}, and {{elsewhere}}", FROM),
     },
@@ -133,6 +143,12 @@ TABLE: dict[Found, dict[Known, Cell]] = {
         Known.LEAVES: (Change.MOVE_BACK, "its data comes back"),
         # Nothing was: what was left is what the last healthy service has written.
         Known.UNPROVEN: (Change.TAKE_BACK, "nothing was healthy on its copy"),
+        # Its run was cut off before the service was found healthy, which may have served ever since.
+        Known.WRITTEN: _refuse(
+            "volume {name} went from here to {peer}, and what runs on it there was never found healthy",
+            "--volume-from {name}={peer} brings back what was written there",
+            "--adopt {name} does without that",
+        ),
         Known.SEVERAL: _refuse(f"{_LEFT}, and {{elsewhere}}", FROM, ADOPT),
         Known.SILENT: _refuse(f"{_LEFT}, and {{elsewhere}}", FROM, ADOPT),
     },

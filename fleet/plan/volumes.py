@@ -15,7 +15,7 @@ from fleet.ops.places import MakeVolume
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.plan.tree import CopyVolume, MoveVolume, Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case, adoption, cases
-from fleet.plan.volume_order import before_its_user
+from fleet.plan.volume_order import before_its_user, has_user
 from fleet.plan.volume_places import mark_at, users, volume_at
 from fleet.plan.volume_table import MOVES, Change
 
@@ -78,10 +78,13 @@ class Volumes:
         found = (one for one in self.cases if one.host == host and one.change is Change.CREATE)
         return [self._make(one, born) for one in found]
 
-    def copies(self) -> Iterator[Phase]:
-        """While they are used, so that little is left to do when they are not."""
+    def copies(self, stages: Sequence[Stage]) -> Iterator[Phase]:
+        """While they are used, so that little is left to do when they are not. Without a container in
+        ``stages`` that is to start on it, a volume stays where it is."""
         nodes = []
         for one in self.moves:
+            if not has_user(stages, one.host, one.volume.name):
+                continue
             move = self._relocation(one)
             incoming = replace(move.mark, state=State.INCOMING, peer=move.source, since=0, proven=False)
             nodes.append(CopyVolume(one.host, move, self._make(one, incoming)))

@@ -37,7 +37,7 @@ HELP = {
     "on_failure": "pause, rollback or continue, instead of what the roles say",
     "unreachable": "fail, or skip[:N|:N%] to leave behind hosts that do not answer",
     "allow_downtime": "go on also where a backend is left without a server for a while",
-    "adopt": "volumes whose data is what lies there, whatever is known of it: pgdata,uploads",
+    "adopt": "volumes whose data is what lies there, whatever is known of it: pgdata,uploads=web-2",
     "allow_empty": "volumes that may begin anew where their data is expected",
     "volume_from": "the host that a volume's data is taken from: db-1, or pgdata=db-1,uploads=web-2",
     "max_downtime": "do not begin to move a volume that would be away for longer: 5s",

@@ -127,6 +127,8 @@ class MemoryHost:
             ["sh", "-s"], input=f"{self._docker()}{text}".encode(),
             capture_output=True, check=False, timeout=30,
         )  # fmt: skip
+        if not done.returncode and (gone := re.search(r"(?ms) volume=(\S+)\n.*^docker volume rm ", text)):
+            self.engine.volumes.pop(gone[1], None)
         return Result(done.returncode, done.stdout, done.stderr, 0.1)
 
     def _docker(self) -> str:

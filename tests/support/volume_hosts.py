@@ -24,9 +24,11 @@ here=${HERE:-$HOME}
 cd "$here/engine" || exit
 printf '%s\n' "$*" >>../docker.log
 [ ! -e refuse ] || { cat refuse >&2; exit 1; }
+[ ! -e "refuse.$1" ] || { cat "refuse.$1" >&2; exit 1; }
 shown() { # id, format
   case $2 in
     'user '*) echo "user $1 $(cat "$1/name")" ;;
+    *.Names*) echo "$1 $(cat "$1/name")" ;;
     *State.Running*) cat "$1/running" ;;
     *RestartPolicy*) cat "$1/policy" ;;
     *.Name*) echo "/$(cat "$1/name")" ;;
@@ -77,7 +79,10 @@ case $command in
     id=$(id_of "$name"); [ "$id" ] || { echo "Error: No such object: $name" >&2; exit 1; }
     shown "$id" "$format" ;;
   update) id=$(id_of "$3"); case $2 in on-failure*) echo "$2" ;; *) echo "$2:0" ;; esac >"$id/policy" ;;
-  stop) [ ! -e "$3/stubborn" ] && echo false >"$3/running" ;;
+  stop)
+    [ ! -e "$3/silencing" ] || echo 'Cannot connect to the Docker daemon' >refuse.ps
+    [ ! -e "$3/hanging" ] || exec sleep 60
+    [ ! -e "$3/stubborn" ] && echo false >"$3/running" ;;
   start) [ ! -e "$1/broken" ] || { echo 'port is already allocated' >&2; exit 1; }; echo true >"$1/running" ;;
   run)
     [ -e ../image ] || { echo 'Unable to find image: No such image' >&2; exit 125; }
@@ -170,8 +175,14 @@ class VolumeHost:
         (directory / "running").write_text("true\n" if running else "false\n")
 
     def flaw(self, one: str, word: str) -> None:
-        """``stubborn``: it does not stop; ``broken``: it does not start."""
+        """``stubborn``: it does not stop; ``broken``: it does not start; ``silencing``: while it stops, the
+        engine ceases to tell what runs; ``hanging``: the engine never says that it has stopped."""
         (self.root / "engine" / one / word).touch()
+
+    def silent(self, command: str = "", *, over: bool = False) -> None:
+        """The engine does not answer ``command``, or nothing."""
+        path = self.root / "engine" / (f"refuse.{command}" if command else "refuse")
+        path.unlink() if over else path.write_text("Cannot connect to the Docker daemon\n")
 
     def containers(self) -> dict[str, tuple[bool, str]]:
         """Name → whether it runs, and its restart policy."""

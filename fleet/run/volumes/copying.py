@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
-from fleet.errors import Drift
+from fleet.errors import Drift, FleetError
+from fleet.model.desired import Volume
 from fleet.model.volumes import State
 from fleet.ops import marks
+from fleet.ops.effects import Shell
 from fleet.plan.tree import CopyVolume, Step
 from fleet.report import events as ev
 from fleet.run.perform import carry_out
@@ -17,6 +20,7 @@ from fleet.run.volumes.passes import Copier, allowed
 from fleet.run.volumes.preflight import room, seen, size, source_is_as_planned, target_may_take, told
 from fleet.run.volumes.side import Side, clear_away
 from fleet.run.volumes.way import way
+from fleet.shell import words
 
 
 def copy(
@@ -57,20 +61,50 @@ def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event
     move = node.move
     found = seen(target)
     target_may_take(target, found)
-    if found.mark is None and found.driver:
-        target.start()
-        # One is its own directory.
-        if held := target.ask("measure", "usage")["entries"] - 1:
-            raise Drift(
-                f"volume {move.volume} is there already, with {held} files of which Fleet knows nothing",
-                why=f"planned: to be filled from {move.source} ({told(move.mark)})",
-                hint="make a new plan; --adopt says that this is the data, docker volume rm that it is none",
-                host=node.host,
-            )
+    make = Step(node.host, replace(node.make, mark=None))
+    # Options may place it where data lies already.
+    placed = not found.driver and bool(node.make.volume.options)
+    if placed:
+        _carry_out(make, target, emit, cancel)
+    if placed or (found.driver and found.mark is None):
+        try:
+            _is_empty(target, node.make.volume)
+        except FleetError:
+            if placed:
+                _unmake(target)
+            raise
     incoming = replace(move.mark, state=State.INCOMING, peer=move.source, proven=False)
     what = f"mark volume {move.volume} as not complete"
     target.script(marks.write(move.place.state_dir, move.volume, found.mark, incoming), what)
-    if not found.driver:
-        make = replace(node.make, mark=None)
-        for effect in make.effects():
-            carry_out(effect, Step(node.host, make), target.transport, emit, cancel)
+    if not found.driver and not placed:
+        _carry_out(make, target, emit, cancel)
+
+
+def _carry_out(step: Step, target: Side, emit: ev.Emit, cancel: threading.Event) -> None:
+    for effect in step.op.effects():
+        carry_out(effect, step, target.transport, emit, cancel)
+
+
+def _is_empty(target: Side, volume: Volume) -> None:
+    """Raises Drift."""
+    target.start()
+    # One is its own directory.
+    held = target.ask("measure", "usage")["entries"] - 1
+    if not held:
+        return
+    place = dict(volume.options).get("device")
+    none = f"an empty {place} there" if place else "docker volume rm"
+    raise Drift(
+        f"volume {volume.name} is there already, with {held} files of which Fleet knows nothing",
+        why=f"planned: to be filled from {target.move.source} ({told(target.move.mark)})",
+        hint=f"make a new plan; --adopt says that this is the data, {none} that it is none",
+        host=target.host,
+    )
+
+
+def _unmake(target: Side) -> None:
+    """It was made to look into it; what lies in its place stays."""
+    target.remove()
+    with suppress(FleetError):
+        command = words(["docker", "volume", "rm", target.move.volume])
+        target.script(Shell(f"{command} >/dev/null\n"), f"remove volume {target.move.volume}")

@@ -8,8 +8,9 @@ source                     target                     what was going on, and wha
 live                       none                       not begun: copy
 live                       incoming                   copied while it is used, or taken back: copy on
 fenced, peer the target    incoming                   between the stop and the end of the comparison. The
-                                                      source goes on by itself after a minute, if its host
-                                                      is up; else a later run moves on or takes it back
+                                                      source goes on by itself after a minute, unless its
+                                                      host was switched off meanwhile, or told not to, which
+                                                      comes last; then a later run moves on or takes it back
 fenced, peer the target    live, a generation higher  moved. While it is not ``proven`` there, taking it back
                                                       loses what was written since; then the target's mark
                                                       goes first
@@ -176,7 +177,8 @@ class _Mover:
         if gone and not kept:
             return (
                 f"{host} could not be told to go on with volume {volume}: {why}; it does so by itself "
-                f"{PATIENCE} s after it last heard of this run, if it is up. Then run again"
+                f"{PATIENCE} s after it last heard of this run, unless it is switched off before that. Then, "
+                f"or if nothing uses the volume in two minutes, run again"
             )
         names = " ".join(one.name for one in self.node.move.writers)
         return (

@@ -49,7 +49,8 @@ def target_may_take(side: Side, found: Look) -> None:
 
     Raises Drift, RemoteFailed.
     """
-    move, mark = side.move, found.mark
+    # A mark outlives docker volume rm, and says nothing of what is to be made now.
+    move, mark = side.move, found.mark if found.driver else None
     ours = mark is not None and mark.lineage == move.mark.lineage and mark.generation <= move.mark.generation
     older = mark is not None and mark.generation < move.mark.generation
     if mark is not None and (not ours or (mark.state is State.LIVE and not older)):

@@ -107,7 +107,7 @@ class Sides:
 
     def meet(self) -> None:
         public = self.source.volume("key").result["public"]
-        served = self.target.volume("serve", "--client", public, "--address", "127.0.0.1").result
+        served = self.target.volume("serve", "--client", public).result
         self.to = ["--to", f"127.0.0.1:{served['port']}", "--host-key", served["host_key"]]
 
     def seed(self, *more: str) -> Said:

@@ -171,18 +171,6 @@ def test_a_full_target_says_so_in_the_seed_and_in_a_pass(
         assert error["why"].startswith("tar: ")
         error = pair.sync().error
         assert error["what"] == "the target has no space left"
-        assert pair.target.volume("clear").result == {}
-        assert pair.target.run("ls", "-A", "/data") == ""
-
-
-def test_everything_is_cleared_whatever_it_is(pair: Sides) -> None:
-    pair.target.python(KINDS.read_text(), "make")
-    assert pair.target.volume("clear").result == {}
-    assert pair.target.run("ls", "-A", "/data") == ""
-    pair.writer.python(KINDS.read_text(), "make")
-    assert pair.seed().result["skipped"] is False
-    pair.sync("--final").result  # noqa: B018
-    assert pair.compare().result["equal"]
 
 
 def test_the_container_reaps_what_was_left_and_ends_at_once(pair: Sides) -> None:

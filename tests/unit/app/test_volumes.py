@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from fleet.app.change import Change
 from fleet.app.deploy import deploy, plan
 from fleet.app.rollback import rollback
 from fleet.app.volumes import confirm_move, move, volumes
-from fleet.errors import Exit, FleetError, RemoteFailed
+from fleet.errors import Exit, FleetError, Interrupted, RemoteFailed
 from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
 from fleet.ledger.embedded import EmbeddedStore
 from fleet.model.releases import Release, homes
 from fleet.model.volumes import Mark, State
-from fleet.plan.tree import CopyVolume, Haul
+from fleet.plan.tree import CopyVolume, Haul, Step
 from fleet.run.hands import RemoteHands
 from tests.support.memory import MemoryHost
 from tests.unit.app.conftest import Shop
@@ -238,6 +239,54 @@ def test_a_failed_move_leaves_the_source_as_it_was(
     assert database.shop.running() == {"db-1": ["v1"], "db-2": [], "db-3": []}
 
 
+def test_after_a_move_from_where_the_operator_says_the_run_is_done(database: Database) -> None:
+    """Also when nothing had to be pulled at the source, which the run then does not look at again."""
+    database.deploy()
+    for name in ("db-1", "db-2"):
+        database.on(name)
+        database.deploy()
+    database.on("db-1")
+    assert database.deploy(volume_from=(("data", "db-2"),)) is Exit.OK
+    database.on("db-2")
+    assert database.deploy(volume_from=(("data", "db-1"),)) is Exit.OK
+    assert database.homes() == {NAME: [("db-2", 3)]}
+
+
+def test_after_an_interrupted_gate_what_was_written_is_not_thrown_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise Interrupted("at the gate")
+
+    database.deploy()
+    database.on("db-2")
+    with monkeypatch.context() as patched:
+        patched.setattr("fleet.run.hands.watch", interrupted)
+        assert database.deploy() is Exit.INTERRUPTED
+    assert database.shop.running()["db-2"] == ["v1"]
+    database.on("db-1")
+    assert "what runs on it there was never found healthy" in database.refused()
+    assert database.deploy(volume_from=(("data", "db-2"),)) is Exit.OK
+    assert database.hauled[-1] == "move volume shop-test-db_data db-2 → db-1"
+
+
+def test_a_killed_move_and_then_another_host(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(self: RemoteHands, node: Haul) -> None:
+        if isinstance(node, CopyVolume):
+            return database.haul(node)
+        fenced = replace(node.move.mark, state=State.FENCED, peer="db-2")
+        database.write("db-1", fenced)
+        raise KeyboardInterrupt
+
+    database.deploy()
+    database.on("db-2")
+    monkeypatch.setattr(RemoteHands, "haul", cut)
+    with pytest.raises(KeyboardInterrupt):
+        database.deploy()
+    database.on("db-3")
+    assert "its move from db-1 to db-2 was cut off" in database.refused(wait=400)
+
+
 def test_a_rollback_after_the_way_back_in_the_inventory_moves_back(database: Database) -> None:
     database.deploy()
     database.on("db-2")
@@ -263,6 +312,21 @@ def test_a_host_that_is_gone_from_the_inventory_is_no_reason_to_begin_anew(datab
     assert plan(database.shop.session(), None) is Exit.OK
 
 
+def test_after_the_upgrade_the_last_release_tells_where_data_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.on("db-2")
+    with monkeypatch.context() as patched:
+        patched.setattr(Change, "_homes", lambda *_: None)
+        database.deploy()
+    database.path("db-2").unlink()
+    database.on("db-1")
+    assert "its data is on db-2, which is not a host of this run" in database.refused(limit="db-1")
+    text = HOSTS.format(hosts="{db-1: }", image=HELPER).replace("    db-2: {ansible_host: 192.0.2.2}\n", "")
+    (database.shop.root / "inventories" / "test" / "hosts.yml").write_text(text)
+    assert "its data is on db-2, which is not in the inventory any more" in database.refused()
+
+
 def test_a_limit_that_leaves_the_source_out(database: Database) -> None:
     database.deploy()
     database.on("db-2")
@@ -279,6 +343,37 @@ def test_data_that_vanished(database: Database) -> None:
     # Another run that sees it does not make the ledger forget.
     assert database.homes() == {NAME: [("db-1", 0)]}
     assert database.deploy(allow_empty=("data",)) is Exit.OK
+
+
+def test_a_run_that_may_begin_anew_disarms_nothing_else(database: Database) -> None:
+    def vanish(name: str) -> None:
+        engine = database.host(name).engine
+        engine.containers.clear()
+        engine.volumes.clear()
+
+    database.on("db-1", "db-2")
+    database.deploy()
+    vanish("db-1")
+    assert database.deploy(allow_empty=("data",), limit="db-1") is Exit.OK
+    assert database.homes() == {NAME: [("db-1", 0), ("db-2", 0)]}
+    vanish("db-2")
+    assert "volume data is not here, and its data was" in database.refused()
+
+
+def test_a_failed_run_that_may_begin_anew_disarms_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: RemoteHands, node: Step) -> None:
+        raise RemoteFailed("nothing can be pulled", host=node.host)
+
+    database.deploy()
+    engine = database.host("db-1").engine
+    engine.containers.clear()
+    engine.volumes.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(RemoteHands, "perform", broken)
+        assert database.deploy("v2", allow_empty=("data",)) is not Exit.OK
+    assert "volume data is not here, and its data was" in database.refused()
 
 
 # --- by hand
@@ -349,6 +444,18 @@ def test_what_no_service_was_healthy_on_is_not_confirmed(database: Database) -> 
     database.write("db-2", mark)
     with pytest.raises(FleetError, match="in use by shop-test-db-app-1"):
         confirm_move(database.shop.session(), yes, "data")
+
+
+def test_a_volume_made_anew_by_the_engine_is_no_reason_to_remove_the_last_copy(database: Database) -> None:
+    database.deploy()
+    database.on("db-2")
+    database.deploy()
+    engine = database.host("db-2").engine
+    engine.containers.clear()
+    engine.volumes[NAME] = {"Name": NAME}
+    with pytest.raises(FleetError, match="no service runs on what went to another host"):
+        confirm_move(database.shop.session(), yes, "data")
+    assert NAME in database.host("db-1").engine.volumes
 
 
 def test_moving_by_hand_is_what_the_inventory_says(database: Database) -> None:

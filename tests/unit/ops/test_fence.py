@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fleet.ops.fence import Fence
 from fleet.ops.volume_helper import Helper
 from fleet.ops.volume_look import Look, look, read
 from fleet.secret import SealedText
+from fleet.transport import script as scripts
 from tests.support.shells import SHELLS, Bench
 from tests.support.volume_hosts import VolumeHost, install
 
@@ -57,6 +59,13 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     yield made
     for one in (made.host.state / "moving").glob("*"):
         one.unlink()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_mark_is_written_over_the_one_that_was_seen(host: Host) -> None:
@@ -99,17 +108,13 @@ def test_how_a_person_has_written_it_does_not_count(host: Host) -> None:
     assert rc == 0
 
 
-def test_a_first_mark_and_its_end(host: Host) -> None:
+def test_a_first_mark(host: Host) -> None:
     path = host.host.state / "volumes" / VOLUME
     path.unlink()
     path.parent.rmdir()
-    assert host.run(marks.read(str(host.host.state), VOLUME)) == (0, "")
-    rc, out = host.run(marks.write(str(host.host.state), VOLUME, None, SEEN))
+    rc, _ = host.run(marks.write(str(host.host.state), VOLUME, None, SEEN))
     assert rc == 0
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert host.run(marks.drop(str(host.host.state), VOLUME, SEEN))[0] == marks.DRIFT
-    assert host.run(marks.drop(str(host.host.state), VOLUME, read_mark(out))) == (0, "")
-    assert not path.exists()
 
 
 def test_a_full_disk_leaves_the_mark_as_it_was(host: Host) -> None:
@@ -173,6 +178,82 @@ def test_one_of_its_containers_does_not_start(host: Host) -> None:
     mark = host.host.mark(VOLUME)
     assert mark
     assert mark.state is State.LIVE
+
+
+def test_an_engine_that_does_not_tell_who_uses_it_stops_nothing(host: Host) -> None:
+    host.host.silent("ps")
+    rc, out = host.run(host.fence.stop())
+    assert rc == 1
+    assert "Cannot connect to the Docker daemon" in out
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, ":0")}
+    assert host.host.mark(VOLUME) == SEEN
+
+
+def test_an_engine_that_falls_silent_while_they_stop_is_not_taken_for_their_end(host: Host) -> None:
+    host.host.flaw("aaaa", "silencing")
+    rc, out = host.run(host.fence.stop())
+    assert rc == 1
+    assert "Cannot connect to the Docker daemon" in out
+    assert host.host.mark(VOLUME) == SEEN, "not fenced: somebody may still write"
+    assert host.host.moving() == [VOLUME]
+
+
+def test_an_engine_that_is_away_has_not_lost_its_containers(host: Host) -> None:
+    host.run(host.fence.stop())
+    host.host.silent()
+    rc, out = host.run(host.fence.back())
+    assert (rc, out) == (1, "Cannot connect to the Docker daemon\n")
+    assert host.host.moving() == [f"{VOLUME}.back"], "to be tried again"
+    host.host.silent(over=True)
+    assert host.run(host.fence.back()) == (0, "")
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
+    assert host.host.moving() == []
+
+
+def test_going_on_by_itself_is_tried_until_it_succeeds(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 1)
+    monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
+    host.run(host.fence.stop())
+    host.host.silent()
+    calls = len(host.host.docker_calls)
+    until(lambda: len(host.host.docker_calls) >= calls + 2)
+    host.host.silent(over=True)
+    until(lambda: host.host.moving() == [])
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
+    mark = host.host.mark(VOLUME)
+    assert mark
+    assert mark.state is State.LIVE
+
+
+def test_the_watch_outlives_a_script_that_is_ended(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 2)
+    monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
+    host.host.flaw("bbbb", "hanging")
+    words = ["timeout", "-k", "5", "60", *host.shell.split(), "-s"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, **host.environ}) as stopping:
+        assert stopping.stdin
+        stopping.stdin.write(scripts.framed(str(host.fence.stop().script)))
+        stopping.stdin.close()
+        until(lambda: "stop -t 1 bbbb" in host.host.docker_calls)
+        # As when its time is over: timeout ends all that has begun in its group.
+        stopping.terminate()
+    until(lambda: host.host.moving() == [])
+    assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
+
+
+def test_who_has_stopped_already_is_not_brought_back_by_its_engine(host: Host) -> None:
+    host.host.container("cccc", "old", VOLUME, "always:0", running=False)
+    assert host.run(host.fence.stop()) == (0, "")
+    assert host.host.containers()["old"] == (False, "no:0")
+    host.run(host.fence.release())
+    fenced = host.host.mark(VOLUME)
+    assert fenced
+    host.move = replace(host.move, mark=fenced, writers=())
+    assert host.run(host.fence.stop()) == (0, ""), "a later run goes on with the move"
+    assert host.run(host.fence.back()) == (0, "")
+    assert host.host.containers() == {
+        "postgres": (True, "on-failure:5"), "exporter": (True, "no:0"), "old": (False, "always:0"),
+    }  # fmt: skip
 
 
 def test_fenced_off_by_another_move_it_stays_so(host: Host) -> None:

@@ -109,8 +109,13 @@ def test_giving_up_and_taking_back(host: Host, bench: Bench) -> None:
     assert op.describe() == "give volume shop-test-db_data up to db-1, and stop db"
     assert op.timeout == 90
     assert [one.call for one in op.effects() if isinstance(one, Api)] == [StopContainer("abc", 30)]
+    bench.stand_in("docker", "[ $1 = update ]")
+    assert host.carry_out(op).returncode == 1, "an engine that does not tell who uses it"
+    assert host.mark == LIVE
+    bench.stand_in("docker", "case $1 in ps) echo abc; echo stopped ;; update) ;; *) exit 1 ;; esac")
     assert host.carry_out(op).returncode == 0
-    assert "docker\tupdate\t--restart=no\tabc" in bench.calls
+    updated = [f"docker\tupdate\t--restart\tno\t{one}" for one in ("abc", "stopped")]
+    assert [call for call in bench.calls if "update" in call] == updated
     assert replace(host.mark, since=0) == replace(incoming, since=0)
     assert host.carry_out(op).returncode == 75
     fenced = replace(LIVE, state=State.FENCED)

@@ -304,7 +304,7 @@ def a_volume_that_moves() -> tuple[Desired, Facts]:
 
 
 def a_volume_taken_back() -> tuple[Desired, Facts]:
-    wish = replace(volumes.wish("db-2"), remove_orphans=True)
+    wish = replace(volumes.wish("db-2", back=True), remove_orphans=True)
     away = replace(volumes.AWAY, proven=False)
     return wish, volumes.facts(wish, volumes.lying("db-2", volumes.FENCED), volumes.serving("db-1", away))
 

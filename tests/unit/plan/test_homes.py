@@ -45,7 +45,19 @@ def test_what_is_not_seen_or_gone_is_still_expected() -> None:
 
 
 def test_what_began_anew_is_expected_nowhere_else() -> None:
-    assert now(lying("db-2", ELSE), empty=("data",)) == {NAME: (Home("db-2", "second", 0),)}
+    gone = {NAME: (Home("db-0", LIVE.lineage, 2),)}
+    assert now(lying("db-2", ELSE), before=gone, empty=("data",)) == {NAME: (Home("db-2", "second", 0),)}
+    # Not before it has; what was there already is no beginning.
+    assert now(host_facts("db-2"), before=gone, empty=("data",)) == gone
+    both = {NAME: (*gone[NAME], Home("db-2", "second", 0))}
+    assert now(lying("db-2", ELSE), before=both, empty=("data",)) == both
+    # A host of the role that was not looked at still has its own.
+    assert now(lying("db-2", ELSE), empty=("data",)) == {NAME: (*FIRST[NAME], Home("db-2", "second", 0))}
+
+
+def test_a_mark_of_another_environment_is_not_ours() -> None:
+    assert now(lying("db-1", env="prod"), before={}) == {}
+    assert now(lying("db-1", replace(LIVE, generation=7), env="prod")) != {}, "the ledger knew that data"
 
 
 def test_volumes_of_others_are_no_concern_of_ours() -> None:

@@ -108,7 +108,8 @@ def test_after_a_cut_anywhere_the_next_run_gets_there_or_refuses(
     for step in steps[: data.draw(st.integers(0, len(steps)))]:
         world.perform(step)
         assert all(len(hosts) == 1 for hosts in of_one_lineage(world.facts).values())
-    goal = replace(data.draw(st.sampled_from([before, after])), remove_orphans=True)
+    goal = data.draw(st.sampled_from([replace(before, moving=replace(before.moving, back=True)), after]))
+    goal = replace(goal, remove_orphans=True)
     rest = plan(goal, world.facts)
     assert not rest.errors, rest.errors
     world.run(rest)

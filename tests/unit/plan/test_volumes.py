@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.model.desired import Desired, HostState, Role, Volume
-from fleet.model.found import Facts, HostFacts
+from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.services import Mount, Service
 from fleet.model.volumes import FoundVolume, Home, Mark, Moving, State
 from fleet.ops.adopt import AdoptVolume
@@ -98,7 +98,8 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.ABSENT, Known.NOWHERE, Change.CREATE, {}),
     (Found.ABSENT, Known.HERE, Change.REFUSE, {"homes": {"db-2": LIVE}}),
     (Found.ABSENT, Known.LEAVES, Change.MOVE, {"hosts": [serving("db-1")]}),
-    (Found.ABSENT, Known.UNPROVEN, Change.MOVE, {"hosts": [serving("db-1", replace(AWAY, proven=False))]}),
+    (Found.ABSENT, Known.UNPROVEN, Change.MOVE, {"hosts": [lying("db-1", replace(AWAY, proven=False))]}),
+    (Found.ABSENT, Known.WRITTEN, Change.MOVE, {"hosts": [serving("db-1", replace(AWAY, proven=False))]}),
     (Found.ABSENT, Known.SEVERAL, Change.REFUSE, {"hosts": [serving("db-1"), lying("db-3", ELSE)]}),
     (Found.ABSENT, Known.SILENT, Change.REFUSE, {"homes": {"db-0": LIVE}}),
     (Found.USED, Known.NOWHERE, Change.ADOPT, {"hosts": [serving("db-2", None)]}),
@@ -108,7 +109,7 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.IDLE, Known.NOWHERE, Change.ADOPT, {"hosts": [lying("db-2", None)]}),
     (Found.IDLE, Known.HERE, Change.ADOPT, {"hosts": [lying("db-2", None)], "homes": {"db-2": LIVE}}),
     (Found.IDLE, Known.LEAVES, Change.REFUSE, {"hosts": [lying("db-2", None), serving("db-1")]}),
-    (Found.IDLE, Known.UNPROVEN, Change.REFUSE,
+    (Found.IDLE, Known.WRITTEN, Change.REFUSE,
      {"hosts": [lying("db-2", None), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.IDLE, Known.SEVERAL, Change.REFUSE,
      {"hosts": [lying("db-2", None), serving("db-1"), lying("db-3", ELSE)]}),
@@ -118,13 +119,19 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
      {"hosts": [lying("db-2", None, env="prod")], "homes": {"db-2": LIVE}}),
     (Found.FOREIGN, Known.SILENT, Change.REFUSE,
      {"hosts": [lying("db-2", None, project="")], "homes": {"db-0": LIVE}}),
+    # Marked, and by others.
+    (Found.FOREIGN, Known.NOWHERE, Change.REFUSE, {"hosts": [lying("db-2", env="prod")]}),
+    (Found.FOREIGN, Known.NOWHERE, Change.REFUSE, {"hosts": [lying("db-2", project="", users=("theirs",))]}),
+    (Found.FOREIGN, Known.SILENT, Change.REFUSE,
+     {"hosts": [lying("db-2", INCOMING, env="prod")], "homes": {"db-0": LIVE}}),
+    (Found.ABSENT, Known.NOWHERE, Change.CREATE, {"hosts": [lying("db-1", env="prod")]}),
     (Found.LIVE, Known.NOWHERE, Change.KEEP, {"hosts": [lying("db-2")]}),
     (Found.LIVE, Known.HERE, Change.KEEP, {"hosts": [lying("db-2")], "homes": {"db-2": BEFORE}}),
     (Found.LIVE, Known.SEVERAL, Change.KEEP, {"hosts": [serving("db-2"), serving("db-1", ELSE)]}),
     (Found.LIVE, Known.SILENT, Change.KEEP, {"hosts": [serving("db-2")], "homes": {"db-0": ELSE}}),
     (Found.STALE, Known.HERE, Change.REFUSE, {"hosts": [lying("db-2", BEFORE)], "homes": {"db-2": LIVE}}),
     (Found.STALE, Known.LEAVES, Change.MOVE, {"hosts": [lying("db-2", BEFORE), serving("db-1")]}),
-    (Found.STALE, Known.UNPROVEN, Change.MOVE,
+    (Found.STALE, Known.WRITTEN, Change.MOVE,
      {"hosts": [lying("db-2", BEFORE), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.STALE, Known.SEVERAL, Change.REFUSE,
      {"hosts": [lying("db-2", BEFORE), serving("db-1"), lying("db-3", ELSE)]}),
@@ -139,7 +146,7 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.INCOMING, Known.LEAVES, Change.RESUME, {"hosts": [lying("db-2", INCOMING), serving("db-1")]}),
     (Found.INCOMING, Known.LEAVES, Change.RESUME,
      {"hosts": [lying("db-2", INCOMING), lying("db-1", replace(FENCED, peer="db-2"))]}),
-    (Found.INCOMING, Known.UNPROVEN, Change.RESUME,
+    (Found.INCOMING, Known.WRITTEN, Change.RESUME,
      {"hosts": [lying("db-2", INCOMING), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.INCOMING, Known.SILENT, Change.REFUSE,
      {"hosts": [lying("db-2", replace(INCOMING, peer="db-0"))], "homes": {"db-0": LIVE}}),
@@ -148,6 +155,8 @@ CELLS: list[tuple[Found, Known, Change, dict[str, object]]] = [
     (Found.FENCED, Known.HERE, Change.REFUSE, {"hosts": [lying("db-2", FENCED)], "homes": {"db-2": LIVE}}),
     (Found.FENCED, Known.LEAVES, Change.MOVE_BACK, {"hosts": [lying("db-2", FENCED), serving("db-1", AWAY)]}),
     (Found.FENCED, Known.UNPROVEN, Change.TAKE_BACK,
+     {"hosts": [lying("db-2", FENCED), lying("db-1", replace(AWAY, proven=False))]}),
+    (Found.FENCED, Known.WRITTEN, Change.REFUSE,
      {"hosts": [lying("db-2", FENCED), serving("db-1", replace(AWAY, proven=False))]}),
     (Found.FENCED, Known.UNPROVEN, Change.TAKE_BACK,
      {"hosts": [lying("db-2", FENCED), lying("db-1", replace(INCOMING, peer="db-2"))]}),
@@ -202,7 +211,8 @@ REFUSED = [
      "--volume-from data=HOST says where from; --allow-empty data begins anew"),
     ({"hosts": [lying("db-2", None), serving("db-1")]},
      "db-2: volume data is here without a mark, and there is data on db-1, which has no use for it any more: "
-     "--adopt data takes what is here; --volume-from data=HOST says where from"),
+     "--adopt data takes what is here; docker volume rm shop-test-db_data, if it may go, and "
+     "--volume-from data=HOST says where from"),
     ({"hosts": [lying("db-2", None, project="")]},
      "db-2: volume data is here, and Fleet did not make it: --adopt data takes it, with what is in it; "
      "docker volume rm shop-test-db_data, if it may go"),
@@ -265,6 +275,27 @@ def test_another_roles_volume_on_a_host_is_left_alone() -> None:
     assert one(wanted, facts(wanted, there)).change is Change.CREATE
 
 
+def test_a_volume_of_two_roles_does_not_begin_anew_where_only_one_of_them_goes() -> None:
+    """Both had it on db-1; ``db`` goes to db-2, and ``backup`` stays."""
+    wanted = wish("db-1", "db-2")
+    first, second, third = wanted.hosts
+    theirs = replace(first, services=(), volumes=(replace(VOLUME, role="backup"),))
+    roles = (Role("db", ("db-2",), services=("db",)), Role("backup", ("db-1",)))
+    wanted = replace(wanted, hosts=(theirs, second, third), roles=roles)
+    there = facts(wanted, lying("db-1"), homes={"db-1": LIVE})
+    (text,) = refusals(plan(wanted, there))
+    assert text.startswith("db-2: volume ")
+    assert "is not here, and role backup has a volume of this name on db-1: give it another name" in text
+    told = replace(wanted, moving=replace(wanted.moving, empty=(NAME,)))
+    assert one(told, there).change is Change.CREATE
+    # On a host that has both, or in an environment that begins, there is nothing to miss.
+    assert one(wanted, facts(wanted)).change is Change.CREATE
+    shared = replace(wanted, roles=(Role("db", ("db-1", "db-2"), services=("db",)), roles[1]))
+    both = replace(first, volumes=(VOLUME, replace(VOLUME, role="backup")))
+    shared = replace(shared, hosts=(both, second, third))
+    assert one(shared, facts(shared, lying("db-1"))).change is Change.CREATE
+
+
 def test_external_and_shared_volumes_are_as_they_were() -> None:
     for volume in (
         replace(VOLUME, external=True), replace(VOLUME, driver="rexray"),
@@ -285,6 +316,7 @@ def test_external_and_shared_volumes_are_as_they_were() -> None:
 def test_adopt_takes_what_is_there() -> None:
     for there in (
         [lying("db-2", None, project="")], [lying("db-2", None), serving("db-1", ELSE)],
+        [lying("db-2", replace(ELSE, generation=3), env="prod")],
         [lying("db-2", ELSE)], [lying("db-2", BEFORE), serving("db-1")],
         [lying("db-2", INCOMING), serving("db-1")], [lying("db-2", FENCED), serving("db-1", AWAY)],
     ):  # fmt: skip
@@ -314,6 +346,14 @@ def test_adopting_a_copy_while_the_data_stays_elsewhere_makes_two_of_it() -> Non
     assert plan(wish("db-1", "db-2"), world.facts).empty
 
 
+def test_adopt_can_be_about_one_host() -> None:
+    there = lying("db-1", None, project=""), lying("db-2", replace(INCOMING, peer="db-3"))
+    wanted = wish("db-1", "db-2", adopt=("data=db-1",))
+    assert [case.change for case in cases(wanted, facts(wanted, *there))] == [Change.ADOPT, Change.REFUSE]
+    wanted = wish("db-1", "db-2", adopt=("data",))
+    assert [case.change for case in cases(wanted, facts(wanted, *there))] == [Change.ADOPT, Change.ADOPT]
+
+
 def test_empty_begins_anew() -> None:
     for there, homes in (([], {"db-2": LIVE}), ([serving("db-1")], {"db-1": LIVE}), ([], {"db-0": LIVE})):
         wanted = wish("db-2", empty=("data",))
@@ -335,23 +375,175 @@ def test_volume_from_names_the_source() -> None:
         assert (move.move.source, move.move.mark) == ("db-3", ELSE)
 
 
-def test_volume_from_a_host_that_keeps_its_data_or_has_none_is_refused() -> None:
-    wanted = wish("db-1", "db-2", sources=(("data", "db-1"),))
+UNUSABLE = [
+    (("db-1", "db-2"), [serving("db-1")], {},
+     "volume data cannot be taken from db-1, which keeps it: take db-1 out of role db, if it is to move"),
+    (("db-2",), [], {"db-0": LIVE},
+     "volume data cannot be taken from db-1, which has none: inv volumes tells which hosts have it"),
+    (("db-2", "db-3"), [serving("db-1")], {},
+     "volume data cannot be taken from db-1, because more than one host wants it: "
+     "let one of them come at a time"),
+    # It went to a host that is gone for good.
+    (("db-2",), [lying("db-1", replace(FENCED, peer="db-0"))], {"db-0": AWAY},
+     "volume data cannot be taken from db-1: what is there is not the newest of its data, or not complete, "
+     "or in use: put db-1 into role db in place of db-2, deploy with --adopt data, and move it then"),
+    (("db-2",), [serving("db-1"), lying("db-2", replace(FENCED, lineage="second", peer="db-3"))], {},
+     "volume data cannot be taken from db-1, because other data is here: "
+     "docker volume rm shop-test-db_data on db-2, if it may go"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hosts", "found", "homes", "text"), UNUSABLE)
+def test_a_volume_from_that_cannot_be_is_refused(
+    hosts: tuple[str, ...], found: list[HostFacts], homes: Mapping[str, Mark], text: str
+) -> None:
+    wanted = wish(*hosts, sources=(("data", "db-1"),))
+    assert f"db-2: {text}" in refusals(plan(wanted, facts(wanted, *found, homes=homes)))
+
+
+def test_a_volume_from_without_a_name_is_about_hosts_that_leave() -> None:
+    wanted = wish("db-1", "db-2", sources=(("", "db-1"),))
     assert one(wanted, facts(wanted, serving("db-1"))).change is Change.CREATE
-    wanted = wish("db-2", sources=(("data", "db-3"),))
-    assert one(wanted, facts(wanted, homes={"db-0": LIVE})).change is Change.REFUSE
+
+
+def test_before_there_were_marks_an_earlier_release_tells_where_data_is() -> None:
+    had = {NAME: ("db-1",)}
+    gone = wish("db-2", run=("db-2",), addresses={"db-2": "192.0.2.2"})
+    assert refusals(plan(gone, replace(facts(gone), had=had))) == [
+        "db-2: volume data is not here, and its data is on db-1, which is not in the inventory any more: "
+        "--volume-from data=HOST says where from; --allow-empty data begins anew"
+    ]
+    limited = wish("db-2", run=("db-2",))
+    assert one(limited, replace(facts(limited), had=had)).change is Change.REFUSE
+    more = wish("db-1", "db-2", run=("db-2",))
+    assert one(more, replace(facts(more), had=had)).change is Change.CREATE
+    there = replace(facts(limited, serving("db-2", None)), had=had)
+    assert one(limited, there).change is Change.ADOPT
+    moved = wish("db-2")
+    assert one(moved, replace(facts(moved, serving("db-1", None)), had=had)).change is Change.MOVE
+
+
+def test_the_unmarked_rest_of_what_went_elsewhere_does_not_go_anywhere_else() -> None:
+    wanted = wish("db-2", "db-3")
+    there = facts(wanted, lying("db-1", None), serving("db-3"), homes={"db-1": LIVE})
+    assert [case.change for case in cases(wanted, there)] == [Change.CREATE, Change.KEEP]
+
+
+TWICE = [
+    # A clone of what went away from db-1 came back; it serves beside what is wanted.
+    (("db-2",), [serving("db-1"), serving("db-2", AWAY)]),
+    (("db-2",), [serving("db-1"), lying("db-2", replace(AWAY, peer="db-1"))]),
+    (("db-1", "db-2"), [serving("db-1"), serving("db-2")]),
+    (("db-1", "db-2"), [serving("db-1"), lying("db-2")]),
+]
+
+
+def test_nor_is_data_moved_that_is_in_use_on_a_third_host() -> None:
+    wanted = wish("db-2")
+    assert "the data of volume data is on db-3, too" in str(
+        refusals(plan(wanted, facts(wanted, lying("db-1"), serving("db-3", BEFORE))))
+    )
+
+
+@pytest.mark.parametrize(("hosts", "there"), TWICE)
+def test_the_same_data_in_use_on_two_hosts_is_refused(hosts: tuple[str, ...], there: list[HostFacts]) -> None:
+    wanted = wish(*hosts)
+    assert (
+        "db-2: the data of volume data is on db-1, too, where a service runs on it, or is to: "
+        "--adopt data=db-2 lets what is here count; or stop what runs on db-1, if that is not to count"
+    ) in refusals(plan(wanted, facts(wanted, *there)))
+    told = wish(*hosts, adopt=("data=db-2",))
+    before = facts(told, *there)
+    world = World(before)
+    assert not plan(told, before).errors
+    world.run(plan(told, before))
+    assert plan(wanted, world.facts).empty
+    lineages = [
+        volume.mark.lineage
+        for host in world.facts.hosts.values()
+        for volume in host.volumes.values()  # type: ignore[union-attr]
+        if volume.mark and volume.mark.state is State.LIVE
+    ]
+    assert len(set(lineages)) == len(lineages)
+
+
+CUT = replace(FENCED, peer="db-2")
+"""At its source, a move to db-2 was cut off."""
+
+
+@pytest.mark.parametrize("homes", [{"db-1": LIVE}, {}])
+def test_after_a_cut_a_third_host_does_not_begin_anew(homes: Mapping[str, Mark]) -> None:
+    wanted = wish("db-3")
+    there = facts(wanted, lying("db-1", CUT), lying("db-2", INCOMING), homes=homes)
+    assert refusals(plan(wanted, there)) == [
+        "db-3: volume data is not here, and its move from db-1 to db-2 was cut off: "
+        "--volume-from data=HOST says where from; --allow-empty data begins anew"
+    ]
+    # Nor when the half copy has left the inventory.
+    assert one(wanted, facts(wanted, lying("db-1", CUT), homes=homes), "db-3").change is Change.REFUSE
+    said = wish("db-3", sources=(("data", "db-1"),))
+    planned = plan(said, there)
+    assert not planned.errors
+    (move,) = (node for node in every_step(planned) if isinstance(node, MoveVolume))
+    assert (move.move.source, move.move.target) == ("db-1", "db-3")
+    world = World(there)
+    world.run(planned)
+    assert plan(wanted, world.facts).empty
+
+
+def test_two_half_copies_of_one_source() -> None:
+    wanted = wish("db-2", "db-3")
+    there = facts(wanted, serving("db-1"), lying("db-2", INCOMING), lying("db-3", INCOMING))
+    assert [case.known for case in cases(wanted, there)] == [Known.SEVERAL] * 2
+
+
+def test_a_half_copy_of_data_that_another_host_keeps_is_not_completed() -> None:
+    wanted = wish("db-1", "db-2")
+    there = facts(wanted, serving("db-1"), lying("db-2", replace(INCOMING, peer="db-3")), lying("db-3"))
+    assert one(wanted, there).change is Change.REFUSE
+
+
+def test_a_half_copy_that_lost_its_mark_is_not_adopted() -> None:
+    wanted = wish("db-2")
+    there = facts(wanted, lying("db-1", CUT), lying("db-2", None), homes={"db-1": LIVE})
+    assert one(wanted, there).change is Change.REFUSE
+
+
+@pytest.mark.parametrize(
+    ("left", "home", "why"),
+    [
+        (serving("db-1"), LIVE, "db-1 has no use for its data, and a host that keeps its own has the same"),
+        (lying("db-1", replace(INCOMING, peer="")), ELSE, "db-1, where its data was, has an incomplete copy"),
+        (lying("db-1", None, project=""), ELSE, "db-1, where its data was, has one that is not ours"),
+    ],
+)
+def test_a_host_that_had_data_and_cannot_give_it(left: HostFacts, home: Mark, why: str) -> None:
+    wanted = wish("db-2", "db-3")
+    there = facts(wanted, left, serving("db-2"), homes={"db-1": home, "db-2": LIVE})
+    assert refusals(plan(wanted, there))[-1].startswith(f"db-3: volume data is not here, and {why}: ")
 
 
 def test_names_that_mean_nothing_are_mistakes() -> None:
-    wanted = wish("db-2", adopt=("dat",), empty=("x",), sources=(("y", "db-9"),))
+    wanted = wish("db-2", adopt=("dat", "data=db-7"), empty=("x",), sources=(("y", "db-9"),))
     assert refusals(plan(wanted, facts(wanted))) == [
         ": --adopt dat: no host of this run wants such a volume, did you mean 'data'?: "
         "volumes of this run: data",
         ": --allow-empty x: no host of this run wants such a volume: volumes of this run: data",
         ": --volume-from y: no host of this run wants such a volume: volumes of this run: data",
+        ": --adopt data=db-7: there is no such host, did you mean 'db-3'?: name a host that wants the volume",
         ": --volume-from db-9: it is not a host of this run, did you mean 'db-3'?: "
         "it has to be in the inventory, and --limit must not leave it out",
     ]
+
+
+def test_a_damaged_mark_is_told_with_its_place() -> None:
+    wanted = wish("db-1")
+    there = facts(wanted, host_facts("db-1", volumes=Unknown(f"volumes: the mark of {NAME} is damaged")))
+    assert (
+        f"db-1: cannot read volumes: the mark of {NAME} is damaged: mend its file in "
+        f"{wanted.state_dir}/volumes, or move it away and deploy with --adopt NAME, "
+        "if that volume holds the data"
+    ) in refusals(plan(wanted, there))
 
 
 # --- a move in the plan
@@ -442,7 +634,7 @@ def test_after_a_failure_the_source_counts_again() -> None:
     steps = every_step(plan(wanted, there))
     for step in steps[:-1]:  # its gate never passes
         world.perform(step)
-    back = replace(wish("db-1"), remove_orphans=True)
+    back = replace(wish("db-1", back=True), remove_orphans=True)
     planned = plan(back, world.facts, reverse=True)
     assert [stage.title for stage in planned.stages if hasattr(stage, "title")][:2] == [
         "give volumes up", "take volumes back",
@@ -459,6 +651,25 @@ def test_after_a_failure_the_source_counts_again() -> None:
     # And there again: what is left of the copy is the beginning of the next one.
     world.run(plan(wanted, world.facts))
     assert plan(wanted, world.facts).empty
+
+
+def test_what_was_written_after_a_cut_off_gate_is_not_discarded_silently() -> None:
+    wanted, there = moving()
+    world = World(there)
+    for step in every_step(plan(wanted, there))[:-1]:  # its gate never ends
+        world.perform(step)
+    assert refusals(plan(wish("db-1"), world.facts)) == [
+        "db-1: volume data went from here to db-2, and what runs on it there was never found healthy: "
+        "--volume-from data=db-2 brings back what was written there; --adopt data does without that"
+    ]
+    for flag, said, changed in (
+        ("sources", ("data", "db-2"), Change.MOVE), ("adopt", "data", Change.ADOPT),
+    ):  # fmt: skip
+        wanted = wish("db-1", **{flag: (said,)})
+        assert one(wanted, world.facts, "db-1").change is changed
+        after = World(world.facts)
+        after.run(plan(wanted, after.facts))
+        assert plan(wish("db-1"), after.facts).empty
 
 
 def test_what_was_healthy_is_moved_back_with_what_it_wrote() -> None:

@@ -42,7 +42,11 @@ def test_what_is_on_one_side_only_in_the_order_of_paths() -> None:
 
 
 def test_a_file_in_use() -> None:
-    assert words([ONE._replace(content=CHANGING)], [ONE]) == ["pg_wal/0001: is being written to"]
+    told = ["pg_wal/0001: is being written to"]
+    used = ONE._replace(content=CHANGING)
+    assert words([used], [ONE]) == words([ONE], [used]) == told
+    assert words([used], [used]) == told, "its content was never compared"
+    assert words([ONE._replace(xattrs=CHANGING)], [ONE._replace(xattrs=CHANGING)]) == told
 
 
 def test_content_of_the_same_size_and_time_is_hidden_from_rsync() -> None:

@@ -30,6 +30,7 @@ class Stage:
     source: VolumeHost
     target: VolumeHost
     move: Relocation
+    options: tuple[tuple[str, str], ...] = ()
     cancel: threading.Event = field(default_factory=threading.Event)
     told: list[ev.Event] = field(default_factory=list)
 
@@ -43,7 +44,7 @@ class Stage:
         )
 
     def copy(self) -> None:
-        make = MakeVolume("shop", "test", Volume(VOLUME, "db"), SEEN, STATE)
+        make = MakeVolume("shop", "test", Volume(VOLUME, "db", options=self.options), SEEN, STATE)
         node = CopyVolume("db-2", self.move, make)
         source, target = self.sides()
         copy(node, source, target, self.told.append, self.cancel)

@@ -115,6 +115,50 @@ def test_an_empty_volume_that_nobody_has_marked_is_taken(stage: Stage) -> None:
     assert stage.marks == (State.LIVE, State.INCOMING)
 
 
+def test_a_mark_that_has_outlived_its_volume_says_nothing(stage: Stage) -> None:
+    stage.target.set_mark(VOLUME, Mark("ffff", 7, State.LIVE))
+    stage.copy()
+    mark = stage.target.mark(VOLUME)
+    assert mark
+    assert replace(mark, since=0) == replace(INCOMING, since=0)
+
+
+BOUND = (("type", "none"), ("o", "bind"), ("device", "/srv/data"))
+
+
+@pytest.mark.parametrize("left", [None, replace(SEEN, state=State.FENCED, generation=0)])
+def test_a_directory_that_is_there_before_its_volume_is_looked_into(stage: Stage, left: Mark | None) -> None:
+    stage.options = BOUND
+    _files(stage)
+    (stage.target.root / "volumes" / VOLUME).unlink()
+    if left:
+        stage.target.set_mark(VOLUME, left)
+    with pytest.raises(Drift, match="is there already, with 9 files of which Fleet knows nothing") as caught:
+        stage.copy()
+    assert "an empty /srv/data there that it is none" in caught.value.hint
+    assert f"volume rm {VOLUME}" in stage.target.docker_calls
+    assert stage.target.mark(VOLUME) == left
+    assert "sync" not in stage.source.done
+    _nothing_was_done(stage)
+
+
+def test_a_directory_that_cannot_be_mounted_leaves_no_volume(stage: Stage) -> None:
+    stage.options = BOUND
+    stage.target.silent("run")
+    with pytest.raises(RemoteFailed, match="start the helper"):
+        stage.copy()
+    assert f"volume rm {VOLUME}" in stage.target.docker_calls
+    assert stage.target.mark(VOLUME) is None
+
+
+def test_an_empty_directory_is_taken(stage: Stage) -> None:
+    stage.options = BOUND
+    stage.copy()
+    assert stage.target.done[:4] == ["look", "start", "usage", "mark"]
+    assert stage.marks == (State.LIVE, State.INCOMING)
+    assert not any(call.startswith("volume rm") for call in stage.target.docker_calls)
+
+
 def _other(state: State) -> Callable[[Stage], None]:
     def put(stage: Stage) -> None:
         stage.target.volume(VOLUME)

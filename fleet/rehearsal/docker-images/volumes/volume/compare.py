@@ -30,7 +30,7 @@ def compare(places: Places, link: Link) -> dict[str, object]:
         if ssh.wait() or there is None:
             raise refused(link, ssh, output, complaints)
     different: list[Difference] = []
-    if here["digest"] != there["digest"]:
+    if here["digest"] != there["digest"] or here["changing"]:
         other = _ask(link, "entries")
         different = list(differences(decoded(places.manifest.read_bytes()), decoded(other)))
         if not different:

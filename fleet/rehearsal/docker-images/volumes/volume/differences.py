@@ -31,7 +31,7 @@ class Difference(NamedTuple):
 
 
 def differences(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[Difference]:
-    """In the order of the paths."""
+    """In the order of the paths. What is written to on both sides is equal by no more than chance."""
     here = {entry.path: entry for entry in source}
     there = {entry.path: entry for entry in target}
     for path in sorted(here.keys() | there.keys()):
@@ -40,14 +40,14 @@ def differences(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[Di
             yield Difference(path, "not at the source")
         elif other is None:
             yield Difference(path, "missing at the target")
-        elif one != other:
+        elif one != other or _changing(one):
             yield _between(one, other)
 
 
 def _between(one: Entry, other: Entry) -> Difference:
     if one.kind != other.kind:
         return Difference(one.path, f"{KIND_NAMES[one.kind]} here, {KIND_NAMES[other.kind]} at the target")
-    if CHANGING in (one.content, one.xattrs):
+    if _changing(one) or _changing(other):
         return Difference(one.path, "is being written to")
     parts = []
     if one.mode != other.mode:
@@ -70,6 +70,10 @@ def _between(one: Entry, other: Entry) -> Difference:
         parts.append("extended attributes or ACLs differ")
     hidden = one.content != other.content and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
     return Difference(one.path, ", ".join(parts), hidden)
+
+
+def _changing(one: Entry) -> bool:
+    return CHANGING in (one.content, one.xattrs)
 
 
 def _time(ns: int) -> str:

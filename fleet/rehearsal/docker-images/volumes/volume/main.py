@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .children import settle
-from .clear import clear
 from .compare import compare
 from .hold import hold
 from .keys import pair
@@ -57,13 +56,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="volume", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
-    for name in ("key", "usage", "clear", "receive"):
+    for name in ("key", "usage", "manifest", "receive"):
         commands.add_parser(name)
-    commands.add_parser("manifest").add_argument("--fresh", action="store_true")
-    serve = commands.add_parser("serve")
-    serve.add_argument("--client", required=True)
-    serve.add_argument("--address", default="0.0.0.0")  # noqa: S104 - one key is let in
-    serve.add_argument("--port", type=int, default=0)
+    commands.add_parser("serve").add_argument("--client", required=True)
     for name in ("reach", "seed", "sync", "compare"):
         command = commands.add_parser(name)
         command.add_argument("--to", required=True)
@@ -93,14 +88,12 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
         case "key":
             return {"public": pair(places.state / "key")}
         case "serve":
-            return serve(places, options.client, options.address, options.port)
+            return serve(places, options.client)
         case "usage":
             return usage(places)
-        case "clear":
-            return clear(places)
         case "manifest":
             settle(places.data)
-            return make_manifest(places, fresh=options.fresh)
+            return make_manifest(places)
         case "reach":
             return reach(link(places, options.to, options.host_key, options.seconds))
     there = link(places, options.to, options.host_key)

@@ -22,16 +22,16 @@ TICK = 2 * 10**9
 TIMELY = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs"}
 
 
-def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> dict[str, object]:
+def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     """Writes it to the state directory; what there is to say of it.
 
-    Hashes are taken from the last time for files whose size, times, inode and device are the same; not when
-    ``fresh``. That is safe where every change gives a file a new ctime: see :func:`children.settle` for
+    Hashes are taken from the last time for files whose size, times, inode and device are the same.
+    That is safe where every change gives a file a new ctime: see :func:`children.settle` for
     mapped pages, ``TIMELY`` for file systems. Not seen is what goes past the file system: a disk that has
     lost bits, or a block device that was written to. ``keep``: new hashes may be used the next time.
     """
     began, now = time.monotonic(), time.time_ns()
-    known = {} if fresh else _known(places.hashes)
+    known = _known(places.hashes)
     found = scan(places.root)
     wanted = {one.key: (one.place, one.entry.size) for one in found if one.key and one.key not in known}
     hashes: dict[str, str | None] = dict(known)
@@ -54,6 +54,7 @@ def make_manifest(places: Places, *, fresh: bool = False, keep: bool = True) -> 
         "entries": len(entries),
         "bytes": sum(entry.size for entry in entries if not entry.group or entry.group == entry.path),
         "hashed": len(wanted),
+        "changing": sum(CHANGING in (entry.content, entry.xattrs) for entry in entries),
         "seconds": round(time.monotonic() - began, 3),
     }
 

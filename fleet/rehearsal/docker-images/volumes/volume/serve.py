@@ -18,9 +18,10 @@ from .words import Failure, last_lines
 RECEIVE = "/usr/local/bin/volume receive"
 PATIENCE = 10.0
 ATTEMPTS = 5
+ADDRESS = "0.0.0.0"  # noqa: S104 - one key is let in
 
 
-def serve(places: Places, client: str, address: str, port: int) -> dict[str, object]:
+def serve(places: Places, client: str) -> dict[str, object]:
     """Where it listens and who it is. Another call answers the same; with another client, only that one
     is let in from then on: the source has been started anew."""
     state = places.state
@@ -33,13 +34,13 @@ def serve(places: Places, client: str, address: str, port: int) -> dict[str, obj
         host_key = pair(state / "host_key")
         before = _running(state)
         if before is None:
-            before = _start(state, address, port)
+            before = _start(state)
     return {"port": before, "host_key": host_key}
 
 
-def server_settings(state: Path, address: str, port: int) -> str:
+def server_settings(state: Path, port: int) -> str:
     return f"""\
-ListenAddress {address}
+ListenAddress {ADDRESS}
 Port {port}
 HostKey {state}/host_key
 AuthorizedKeysFile {state}/authorized_keys
@@ -70,29 +71,29 @@ LogLevel ERROR
 def _running(state: Path) -> int | None:
     with contextlib.suppress(OSError, ValueError, KeyError):
         last = json.loads((state / "serve.json").read_text())
-        if _answers(last["address"], last["port"]):
+        if _answers(last["port"]):
             return int(last["port"])
     return None
 
 
-def _start(state: Path, address: str, port: int) -> int:
+def _start(state: Path) -> int:
     why = ""
-    for _ in range(1 if port else ATTEMPTS):
+    for _ in range(ATTEMPTS):
         # sshd takes no port 0. Another program may be faster than sshd: then the next one.
-        chosen = port or _free_port(address)
-        why = _sshd(state, address, chosen)
+        port = _free_port()
+        why = _sshd(state, port)
         if not why:
-            (state / "serve.json").write_text(json.dumps({"address": address, "port": chosen}))
-            return chosen
-    raise Failure(f"sshd does not listen at {address}", why)
+            (state / "serve.json").write_text(json.dumps({"port": port}))
+            return port
+    raise Failure("sshd does not listen", why)
 
 
-def _sshd(state: Path, address: str, port: int) -> str:
+def _sshd(state: Path, port: int) -> str:
     """Why it does not run; empty when it does."""
     # Where sshd's unprivileged half is locked in.
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     config, log = state / "sshd_config", state / "sshd.log"
-    config.write_text(server_settings(state, address, port))
+    config.write_text(server_settings(state, port))
     log.write_text("")
     process = subprocess.Popen(
         ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(log)],
@@ -103,7 +104,7 @@ def _sshd(state: Path, address: str, port: int) -> str:
     )
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        if _answers(address, port):
+        if _answers(port):
             return ""
         time.sleep(0.02)
     if process.poll() is None:
@@ -112,18 +113,13 @@ def _sshd(state: Path, address: str, port: int) -> str:
     return last_lines(log.read_text(errors="replace")) or f"it ended with status {process.returncode}"
 
 
-def _free_port(address: str) -> int:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            raise Failure(f"sshd does not listen at {address}", str(error)) from error
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
         return int(probe.getsockname()[1])
 
 
-def _answers(address: str, port: int) -> bool:
-    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked, not bound
-    with contextlib.suppress(OSError), socket.create_connection((near, port), timeout=2) as probe:
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as probe:
         return probe.recv(4) == b"SSH-"
     return False
