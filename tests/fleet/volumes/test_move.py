@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import threading
@@ -122,7 +123,10 @@ CUTS: dict[str, tuple[Act, Act]] = {
     "controller dies": (_die, lambda moves: None),
 }
 POINTS = ("seed", "sync", "manifest", "stop", "sync --final", "compare", "release", "mark")
-SAMPLE = random.Random(5).sample([(cut, point) for cut in CUTS for point in POINTS], 8)
+SAMPLE = random.Random(5).sample(
+    [(cut, point) for cut in CUTS for point in POINTS], int(os.environ.get("FLEET_CUTS", "4"))
+)
+"""All of them: ``FLEET_CUTS=40``."""
 
 
 @pytest.mark.parametrize(("cut", "point"), SAMPLE, ids=[f"{cut} at {point}" for cut, point in SAMPLE])
