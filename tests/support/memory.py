@@ -87,13 +87,18 @@ class MemoryHost:
                 on_line("out", line)
         return ended(0)
 
+    @property
+    def marks(self) -> Path:
+        """Where the marks of its volumes are."""
+        return self.root / DIRECTORY
+
     def _volumes(self) -> Iterator[str]:
         for name, body in self.engine.volumes.items():
             marks = [body.get("Labels", {}).get(label, "") for label in LABELS]
             yield "\t".join([f"volume {name}", body.get("Driver", "local"), *marks])
         for one in self.engine.containers.values():
             yield f"mounts {one.name}\t{','.join(volumes_of(one))}"
-        for path in sorted((self.root / DIRECTORY).glob("*")):
+        for path in sorted(self.marks.glob("*")):
             yield f"mark {path.name}\t{path.read_text().strip()}"
 
     def _job(self, name: str, on_line: OnLine | None) -> Result:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.facts.script import PROBES
+from fleet.facts.volumes import DIRECTORY
 from fleet.ops.containers import is_leftover
 from fleet.secret import Keyring, Text
 from fleet.transport.base import OnLine, Result
@@ -43,6 +44,7 @@ docker() {
   case $1 in
     inspect) for one; do :; done; case $one in %s*) return 1 ;; esac ;;
     ps) echo '%s' ;;
+    volume) for one; do :; done; case ' %s ' in *" $one "*) ;; *) return 1 ;; esac ;;
   esac
 }
 """
@@ -170,7 +172,12 @@ class LastingHost(MemoryHost):
     def _words(self) -> str:
         ones = self.engine.containers.values()
         names = "".join(f"{one.name}) echo {one.id} ;; " for one in ones)
-        return SHELL % (self.clock(), names, "\n".join(one.id for one in ones))
+        volumes = " ".join(self.engine.volumes)
+        return SHELL % (self.clock(), names, "\n".join(one.id for one in ones), volumes)
+
+    @property
+    def marks(self) -> Path:
+        return self.root / "var/lib/fleet" / DIRECTORY
 
     def moment(self) -> Moment:
         engine = self.engine
