@@ -23,6 +23,7 @@ from invoke.tasks import Task
 
 from fleet.errors import Exit
 from fleet.report import events
+from fleet.tasks.common import OPTIONAL
 
 PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
 
@@ -100,7 +101,15 @@ def records() -> Iterator[str]:
 
 
 def _arguments(task: Task[Any]) -> list[Argument]:
-    return sorted(task.get_arguments(), key=lambda one: (not one.positional, _flag(one)))
+    return sorted(task.get_arguments(), key=_place)
+
+
+def _place(argument: Argument) -> tuple[int, str]:
+    """Words first, in their order, then flags by name."""
+    name = _flag(argument)
+    if name in OPTIONAL:
+        return OPTIONAL.index(name), name
+    return (0 if argument.positional else len(OPTIONAL)), name
 
 
 def _row(argument: Argument) -> tuple[str, str, str]:
@@ -115,7 +124,7 @@ def _flag(argument: Argument) -> str:
 
 
 def _shown(argument: Argument) -> str:
-    if argument.positional:
+    if argument.positional or _flag(argument) in OPTIONAL:
         return _flag(argument).upper()
     return f"--{_flag(argument).replace('_', '-')}{KINDS[argument.kind]}"
 

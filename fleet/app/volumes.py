@@ -61,7 +61,7 @@ def confirm_move(session: Session, confirm: Confirm, name: str) -> Exit:
     desired = session.desired()
     with (
         Connections(session) as connections,
-        Custody(session, connections, f"volumes --confirm {name}") as custody,
+        Custody(session, connections, f"volumes confirm {name}") as custody,
     ):
         connections.open(dict.fromkeys([*session.hosts, session.ledger]))
         require_ledger(session, connections)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -64,6 +64,8 @@ VOLUMES = ("adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate")
 
 POSITIONAL = ("command", "old", "new", "host", "switch")
 """Arguments that are no flags, in whichever task has them."""
+OPTIONAL = ("action", "name", "file")
+"""Those that may be left out, from the last one on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,11 @@ def operator_task(*names: str, **help_texts: str) -> Callable[[Callable[..., int
         functools.update_wrapper(run, body)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         texts = {name.replace("_", "-"): HELP[name] for name in names} | help_texts
-        # invoke demands a positional argument as soon as there is one; after "--" it is not wanted.
+        # invoke demands a positional argument as soon as there is one; after "--" it is not wanted, nor one
+        # that was left out.
         positional = [name for name in POSITIONAL if name in help_texts and "--" not in sys.argv]
+        optional = [name for name in OPTIONAL if name in help_texts]
+        positional += optional[: bare_words(body.__name__, parameters[1:], sys.argv)]
         return task(help=texts, positional=positional, auto_shortflags=False)(guarded(run))
 
     return wrap
@@ -108,6 +113,15 @@ def operator_task(*names: str, **help_texts: str) -> Callable[[Callable[..., int
 def _flag(name: str) -> inspect.Parameter:
     default = False if name in SWITCHES else DEFAULTS.get(name, "")
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+
+
+def bare_words(name: str, flags: Iterable[inspect.Parameter], argv: Sequence[str]) -> int:
+    """How many words after the task's name are neither a flag nor the value of one."""
+    switches = {f"--{one.name.replace('_', '-')}" for one in flags if isinstance(one.default, bool)}
+    words = argv[argv.index(name) + 1 :] if name in argv else ()
+    before = ("", *words)
+    valued = (flag.startswith("--") and "=" not in flag and flag not in switches for flag in before)
+    return sum(not word.startswith("-") and not value for word, value in zip(words, valued, strict=False))
 
 
 def guarded(body: Callable[..., int | None]) -> Callable[..., None]:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from fleet.errors import UsageError
+from collections.abc import Callable
+
+from fleet.errors import Exit, UsageError
+from fleet.suggest import suggest
 from fleet.tasks.common import CHANGING, Given, confirming, operator_task, with_session
+
+USES = {
+    "move": "inv volumes move NAME --to HOST",
+    "confirm": "inv volumes confirm NAME",
+}
 
 
 @operator_task(*CHANGING, "limit", "parallel", "max_downtime", "copy_rate",
-               sizes="also how large they are: each engine has to count",
-               confirm="a volume that was moved: remove what was kept where it came from",
-               move="move this volume, with its role, to the host --to",
-               to="the host that a volume is moved to")  # fmt: skip
-def volumes(given: Given, sizes: bool = False, confirm: str = "", move: str = "", to: str = "") -> int | None:
-    """Which volume lives on which host, since which move, and what is not as it should be."""
+               action="move or confirm; without one: which volumes there are",
+               name="the volume, as its role calls it, or in full",
+               to="move: the host that it goes to, with its role",
+               sizes="also how large they are: each engine has to count")  # fmt: skip
+def volumes(
+    given: Given, action: str | None = None, name: str | None = None, to: str = "", sizes: bool = False
+) -> int | None:
+    """Which volume lives on which host, and what is not as it should be; move one, or end its move."""
     from fleet.app import volumes as app  # noqa: PLC0415
+    from fleet.app.session import Session  # noqa: PLC0415
 
-    if bool(move) != bool(to) or (move and confirm):
-        raise UsageError("to move a volume: --move NAME --to HOST; to end a move: --confirm NAME")
+    if action and action not in USES:
+        what = f"volumes has no action {action}{suggest(action, USES)}"
+        raise UsageError(what, hint=f"one of {', '.join(USES)}; without one it shows which there are")
+    if action and (not name or bool(to) != (action == "move")):
+        raise UsageError(f"it is: {USES[action]}")
     options = given.options()
-    if move:
-        return with_session(options, lambda session: app.move(session, confirming(options), move, to))
-    if confirm:
-        return with_session(options, lambda session: app.confirm_move(session, confirming(options), confirm))
-    return with_session(options, lambda session: app.volumes(session, sizes=sizes))
+    asks = confirming(options)
+    run: dict[str | None, Callable[[Session], Exit]] = {
+        None: lambda session: app.volumes(session, sizes=sizes),
+        "move": lambda session: app.move(session, asks, name or "", to),
+        "confirm": lambda session: app.confirm_move(session, asks, name or ""),
+    }
+    return with_session(options, run[action])

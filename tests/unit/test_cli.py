@@ -89,7 +89,6 @@ def process(root: Path, *words: str) -> Done:
         (("exec", "--env", "test", "--timeout", "abc", "true"), "--timeout abc: seconds, as a whole number"),
         (("plan", "--env", "test", "--version", "v1", "--max-downtime", "5"), "--max-downtime 5: "),
         (("plan", "--env", "test", "--version", "v1", "--copy-rate", "fast"), "--copy-rate fast: "),
-        (("volumes", "--env", "test", "--move", "data"), "--move NAME --to HOST"),
         (("exec", "--env", "test", "--timeout", "0", "true"), "--timeout 0"),
         (("status", "--env", "test", "--parallel", "many"), "--parallel many: how many hosts at once"),
         (("status", "--env", "test", "--parallel", "-1"), "--parallel"),
@@ -105,6 +104,23 @@ def test_wrong_use_ends_with_64_and_a_word(
     fleet: Fleet, project: Path, words: tuple[str, ...], says: str
 ) -> None:
     done = fleet(project, *words)
+    assert done.returncode == 64, done
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("volumes", "mvoe", "data"), "volumes has no action mvoe, did you mean 'move'?"),
+        (("volumes", "--env", "test", "move", "data"), "it is: inv volumes move NAME --to HOST"),
+        (("volumes", "confirm", "--env", "test"), "it is: inv volumes confirm NAME"),
+        (("volumes", "confirm", "data", "--env", "test", "--to", "db-1"), "it is: inv volumes confirm NAME"),
+    ],
+)  # fmt: skip
+def test_words_that_may_be_left_out_are_read_from_the_line(
+    project: Path, words: tuple[str, ...], says: str
+) -> None:
+    done = process(project, *words)
     assert done.returncode == 64, done
     assert says in done.stderr
     assert done.stdout == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import sys
 
 import pytest
@@ -12,7 +13,7 @@ from invoke.parser import Argument
 
 from fleet.errors import Drift, Exit, FleetError, UsageError
 from fleet.tasks import ns
-from fleet.tasks.common import HELP, guarded, read_options
+from fleet.tasks.common import HELP, bare_words, guarded, read_options
 
 TASKS = sorted(ns.tasks)
 
@@ -73,6 +74,22 @@ def test_an_empty_flag_is_no_flag_that_was_left_out(
     monkeypatch.setattr(sys, "argv", ["inv", *words])
     with pytest.raises(UsageError, match=f"{words[1]} is empty"):
         read_options(Context(), "test")
+
+
+@pytest.mark.parametrize(
+    ("words", "bare"),
+    [
+        ("", 0),
+        ("--env test --sizes", 0),
+        ("move data --to db-2", 2),
+        ("--env test --sizes move data", 2),
+        ("--env=test confirm data --yes", 2),
+    ],
+)
+def test_words_that_may_be_left_out(words: str, bare: int) -> None:
+    flags = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+             for name, default in (("env", ""), ("to", ""), ("sizes", False), ("yes", False))]  # fmt: skip
+    assert bare_words("volumes", flags, ["inv", "volumes", *words.split()]) == bare
 
 
 def test_an_error_becomes_a_message_and_a_code() -> None:
