@@ -39,7 +39,7 @@ ALLOWED = {
     "tasks": {"app", "config", "report", "rehearsal"},
     "cli": {"tasks"},
 }  # fmt: skip
-COMMON = {"errors", "secret", "shell", "suggest"}
+COMMON = {"errors", "http_errors", "secret", "shell", "suggest"}
 
 
 def modules() -> list[Path]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from fleet.http_errors import cause
 from fleet.model.notices import host_of, url_problem
 from fleet.notify.delivery import Delivery, Undelivered
 from fleet.notify.words import one_line
@@ -39,9 +38,9 @@ def post(url: Text, body: Mapping[str, Any], delivery: Delivery) -> None:
         with error:
             raise Undelivered(_refusal(error)) from None
     except urllib.error.URLError as error:
-        raise Undelivered(_cause(error.reason, delivery.timeout)) from None
+        raise Undelivered(cause(error.reason, delivery.timeout)) from None
     except OSError as error:
-        raise Undelivered(_cause(error, delivery.timeout)) from None
+        raise Undelivered(cause(error, delivery.timeout)) from None
     except http.client.HTTPException:
         raise Undelivered("its answer is not HTTP") from None
 
@@ -63,15 +62,3 @@ def _refusal(error: urllib.error.HTTPError) -> str:
     except (OSError, http.client.HTTPException):
         said = ""
     return f"{status}: {said}" if said else status
-
-
-def _cause(cause: str | BaseException, timeout: float) -> str:
-    if isinstance(cause, TimeoutError):
-        return f"no answer within {timeout:g} s"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {cause.verify_message}"
-    if isinstance(cause, socket.gaierror):
-        return f"its name is not known: {cause.strerror}"
-    if isinstance(cause, http.client.RemoteDisconnected):
-        return "it closed the connection without an answer"
-    return (cause.strerror if isinstance(cause, OSError) else "") or "it cannot be reached"

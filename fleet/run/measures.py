@@ -6,8 +6,6 @@ import http.client
 import json
 import math
 import os
-import socket
-import ssl
 import threading
 import urllib.error
 import urllib.parse
@@ -17,6 +15,7 @@ from typing import Any
 
 from fleet import shell
 from fleet.errors import FleetError, Interrupted
+from fleet.http_errors import cause
 from fleet.model.notices import host_of, url_problem
 from fleet.model.watch import HttpValue, LogRate, PrometheusValue, WatchCommand
 from fleet.transport.base import Transport
@@ -139,9 +138,9 @@ def _json(url: str, timeout: float) -> Any:
         with error:
             raise Unread(f"{host} answers HTTP {error.code}") from None
     except urllib.error.URLError as error:
-        raise Unread(f"{host}: {_cause(error.reason, timeout)}") from None
+        raise Unread(f"{host}: {cause(error.reason, timeout)}") from None
     except OSError as error:
-        raise Unread(f"{host}: {_cause(error, timeout)}") from None
+        raise Unread(f"{host}: {cause(error, timeout)}") from None
     except http.client.HTTPException:
         raise Unread(f"{host} does not answer as HTTP") from None
     if len(body) > LARGEST:
@@ -150,16 +149,6 @@ def _json(url: str, timeout: float) -> Any:
         return json.loads(body)
     except ValueError:
         raise Unread(f"{host} does not answer JSON") from None
-
-
-def _cause(cause: str | BaseException, timeout: float) -> str:
-    if isinstance(cause, TimeoutError):
-        return f"no answer within {timeout:g} s"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {cause.verify_message}"
-    if isinstance(cause, socket.gaierror):
-        return f"its name is not known: {cause.strerror}"
-    return (cause.strerror if isinstance(cause, OSError) else "") or "it cannot be reached"
 
 
 def _finite(value: float) -> float:
