@@ -14,6 +14,7 @@ from typing import Any
 
 from fleet.errors import Unreachable
 from fleet.facts.clock import ClockProbe
+from fleet.facts.listing import LISTING
 from fleet.facts.proven import MOUNTED
 from fleet.facts.script import PROBES
 from fleet.facts.volumes import DIRECTORY, LABELS
@@ -66,7 +67,7 @@ class MemoryHost:
                 return refused
         if not text or text.startswith(("base=", "marks=")) or text == ClockProbe.clock:
             return self._shell(text)
-        if text.startswith("export LC_ALL=C\n(:"):
+        if LISTING in text:
             self.log.append("probe")
             mark = text.rsplit(" ", 2)[1]
             return ended(0, self._first(text, mark) + "".join(
