@@ -196,7 +196,7 @@ class MemoryHost:
             return self.sections[name]
         match name:
             case "engine":
-                return "version 26.1 1.45\nroot /var/lib/docker"
+                return "version 26.1\nroot /var/lib/docker"
             case "containers":
                 return json.dumps([inspected(one) for one in self.engine.containers.values()])
             case "foreign_names":
