@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fleet.facts.listing import LISTED, TELL
 from fleet.facts.probe import Answer, Question
 from fleet.model import codec, labels
 from fleet.model.found import Container, Unknown
@@ -15,22 +16,20 @@ from fleet.shell import words
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
 LIST = re.compile(r"^\[", re.MULTILINE)
+INSPECT = """\
+ids=$(printf '%s\\n' "$listed" | while read -r kind id owner; do
+  [ "$kind $owner" != "id $ours" ] || echo "$id"
+done) || exit
+[ -n "$ids" ] || { echo "[]"; exit 0; }
+docker inspect --type container $ids
+"""
 
 
 class ContainersProbe:
     name = "containers"
 
     def script(self, question: Question) -> str:
-        filters = words(
-            word
-            for label, value in ((labels.PROJECT, question.project), (labels.ENV, question.env))
-            for word in ("--filter", f"label={label}={value}")
-        )
-        return (
-            f"ids=$(docker ps -aq --no-trunc {filters}) || exit\n"
-            '[ -n "$ids" ] || { echo "[]"; exit 0; }\n'
-            "docker inspect --type container $ids"
-        )
+        return f"ours={words([f'{question.project}/{question.env}'])}\n{LISTED}{INSPECT}"
 
     def parse(self, answer: Answer) -> tuple[Container, ...] | Unknown:
         if answer.rc:
@@ -52,12 +51,7 @@ class ForeignNamesProbe:
     name = "foreign_names"
 
     def script(self, question: Question) -> str:
-        return (
-            "docker ps -a --format "
-            f'\'name {{{{.Names}}}} {{{{.Label "{labels.PROJECT}"}}}}/{{{{.Label "{labels.ENV}"}}}}\''
-            " || exit\n"
-            f"echo ours {words([f'{question.project}/{question.env}'])}"
-        )
+        return f"{TELL}echo ours {words([f'{question.project}/{question.env}'])}"
 
     def parse(self, answer: Answer) -> tuple[str, ...] | Unknown:
         *rows, ours = answer.out.strip().splitlines() or [""]

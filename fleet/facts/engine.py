@@ -5,10 +5,17 @@ from __future__ import annotations
 from fleet.facts.probe import Answer, Question
 from fleet.model.found import Engine, Unknown
 
+# Without an engine, what the client says of its information makes no sense; of its version, it does.
 SCRIPT = """\
 command -v docker >/dev/null || { echo 'docker is not installed'; exit 127; }
-docker version --format 'version {{.Server.Version}} {{.Server.APIVersion}}' || exit
-root=$(docker info --format '{{.DockerRootDir}}') && echo "root $root" || exit
+info=$(docker info --format 'version {{.ServerVersion}}
+root {{.DockerRootDir}}' 2>/dev/null)
+case $info in
+  'version '?*'
+root '?*) printf '%s\\n' "$info" ;;
+  *) docker version --format 'version {{.Server.Version}}'; exit 1 ;;
+esac
+root=${info#*root }
 free=$(df -Pk "$root" 2>/dev/null | tail -n 1) && echo "free $free"
 """
 
@@ -22,15 +29,14 @@ class EngineProbe:
     def parse(self, answer: Answer) -> Engine | Unknown:
         # By its first word: the client may warn on its other stream.
         found = {kind: rest for kind, _, rest in (line.partition(" ") for line in answer.out.splitlines())}
-        versions, root = found.get("version", "").split(), found.get("root", "")
+        version, root = found.get("version", ""), found.get("root", "")
         if answer.rc == 127:
             return Unknown("docker is not installed")
-        if answer.rc or len(versions) != 2 or not root:
+        if answer.rc or not version or not root:
             return Unknown(reason(answer.out))
-        version, api_version = versions
         columns = found.get("free", "").split()
         free = int(columns[3]) * 1024 if len(columns) > 3 and columns[3].isdigit() else -1
-        return Engine(version, api_version, root, free)
+        return Engine(version, root, free)
 
 
 def reason(out: str) -> str:

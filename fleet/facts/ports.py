@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet.facts.listing import TELL
 from fleet.facts.probe import Answer, Question
 from fleet.model.found import Unknown
 
@@ -13,7 +14,7 @@ class PortsProbe:
 
     def script(self, question: Question) -> str:
         return (
-            "docker ps --format 'docker {{.Names}} {{.Ports}}' || exit\n"
+            f"{TELL}"
             "cat /proc/net/tcp || exit\n"
             # There is none where IPv6 is off.
             "cat /proc/net/tcp6 2>/dev/null || :"

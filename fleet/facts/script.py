@@ -15,6 +15,7 @@ from fleet.facts.engine import EngineProbe
 from fleet.facts.files import DirsProbe, SealedProbe
 from fleet.facts.images import ImagesProbe
 from fleet.facts.key import KeyProbe
+from fleet.facts.listing import LISTING
 from fleet.facts.networks import NetworksProbe
 from fleet.facts.ports import PortsProbe
 from fleet.facts.probe import Answer, Probe, Question
@@ -44,9 +45,8 @@ PROBES: tuple[Probe, ...] = (
 def probe_script(question: Question, mark: str, first: str = "") -> str:
     """``mark`` is any word that was never used before. ``first``: another script, carried out before the
     probes; :func:`first_answer` takes what it printed off the output."""
-    scripts = [first] if first else []
-    scripts += [probe.script(question) for probe in PROBES]
-    return framed(scripts, mark)
+    before = framed([first], mark) if first else ""
+    return f"{before}{LISTING}{framed((probe.script(question) for probe in PROBES), mark)}"
 
 
 def framed(scripts: Iterable[str], mark: str) -> str:

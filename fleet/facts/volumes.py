@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+from fleet.facts.listing import TELL
 from fleet.facts.probe import Answer, Question
 from fleet.model import codec, labels
 from fleet.model.found import Unknown
@@ -22,7 +23,7 @@ VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}
 # The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
 SCRIPT = f"""\
 docker volume ls --format '{VOLUME}' || exit
-docker ps -a --no-trunc --format 'mounts {{{{.Names}}}}\t{{{{.Mounts}}}}' || exit
+{TELL}\
 [ -d "$dir" ] || exit 0
 cd "$dir" || exit
 for name in *; do

@@ -22,10 +22,9 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The host's Docker Engine. ``api_version`` as ``1.41``; free bytes below its data directory."""
+    """The host's Docker Engine; free bytes below its data directory."""
 
     version: str
-    api_version: str
     root_dir: str = ""
     free_bytes: int = -1
 

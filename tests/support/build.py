@@ -102,7 +102,7 @@ def host_facts(
     for image in images:
         ref = ImageRef.parse(image)
         found[local_name(image)] = Image("sha256:local", (ref.pinned(digest_of(image)),))
-    facts = HostFacts(host, Engine("26.1", "1.45"), tuple(containers), found, key=b"k" * 32)
+    facts = HostFacts(host, Engine("26.1"), tuple(containers), found, key=b"k" * 32)
     facts = replace(facts, networks=("bridge",), proven=tuple(one.id for one in facts.containers))
     return replace(facts, **fields)  # type: ignore[arg-type]
 

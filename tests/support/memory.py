@@ -14,6 +14,7 @@ from typing import Any
 
 from fleet.errors import Unreachable
 from fleet.facts.clock import ClockProbe
+from fleet.facts.listing import LISTING
 from fleet.facts.proven import MOUNTED
 from fleet.facts.script import PROBES
 from fleet.facts.volumes import DIRECTORY, LABELS
@@ -66,7 +67,7 @@ class MemoryHost:
                 return refused
         if not text or text.startswith(("base=", "marks=")) or text == ClockProbe.clock:
             return self._shell(text)
-        if text.startswith("export LC_ALL=C\n(:"):
+        if LISTING in text:
             self.log.append("probe")
             mark = text.rsplit(" ", 2)[1]
             return ended(0, self._first(text, mark) + "".join(
@@ -195,7 +196,7 @@ class MemoryHost:
             return self.sections[name]
         match name:
             case "engine":
-                return "version 26.1 1.45\nroot /var/lib/docker"
+                return "version 26.1\nroot /var/lib/docker"
             case "containers":
                 return json.dumps([inspected(one) for one in self.engine.containers.values()])
             case "foreign_names":

@@ -8,7 +8,9 @@ from fleet.rehearsal import HostFleet
 from tests.support.app_image import AppRegistry
 
 WEB = ("web-1", "web-2", "web-3")
+# Where no run has left a trace and no container is, there is nothing to sweep.
 SWEEP = """
+[ -e /var/lib/fleet ] || [ -n "$(docker ps -aq)" ] || exit 0
 docker ps -aq | xargs -r docker rm -fv >/dev/null
 docker network prune -f >/dev/null; docker volume prune -f >/dev/null
 umount /srv/* 2>/dev/null

@@ -23,6 +23,13 @@ from tests.support.project import ENV, Project, service
 Web = Callable[[int], Host]
 
 
+@pytest.fixture
+def alone(project: Project) -> Project:
+    """On one host, where others have no part in it."""
+    project.inventory({"web": ["web-1"]})
+    return project
+
+
 def test_a_first_deploy_brings_the_service_up_on_every_host(project: Project, web: Web) -> None:
     project.deploy("v1").ended(0).says("test is at v1", "web.app  v1        web-[1-3]")
     for number in (1, 2, 3):
@@ -53,27 +60,27 @@ def test_a_new_version_replaces_the_old_host_by_host(project: Project, web: Web)
     assert [only_version(web(number)) for number in (1, 2, 3)] == ["v2"] * 3
 
 
-def test_inv_runs_the_same_tasks(project: Project, web: Web) -> None:
-    project.write("tasks.py", "from fleet.tasks import ns\n\n__all__ = ['ns']\n")
-    words = ("deploy", "--env", ENV, "--version", "v1", "--limit", "web-1")
-    project.run(*words, "--yes", program="inv").ended(0).says("test is at v1")
+def test_inv_runs_the_same_tasks(alone: Project, web: Web) -> None:
+    alone.write("tasks.py", "from fleet.tasks import ns\n\n__all__ = ['ns']\n")
+    words = ("deploy", "--env", ENV, "--version", "v1")
+    alone.run(*words, "--yes", program="inv").ended(0).says("test is at v1")
     assert answer(web(1)) == "ok v1"
     assert program.name == "fleet"
 
 
 def test_without_yes_and_without_a_terminal_nobody_is_asked_and_nothing_happens(
-    project: Project, web: Web
+    alone: Project, web: Web
 ) -> None:
-    project.run("deploy", "--env", ENV, "--version", "v1").ended(64).says("--yes")
+    alone.run("deploy", "--env", ENV, "--version", "v1").ended(64).says("--yes")
     assert containers(web(1)) == {}
 
 
-def test_check_shows_the_plan_ends_with_2_and_changes_nothing(project: Project, web: Web) -> None:
-    project.deploy("v1", "--check").ended(2).says("start")
+def test_check_shows_the_plan_ends_with_2_and_changes_nothing(alone: Project, web: Web) -> None:
+    alone.deploy("v1", "--check").ended(2).says("start")
     assert containers(web(1)) == {}
-    project.deploy("v1").ended(0)
-    project.deploy("v1", "--check").ended(0)
-    project.plan("v2").ended(2).says("image v1 → v2")
+    alone.deploy("v1").ended(0)
+    alone.deploy("v1", "--check").ended(0)
+    alone.plan("v2").ended(2).says("image v1 → v2")
     assert only_version(web(1)) == "v1"
 
 
@@ -121,39 +128,39 @@ def test_a_saved_plan_is_refused_after_a_hand_made_change(project: Project, web:
 
 
 def test_a_saved_plan_is_refused_when_a_container_was_replaced_behind_its_back(
-    project: Project, web: Web
+    alone: Project, web: Web
 ) -> None:
-    project.deploy("v1").ended(0)
-    saved = project.root / "plan.json"
-    project.plan("v2", "--out", str(saved)).ended(2)
-    project.deploy("v3").ended(0)
-    project.run("deploy", "--plan", str(saved), "--yes").ended(75).says(
+    alone.deploy("v1").ended(0)
+    saved = alone.root / "plan.json"
+    alone.plan("v2", "--out", str(saved)).ended(2)
+    alone.deploy("v3").ended(0)
+    alone.run("deploy", "--plan", str(saved), "--yes").ended(75).says(
         "nothing was changed", "container", "image v3 → v2"
     )
     assert only_version(web(1)) == "v3"
 
 
-def test_what_was_stopped_or_altered_by_hand_is_put_right(project: Project, web: Web) -> None:
-    project.deploy("v1").ended(0)
-    web(1).run(f"docker stop -t 0 {project.name}-test-web-app-1")
-    project.deploy("v1").ended(0).says("not running")
+def test_what_was_stopped_or_altered_by_hand_is_put_right(alone: Project, web: Web) -> None:
+    alone.deploy("v1").ended(0)
+    web(1).run(f"docker stop -t 0 {alone.name}-test-web-app-1")
+    alone.deploy("v1").ended(0).says("not running")
     assert only_version(web(1)) == "v1"
     assert answer(web(1)) == "ok v1"
 
 
-def test_json_is_nothing_but_events(project: Project) -> None:
-    done = project.deploy("v1", "--json").ended(0)
+def test_json_is_nothing_but_events(alone: Project) -> None:
+    done = alone.deploy("v1", "--json").ended(0)
     kinds = [event["event"] for event in done.events]
     assert done.err == ""
     assert kinds[-1] == "RunFinished"
     assert {"Gathered", "Planned", "RunStarted", "StepFinished"} <= set(kinds)
-    failed = project.deploy("nowhere", "--json").ended(1)
+    failed = alone.deploy("nowhere", "--json").ended(1)
     assert "nowhere" in failed.events[-1]["text"]
 
 
-def test_the_journal_is_private_and_holds_the_plan_and_every_event(project: Project) -> None:
-    project.deploy("v1").ended(0)
-    (run,) = project.runs
+def test_the_journal_is_private_and_holds_the_plan_and_every_event(alone: Project) -> None:
+    alone.deploy("v1").ended(0)
+    (run,) = alone.runs
     assert "start" in (run / "plan.txt").read_text()
     assert '"RunFinished"' in (run / "events.jsonl").read_text()
     for path in (run.parent, run, *run.rglob("*")):

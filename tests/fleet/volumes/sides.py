@@ -16,6 +16,19 @@ LABEL = "fleet.test.volumes"
 KINDS = Path(__file__).with_name("kinds.py")
 
 
+# A process that ends meanwhile has no name any more.
+KILL = """
+import contextlib, os, pathlib, signal, sys
+found = False
+while not found:
+    for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if comm.read_text().strip() == sys.argv[1] and int(comm.parent.name) != os.getpid():
+                os.kill(int(comm.parent.name), getattr(signal, "SIG" + sys.argv[2]))
+                found = True
+"""
+
+
 @dataclass
 class Said:
     """What one command of the helper has said, line by line, and its exit status."""
@@ -84,15 +97,8 @@ class Side:
         return self.run("python3", "-c", script, *arguments)
 
     def kill(self, name: str, signal: str = "KILL") -> None:
-        """Every program of that name in this container."""
-        self.python(
-            "import os, signal, sys, pathlib\n"
-            "for comm in pathlib.Path('/proc').glob('[0-9]*/comm'):\n"
-            "    if comm.read_text().strip() == sys.argv[1] and int(comm.parent.name) != os.getpid():\n"
-            "        os.kill(int(comm.parent.name), getattr(signal, 'SIG' + sys.argv[2]))",
-            name,
-            signal,
-        )
+        """Every program of that name in this container, as soon as there is one."""
+        self.python(KILL, name, signal)
 
     def describe(self, path: str) -> list:
         return json.loads(self.python(KINDS.read_text(), "describe", path))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleet.facts.key import KeyProbe
+from fleet.facts.listing import LISTING
 from fleet.facts.ports import PortsProbe
 from fleet.facts.probe import Answer, Question
 from fleet.model.desired import HostState
@@ -26,7 +27,7 @@ def question(state_dir: Path = Path("/var/lib/fleet")) -> Question:
 
 
 def run(bench: Bench, script: str, shell: str = "sh") -> Answer:
-    done: subprocess.CompletedProcess[bytes] = bench.run(f"(:\n{script}\n) 2>&1", shell=shell)
+    done: subprocess.CompletedProcess[bytes] = bench.run(f"{LISTING}(:\n{script}\n) 2>&1", shell=shell)
     return Answer(done.stdout.decode(), done.returncode)
 
 

@@ -30,8 +30,7 @@ def gathered(bench: Bench, tmp_path: Path, shell: str = "sh") -> str:
     bench.stand_in(
         "docker",
         """case "$1 $2" in
-          version*) echo "version 26.1.5 1.45" ;;
-          info*) echo / ;;
+          info*) echo 'version 26.1.5'; echo root / ;;
           "image inspect") echo '[{"Id": "sha256:1", "RepoTags": ["a:1"]}]' ;;
           "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\n' ;;
           *ls*) echo name one ;;

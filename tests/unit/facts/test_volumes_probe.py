@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fleet.facts.listing import LISTING
 from fleet.facts.probe import Answer, Question
 from fleet.facts.volumes import VolumesProbe, directory, mark_text, read_mark
 from fleet.model.desired import HostState
@@ -25,7 +26,7 @@ esac
 
 def look(bench: Bench, state: Path, shell: str = "sh") -> object:
     probe = VolumesProbe()
-    script = f"(:\n{probe.script(Question('shop', 'test', str(state), HostState('h')))}) 2>&1"
+    script = f"{LISTING}(:\n{probe.script(Question('shop', 'test', str(state), HostState('h')))}) 2>&1"
     done = bench.run(script, shell=shell)
     return probe.parse(Answer(done.stdout.decode(), done.returncode))
 

@@ -62,7 +62,7 @@ def host(tmp_path: Path) -> Path:
     docker = tmp_path / "docker"
     docker.write_text(DOCKER)
     docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "facts").write_text("running 0 0 healthy bridge 2026-01-01T00:00:00Z 127.0.0.1\n")
+    (tmp_path / "facts").write_text("running 0 0 healthy 2026-01-01T00:00:00Z 127.0.0.1\n")
     return tmp_path
 
 

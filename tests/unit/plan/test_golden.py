@@ -171,7 +171,7 @@ def a_service_more() -> tuple[Desired, Facts]:
     wish = desired({host: [app, side] for host in hosts}, "v2", web={"min_healthy": 2})
     old = service()
     found = [host_facts(host, [container(old, f"{host}-app")], [old.container.image]) for host in hosts]
-    found[1] = replace(found[1], engine=Engine("26.1", "1.45", "/var/lib/docker", 300_000_000))
+    found[1] = replace(found[1], engine=Engine("26.1", "/var/lib/docker", 300_000_000))
     return wish, facts_for(wish, *found)
 
 

@@ -23,7 +23,7 @@ from tests.support.stub import StubTransport, ended
 IMAGE = f"{REGISTRY}/app:v1"
 KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 ANSWERS = {
-    "engine": "version 26.1 1.45\nroot /var/lib/docker\n",
+    "engine": "version 26.1\nroot /var/lib/docker\n",
     "containers": "[]",
     "foreign_names": "ours shop/test",
     "images": "[]",

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from volume import children
-from volume.children import child, run
+from volume.children import LastingComplaints, child, run
 from volume.words import Failure
 
 
@@ -45,3 +47,16 @@ def test_a_program_does_not_outlive_us(tmp_path: Path) -> None:
         ours.stdout.readline()
         ours.stdin.close()
         assert ours.stdout.read() == b""
+
+
+def test_complaints_of_what_a_program_leaves_running_are_waited_for() -> None:
+    complaints = LastingComplaints()
+    script = "exec 3<&0; (read go <&3; echo late >&2) & echo early >&2"
+    left, go = os.pipe()
+    with complaints.lent() as stderr, child(["sh", "-c", script], stdin=left, stderr=stderr) as program:
+        program.wait()
+    os.close(left)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(complaints.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(go)
+    assert complaints.text() == "early\nlate\n"

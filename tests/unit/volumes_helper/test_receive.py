@@ -99,3 +99,13 @@ def test_nothing_outside_of_the_volume_is_doubted(places: Places, path: bytes) -
 )
 def test_a_full_volume_by_the_words_of_tar(line: str, no_room: bool) -> None:
     assert full(line) is no_room
+
+
+@pytest.mark.parametrize(
+    ("ending", "why"), [("kill -9 $$", "it was killed by signal 9"), ("exit 12", "it ended with status 12")]
+)
+def test_an_rsync_that_breaks_off_is_told_to_the_source(places: Places, ending: str, why: str) -> None:
+    with pytest.raises(Failure) as caught:
+        receiving._rsync(places, ["sh", "-c", ending], 1)
+    assert (caught.value.what, caught.value.why) == ("rsync failed at the target", why)
+    assert receiving._rsync(places, ["sh", "-c", "exit 23"], 1) == 23

@@ -86,7 +86,8 @@ def test_what_is_normal_while_files_are_in_use(status: int, said: str, normal: b
         (255, "Timeout, server 10.0.0.2 not responding.", "10.0.0.2:2222 has stopped answering"),
         (11, "", "rsync could not write or read a file"),
         (99, "", "rsync ended with status 99"),
-        (137, "", "rsync was killed at the target"),
+        (12, '{"error": {"what": "stopped", "why": "x"}}\nrsync error: code 12\n', "stopped"),
+        (-9, '{"error": {"what": "rsync failed at the target", "why": "x"}}', "rsync ended with status -9"),
     ],
 )
 def test_what_a_failure_means(status: int, said: str, what: str) -> None:

@@ -20,10 +20,16 @@ def answer(output: bytes, kind: str) -> dict[str, object] | None:
     return None
 
 
+def told(output: bytes) -> Failure | None:
+    """What has failed at the target, in its own words."""
+    error = answer(output, "error")
+    return Failure(str(error.get("what")), str(error.get("why"))) if error else None
+
+
 def refused(link: Link, ssh: subprocess.Popen[bytes], output: bytes, complaints: Complaints) -> Failure:
     """Why the target has not done what it was asked for."""
-    if error := answer(output, "error"):
-        return Failure(str(error.get("what")), str(error.get("why")))
+    if failure := told(output):
+        return failure
     # 255: ssh's own word for a failure of its own. Below 0: somebody has killed it.
     if ssh.wait() == 255 or ssh.returncode < 0:
         return link_failure(link.to, complaints.text())

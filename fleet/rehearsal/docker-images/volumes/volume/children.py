@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -62,6 +63,22 @@ class Complaints:
     def text(self) -> str:
         self.file.seek(0)
         return self.file.read().decode("utf-8", "backslashreplace")
+
+
+class LastingComplaints(Complaints):
+    """Also of what the program has started and does not wait for. Let it have them with ``lent()``."""
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[IO[bytes]]:
+        """To give to the program. Whoever has inherited it holds its lock."""
+        with open(f"/proc/self/fd/{self.file.fileno()}", "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield file
+
+    def text(self) -> str:
+        """Waits until nobody is left who could still complain."""
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+        return super().text()
 
 
 def run(words: Sequence[str], what: str) -> str:

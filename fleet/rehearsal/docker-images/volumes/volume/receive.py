@@ -14,6 +14,7 @@ from .alone import alone
 from .children import child, settle
 from .manifest import make_manifest
 from .places import Places
+from .rsync import BROKEN_OFF
 from .tarstream import EXTRACT, full
 from .words import Failure, last_lines, readable, say
 
@@ -71,7 +72,11 @@ def _rsync(places: Places, words: list[str], stream: int) -> int:
         status = rsync.wait()
     if status == 0:
         tidy(places)
-    return status if status >= 0 else 128 - status
+    if status < 0 or status in BROKEN_OFF:
+        # To the source it looks like a cut connection, but who hears this was not cut off.
+        why = f"it was killed by signal {-status}" if status < 0 else f"it ended with status {status}"
+        raise Failure("rsync failed at the target", why)
+    return status
 
 
 def tidy(places: Places) -> None:

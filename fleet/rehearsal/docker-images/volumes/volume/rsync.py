@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .answers import told
 from .link import Address, link_failure
 from .places import PARTIAL, Places
 from .words import Failure, last_lines
@@ -93,18 +94,17 @@ _MEANINGS = {
 }
 
 
-# The protocol or the socket broke off, or ssh says so itself.
-_CUT = (10, 12, 30, 255)
+# The protocol or the socket broke off.
+BROKEN_OFF = (10, 12, 30)
+# ssh says so itself.
+_CUT = 255
 
 
 def failure(to: Address, status: int, complaints: str) -> Failure:
     """What it means that a pass has failed."""
     if re.search(r"No space left on device|Disk quota exceeded", complaints):
         return Failure("the target has no space left", last_lines(complaints))
-    if status in _CUT:
-        return link_failure(to, complaints)
-    if status > 128:
-        # The exit status of the far end, which ssh passes on.
-        return Failure("rsync was killed at the target", last_lines(complaints))
+    if status in (*BROKEN_OFF, _CUT):
+        return told(complaints.encode()) or link_failure(to, complaints)
     what = _MEANINGS.get(status, f"rsync ended with status {status}")
     return Failure(what, last_lines(complaints))

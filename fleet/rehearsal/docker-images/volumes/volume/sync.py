@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from .alone import alone
-from .children import Complaints, child, settle
+from .children import LastingComplaints, child, settle
 from .link import NAME, Link
 from .places import Places
 from .progress import Meter
@@ -24,9 +24,10 @@ def sync(places: Places, link: Link, rate: int, final: bool) -> dict[str, object
             # The final pass need not: after the writers' end nothing is written any more, and what was
             # written since the last pass has been seen by times.
             settle(places.data)
-        complaints = Complaints()
+        # rsync may end before its ssh has told what the target says.
+        complaints = LastingComplaints()
         words = rsync_words(places, link.config, NAME, rate)
-        with child(words, stdout=subprocess.PIPE, stderr=complaints.file) as rsync:
+        with complaints.lent() as stderr, child(words, stdout=subprocess.PIPE, stderr=stderr) as rsync:
             assert rsync.stdout  # noqa: S101 - asked for above
             stats = _follow(rsync.stdout, Meter(None, began))
             status = rsync.wait()
