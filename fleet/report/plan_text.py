@@ -26,7 +26,9 @@ from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
+from fleet.ops.snapshots import DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
@@ -115,6 +117,9 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((MoveVolume,), "volume to move", "volumes to move"),
     ((DropVolume,), "volume to remove", "volumes to remove"),
     ((TakeBack,), "volume to take back", "volumes to take back"),
+    ((RestoreVolume,), "volume to restore", "volumes to restore"),
+    ((TakeSnapshot,), "snapshot to take", "snapshots to take"),
+    ((DropSnapshot,), "snapshot to remove", "snapshots to remove"),
 )
 
 
@@ -220,6 +225,8 @@ STYLES: dict[type, str] = {
     WriteConfig: "change",
     MoveVolume: "change",
     DropVolume: "remove",
+    DropSnapshot: "remove",
+    RestoreVolume: "change",
     GiveUp: "change",
     TakeBack: "change",
 }
