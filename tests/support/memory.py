@@ -55,7 +55,7 @@ class MemoryHost:
 
     def run(
         self, script: Text, *, timeout: float, become: bool = True, on_line: OnLine | None = None,
-        cancel: threading.Event | None = None,
+        cancel: threading.Event | None = None, on_bytes: Any = None, feed: Any = None,
     ) -> Result:  # fmt: skip
         if self.lost:
             raise Unreachable("the connection was lost", host=self.host)
