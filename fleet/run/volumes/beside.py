@@ -54,14 +54,14 @@ class Cloner:
         self._clone("--final")
         return self.equal(self.ground.ask(f"compare volume {self.volume}", "same", told=self.told))
 
-    def equal(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the comparison said. Raises NotEqual."""
+    def equal(self, found: Mapping[str, Any], hint: str = "") -> Mapping[str, Any]:
+        """What the comparison said. Raises NotEqual. ``hint``: who may write."""
         if found.get("equal") is True:
             return found
         raise NotEqual(
             f"volume {self.volume}: the copy differs, though nobody writes",
             why="\n".join(map(str, found.get("differences", ()))),
-            hint="does something outside of Docker write to it? (fuser on its directory tells)",
+            hint=hint or "does something outside of Docker write to it? (fuser on its directory tells)",
             host=self.ground.host,
         )
 

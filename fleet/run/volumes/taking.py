@@ -178,10 +178,11 @@ def _while_nobody_writes(begun: Begun, expected: float) -> tuple[Mapping[str, An
             begun.cloner.told(progress)
 
     what = f"copy volume {begun.taking.volume} (the last pass)"
+    hint = "does the freeze command stop all that write?" if begun.taking.freeze else ""
     for left in range(TRIES)[::-1]:
         found = _answered(begun.ground, pause.last(limit), what, limit, heard)
         if found.get("equal") is True or not left:
-            return begun.cloner.equal(found), span.get("to", 0) - span.get("from", 0)
+            return begun.cloner.equal(found, hint), span.get("to", 0) - span.get("from", 0)
     raise AssertionError("the last try answers or raises")
 
 
