@@ -26,7 +26,7 @@ from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
-from fleet.ops.snapshots import DropSnapshot
+from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
@@ -226,6 +226,7 @@ STYLES: dict[type, str] = {
     MoveVolume: "change",
     DropVolume: "remove",
     DropSnapshot: "remove",
+    ClearAway: "remove",
     RestoreVolume: "change",
     GiveUp: "change",
     TakeBack: "change",

@@ -222,6 +222,20 @@ def test_a_snapshot_from_its_beginning_to_its_end(host: Host) -> None:
     assert host.run(snapshots.remove(host.place, VOLUME, id_)) == (0, ""), "that it is gone is fine"
 
 
+def test_what_was_cut_off_is_cleared_away_unless_it_counts_by_now(host: Host) -> None:
+    rc, out = host.run(snapshots.begin(host.place, VOLUME, "db"))
+    id_, at = snapshots.begun(out)
+    made = Snapshot(id_, VOLUME, "abcd", 3, at=at)
+    host.run(snapshots.record(host.place, made))
+    (clear,) = snapshots.ClearAway(made.name, host.place).effects()
+    assert isinstance(clear, Shell)
+    rc, out = host.run(clear)
+    assert (rc, out) == (75, f"{made.name} counts by now\n")
+    (host.host.state / "snapshots" / made.name).unlink()
+    assert host.run(clear) == (0, "")
+    assert host.host.volumes() == [VOLUME]
+
+
 def test_an_engine_that_does_not_answer_removes_nothing(host: Host) -> None:
     host.host.silent("volume")
     rc, out = host.run(snapshots.begin(host.place, VOLUME, "db"))
