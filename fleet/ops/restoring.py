@@ -60,4 +60,4 @@ class Standstill(Halt):
 def half(restoring: Restoring) -> Mark:
     """What the volume is meanwhile."""
     mark = restoring.mark or restoring.live
-    return replace(mark, state=State.INCOMING, peer="", snapshot=restoring.snapshot.id, proven=False)
+    return replace(mark, state=State.INCOMING, peer="", snapshot=restoring.snapshot.id)

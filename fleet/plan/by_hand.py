@@ -18,7 +18,7 @@ from fleet.ops.pull import Pull
 from fleet.ops.restoring import half
 from fleet.plan import images
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot
-from fleet.plan.snapshots import grace, kept, taking, within
+from fleet.plan.snapshots import grace, kept, phase, taking, within
 from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Finding, Gate, Node, Phase, Plan, Step, Turn
 from fleet.plan.volume_cases import short
@@ -64,8 +64,8 @@ def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries) 
             findings.append(Finding(True, f"volume {name}: {_not_whole(there)}", host=host))
     if turns:
         findings += helper(desired, data.pinned, "take a snapshot of a volume")
-    stages = (*_pulled(desired, facts, [one.host for one in turns], data.pinned, registries),
-              *([Phase("take snapshots", tuple(turns), harmless=True)] if turns else []))  # fmt: skip
+    stages = (*pulled(desired, facts, [one.host for one in turns], data.pinned, registries),
+              *([phase(tuple(turns))] if turns else []))  # fmt: skip
     return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
 
 
@@ -89,7 +89,7 @@ def restore(desired: Desired, facts: Facts, name: str, id_: str, registries: Reg
         findings += [*made.wrong(), *helper(desired, data.pinned, "restore a volume")]
         if not any(finding.error for finding in findings):
             turn = Turn(host, tuple(made.nodes()), disrupts=True)
-            stages = (*_pulled(desired, facts, [host], data.pinned, registries),
+            stages = (*pulled(desired, facts, [host], data.pinned, registries),
                       Phase("restore volumes", (turn,)))  # fmt: skip
     return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
 
@@ -161,7 +161,8 @@ class _One:
     def _live(self) -> Mark:
         mark, one = self.mark, self.snapshot
         if mark:
-            return Mark(mark.lineage, mark.generation + 1, State.LIVE, mark.peer)
+            # That a service was healthy here before keeps it from being given up for what is elsewhere.
+            return Mark(mark.lineage, mark.generation + 1, State.LIVE, mark.peer, proven=mark.proven)
         homes = [home for home in self.facts.homes.get(self.volume.name, ()) if home.host == self.host]
         lineage = homes[0].lineage if homes else one.lineage
         return Mark(lineage, max([one.generation, *(home.generation for home in homes)]) + 1, State.LIVE)
@@ -216,7 +217,7 @@ def _not_whole(there: FoundVolume | None) -> str:
     return f"it is an incomplete copy from {mark.peer}" if mark.state is State.INCOMING else "it is live"
 
 
-def _pulled(
+def pulled(
     desired: Desired, facts: Facts, hosts: Sequence[str], pinned: str, registries: Registries
 ) -> Iterator[Phase]:
     written = desired.moving.image

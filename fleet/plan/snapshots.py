@@ -46,7 +46,7 @@ class Snapshots:
         if not turns:
             return ()
         found = tuple(Turn(host, tuple(nodes)) for host, nodes in turns.items())
-        return (Phase("take snapshots", found, harmless=True),)
+        return (phase(found),)
 
     def _cared(self) -> Iterator[tuple[Case, Mark]]:
         """Live here, or about to be adopted. On the way back of a run that failed, its own is enough."""
@@ -55,6 +55,11 @@ class Snapshots:
             mark = (there.mark or one.mark) if there else None
             if one.volume.care.before_deploy and mark and mark.state is State.LIVE:
                 yield one, mark
+
+
+def phase(turns: tuple[Turn, ...]) -> Phase:
+    """One host after the other: what pauses on one of them goes on on the others."""
+    return Phase("take snapshots", turns, limit=1, harmless=True)
 
 
 def taking(

@@ -53,7 +53,8 @@ def body_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
     """All but the summary."""
     for stage in plan.stages:
         if isinstance(stage, Phase):
-            limit = f", {stage.limit} hosts at once" if len(stage.turns) > stage.limit else ""
+            most = "one host" if stage.limit == 1 else f"{stage.limit} hosts"
+            limit = f", {most} at once" if len(stage.turns) > stage.limit else ""
             yield Line(f"{stage.title}{limit}", "title")
             groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
         elif isinstance(stage, Trial):

@@ -88,6 +88,9 @@ def test_before_anything_is_changed() -> None:
     phase = planned.stages[1]
     assert isinstance(phase, Phase)
     assert phase.harmless
+    # What pauses on one host goes on on the other.
+    assert phase.limit == 1
+    assert "take snapshots, one host at once" in [line.text for line in plan_lines(planned)]
     assert keeps(planned) == [f"snapshot volume {NAME} (its writers pause for the last pass)"] * 2
     taking = phase.turns[0].steps[0]
     assert isinstance(taking, TakeSnapshot)
@@ -295,11 +298,10 @@ def test_back_to_a_snapshot() -> None:
     assert not planned.errors
     (name,) = [one.name for one in seen.hosts["db-1"].of_services]
     assert keeps(planned) == [
-        f"restore volume {NAME} from snapshot {OLD.id}; what is there is kept; "
-        f"{name} stops meanwhile"
+        f"restore volume {NAME} from snapshot {OLD.id}; what is there is kept; {name} stops meanwhile"
     ]
     one = restoring(planned).restoring
-    assert (one.mark, one.live) == (LIVE, Mark("first", 3, State.LIVE))
+    assert (one.mark, one.live) == (LIVE, Mark("first", 3, State.LIVE, proven=True))
     assert one.keeping
     assert (one.keeping.why, one.keeping.version) == (f"before restore of {OLD.id}", "v0")
     nodes: list[Node] = every_step(planned)

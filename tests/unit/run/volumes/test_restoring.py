@@ -156,7 +156,7 @@ def test_while_it_is_overwritten_its_mark_says_by_what(scene: Scene) -> None:
     scene.run()
     assert found[0]
     assert replace(found[0], since=0) == replace(
-        SEEN, state=State.INCOMING, snapshot=OLD.id, proven=False, since=0
+        SEEN, state=State.INCOMING, snapshot=OLD.id, since=0
     )  # fmt: skip
 
 
