@@ -18,6 +18,7 @@ from fleet.ops.pull import Pull
 from fleet.ops.restoring import half
 from fleet.plan import images
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot
+from fleet.plan.lint import readable
 from fleet.plan.snapshots import grace, kept, phase, taking, within
 from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Finding, Gate, Node, Phase, Plan, Step, Turn
@@ -53,6 +54,8 @@ class Named:
 
 def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries) -> Plan:
     """Of the volume ``name``, on each host of the run that has it."""
+    if unread := tuple(readable(desired, facts)):
+        return Plan(desired.project, desired.env, desired.version, findings=unread)
     named, data = Named.of(desired, name), Volumes.of(desired, facts)
     findings, turns = [*named.missing()], []
     for host, volume in named.places:
@@ -71,6 +74,8 @@ def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries) 
 
 def restore(desired: Desired, facts: Facts, name: str, id_: str, registries: Registries) -> Plan:
     """The volume ``name`` becomes what its snapshot ``id_`` holds, on the host that has it."""
+    if unread := tuple(readable(desired, facts)):
+        return Plan(desired.project, desired.env, desired.version, findings=unread)
     named, data = Named.of(desired, name), Volumes.of(desired, facts)
     findings = [*named.missing()]
     held = [(host, volume, one) for host, volume in named.places

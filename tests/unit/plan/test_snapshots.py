@@ -288,6 +288,14 @@ def back(
     return wanted, seen, restore(wanted, seen, "data", id_, {})
 
 
+def test_by_hand_ignorance_is_refused_too() -> None:
+    wanted = wish("db-1")
+    seen = facts(wanted, replace(serving("db-1"), snapshots=Unknown("snapshots: the record of x is damaged")))
+    for planned in (snapshot(wanted, seen, "data", {}), restore(wanted, seen, "data", OLD.id, {})):
+        assert "cannot read snapshots: the record of x is damaged" in refusals(planned)[0]
+        assert planned.empty
+
+
 def restoring(planned: Plan) -> RestoreVolume:
     (one,) = [one for one in every_step(planned) if isinstance(one, RestoreVolume)]
     return one
