@@ -157,7 +157,7 @@ def restart_engine(keeps: Keeps) -> None:
 
 def kill_script(keeps: Keeps) -> None:
     """The script of the last pass itself, and whoever waits for it."""
-    keeps.host.run("pkill -9 -f timely; true")
+    keeps.host.run("pkill -9 -f [t]imely; true")
 
 
 @pytest.mark.parametrize("act", [die, kill_helper, restart_engine, kill_script])
