@@ -41,7 +41,7 @@ def snapshot(session: Session, name: str) -> Exit:
         Connections(session) as connections,
         Custody(session, connections, f"volumes snapshot {name}") as custody,
     ):
-        desired, _, plan = _planned(session, connections, custody, name, taking)
+        desired, _, plan = prepared(session, connections, custody, name, taking)
         return carry_out(session, connections, custody, desired, plan, "snapshot", lambda: "")
 
 
@@ -55,7 +55,7 @@ def restore(session: Session, confirm: Confirm, name: str, id_: str) -> Exit:
         def planned(desired: Desired, facts: Facts, name: str, registries: Registries) -> Plan:
             return restoring(desired, facts, name, id_, registries)
 
-        desired, facts, plan = _planned(session, connections, custody, name, planned)
+        desired, facts, plan = prepared(session, connections, custody, name, planned)
         question = f"Replace the data of {name} in {session.options.env} by this snapshot?"
         if not session.options.yes and not confirm(question):
             session.emit(ev.Note("nothing was changed"))
@@ -102,7 +102,7 @@ def listed(session: Session, name: str) -> Exit:
     return Exit.UNREACHABLE if connections.errors else Exit.OK
 
 
-def _planned(
+def prepared(
     session: Session, connections: Connections, custody: Custody, name: str, planned: Planned
 ) -> tuple[Desired, Facts, Plan]:
     """Shown. Raises FleetError when it cannot be carried out."""

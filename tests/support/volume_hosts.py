@@ -15,7 +15,7 @@ from fleet.facts.volumes import mark_text, read_mark
 from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import Mark
 from fleet.secret import Text
-from fleet.transport.base import OnLine, Result
+from fleet.transport.base import Feed, OnBytes, OnLine, Result
 from fleet.transport.fake import FakeTransport
 
 STATE = "/var/lib/fleet"
@@ -325,12 +325,16 @@ class Wire(FakeTransport):
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         what = kind(str(script))
         self._host.done.append(what)
         self._host.before(what)
         text = str(script).replace(STATE, str(self._host.state))
-        result = super().run(text, timeout=timeout, become=become, on_line=on_line, cancel=cancel)
+        result = super().run(
+            text, timeout=timeout, become=become, on_line=on_line, cancel=cancel, on_bytes=on_bytes, feed=feed
+        )
         self._host.after(what)
         return result
 
