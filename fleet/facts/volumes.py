@@ -17,7 +17,7 @@ DIRECTORY = "volumes"
 """Below the state directory: a file for each marked volume, called like it. A name that begins with a dot is
 of a file that is being written."""
 
-LABELS = (labels.PROJECT, labels.ENV, labels.ROLE)
+LABELS = (labels.PROJECT, labels.ENV, labels.ROLE, labels.SNAPSHOT)
 VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS)])
 
 # The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
@@ -49,13 +49,13 @@ class VolumesProbe:
                 users.setdefault(name, []).append(container)
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
-        for name, driver, project, env, role in _rows(answer.out, "volume", 5):
+        for name, driver, project, env, role, snapshot in _rows(answer.out, "volume", 6):
             try:
                 mark = read_mark(marks[name]) if name in marks else None
             except ValueError:
                 return Unknown(f"volumes: the mark of {name} is damaged")
             mounting = tuple(sorted(users.get(name, ())))
-            found[name] = FoundVolume(name, driver, mark, mounting, project, env, role)
+            found[name] = FoundVolume(name, driver, mark, mounting, project, env, role, snapshot)
         return dict(sorted(found.items()))
 
 
@@ -65,8 +65,12 @@ def directory(state_dir: str) -> str:
 
 
 def mark_text(mark: Mark) -> str:
-    """What a mark's file holds: all fields, so that a script can change one of them."""
-    return codec.canonical(asdict(mark)) + "\n"
+    """What a mark's file holds: all fields, so that a script can change one of them; but for the one that
+    most never have."""
+    fields = asdict(mark)
+    if not mark.snapshot:
+        del fields["snapshot"]
+    return codec.canonical(fields) + "\n"
 
 
 def read_mark(text: str) -> Mark:

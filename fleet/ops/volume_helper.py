@@ -1,10 +1,11 @@
-"""The container in which a volume is read or written for a move, and what the program in it is asked."""
+"""The container in which a volume is read or written, and what the program in it is asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from fleet.model import labels
+from fleet.model.place import Place
 from fleet.model.volumes import Relocation
 from fleet.ops.effects import Shell
 from fleet.shell import words
@@ -14,30 +15,57 @@ HOURS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Helper:
-    """On the source (``reads``) or the target of a move."""
+class Mount:
+    """``volume`` at ``path`` in the container."""
 
-    move: Relocation
-    reads: bool
+    volume: str
+    path: str
+    read_only: bool = False
+
+    @property
+    def words(self) -> str:
+        # An empty volume gets what the image has in that place, unless it is told not to.
+        end = ",readonly" if self.read_only else ""
+        return f"type=volume,src={self.volume},dst={self.path},volume-nocopy{end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """``volume``: for whose sake it runs. ``options``: more words of ``docker run``."""
+
+    volume: str
+    image: str
+    place: Place
+    mounts: tuple[Mount, ...]
+    network: str = "none"
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of_move(cls, move: Relocation, *, reads: bool) -> Helper:
+        """On the source (``reads``) or the target of a move."""
+        return cls(move.volume, move.image, move.place, (Mount(move.volume, "/data", reads),), "host")
+
+    @classmethod
+    def beside(cls, volume: str, image: str, place: Place, source: str, target: str) -> Helper:
+        """For a copy of ``source`` to ``target`` on one host, one of which is ``volume``."""
+        return cls(volume, image, place, (Mount(source, "/data", read_only=True), Mount(target, "/copy")))
 
     @property
     def name(self) -> str:
-        return f"{self.move.volume}.copy"
+        return f"{self.volume}.copy"
 
     def start(self) -> Shell:
         """In place of one that a run before has left."""
-        place = self.move.place
-        marks = {labels.PROJECT: place.project, labels.ENV: place.env, labels.COPY: self.move.volume}
-        # Docker would write the stream that rsync sends to its log: a tenth of the speed. And an empty volume
-        # gets what the image has in that place, unless it is told not to.
-        mount = (
-            f"type=volume,src={self.move.volume},dst=/data,volume-nocopy{',readonly' if self.reads else ''}"
-        )
+        place = self.place
+        marks = {labels.PROJECT: place.project, labels.ENV: place.env, labels.COPY: self.volume}
         start = [
             *("docker", "run", "-d", "--rm", "--pull", "never", "--name", self.name),
-            *("--log-driver", "none", "--network", "host", "--mount", mount),
+            # Docker would write the stream that rsync sends to its log: a tenth of the speed.
+            *("--log-driver", "none", "--network", self.network),
+            *(word for mount in self.mounts for word in ("--mount", mount.words)),
+            *self.options,
             *(word for item in marks.items() for word in ("--label", "=".join(item))),
-            *(self.move.image, "volume", "hold", "--seconds", str(HOURS * 3600)),
+            *(self.image, "volume", "hold", "--seconds", str(HOURS * 3600)),
         ]
         return Shell(f"{self._gone()}{words(start)} >/dev/null\n")
 
@@ -48,11 +76,11 @@ class Helper:
     def remove(self) -> Shell:
         return Shell(self._gone())
 
-    def ask(self, *command: str) -> Shell:
-        return Shell(f"exec {words(['docker', 'exec', self.name, 'volume', *command])}\n")
+    def ask(self, *command: str, fed: bool = False) -> Shell:
+        """``fed``: it reads what the script does."""
+        given = ("-i",) if fed else ()
+        return Shell(f"exec {words(['docker', 'exec', *given, self.name, 'volume', *command])}\n")
 
     def _gone(self) -> str:
-        left = words(
-            ["docker", "ps", "-aq", "--no-trunc", "--filter", f"label={labels.COPY}={self.move.volume}"]
-        )
+        left = words(["docker", "ps", "-aq", "--no-trunc", "--filter", f"label={labels.COPY}={self.volume}"])
         return f'left=$({left}) || exit\n[ -z "$left" ] || docker rm -f $left >/dev/null || exit\n'

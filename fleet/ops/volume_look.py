@@ -1,4 +1,4 @@
-"""How one side of a move is, right before it is touched."""
+"""How a volume is on its host, right before it is touched."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ class Look:
 
 
 def look(helper: Helper) -> Shell:
-    move = helper.move
-    head = marks.head(move.place.state_dir, move.volume)
-    return Shell(f"{head}image={words([move.image])}\n{SCRIPT}")
+    head = marks.head(helper.place.state_dir, helper.volume)
+    return Shell(f"{head}image={words([helper.image])}\n{SCRIPT}")
 
 
 def read(text: str, helper: Helper) -> Look:

@@ -12,6 +12,7 @@ from fleet.model.volumes import Relocation
 from fleet.model.watch import WatchSpec
 from fleet.ops.op import Op
 from fleet.ops.places import MakeVolume
+from fleet.plan.keeping import Keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class MoveVolume:
 Haul = CopyVolume | MoveVolume
 """A volume's data goes to ``host``, from another one."""
 
-Node = Step | Gate | Lead | Haul
+Node = Step | Gate | Lead | Haul | Keep
 
 
 def place(node: Drain | Admit) -> str:

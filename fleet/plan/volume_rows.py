@@ -40,6 +40,8 @@ def _rows(desired: Desired, facts: Facts, host: HostFacts) -> Iterator[Row]:
     known = {one.name: one for state in desired.hosts for one in state.volumes}
     homes = {name: {home.host for home in found} for name, found in facts.homes.items()}
     for name, there in host.volumes.items():
+        if there.snapshot:
+            continue
         mine = ours(desired, host, there) or (there.mark is not None and name in homes)
         if name in wanted or mine:
             anonymous = any(name == volume for one in host.of_services for volume, _ in one.anonymous)
@@ -75,6 +77,8 @@ def _drift(facts: Facts, host: HostFacts, there: FoundVolume, *, in_use: bool, m
         yield "the next deploy adopts it" if in_use else "from before there were marks"
     elif mark.state is State.FENCED:
         yield f"its data went to {mark.peer}"
+    elif mark.snapshot:
+        yield f"half restored from snapshot {mark.snapshot}"
     elif mark.state is State.INCOMING:
         yield f"an incomplete copy from {mark.peer}"
     elif others := [*_alive(facts, host.host, there.name, mark)]:

@@ -32,7 +32,7 @@ def gathered(bench: Bench, tmp_path: Path, shell: str = "sh") -> str:
         """case "$1 $2" in
           info*) echo 'version 26.1.5'; echo root / ;;
           "image inspect") echo '[{"Id": "sha256:1", "RepoTags": ["a:1"]}]' ;;
-          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\n' ;;
+          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\t\\n' ;;
           *ls*) echo name one ;;
         esac""",
     )
@@ -85,7 +85,7 @@ def test_a_section_of_garbage_hides_no_other(output: str) -> None:
         for name in FACTS:
             if name != probe.name:
                 assert getattr(found, name) == getattr(whole, name), (probe.name, name)
-        if probe.name not in {"networks", "volumes", "ports", "proven", "release"}:
+        if probe.name not in {"networks", "volumes", "snapshots", "ports", "proven", "release"}:
             assert isinstance(getattr(found, probe.name), Unknown), probe.name
 
 

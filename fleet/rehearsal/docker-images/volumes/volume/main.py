@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .children import settle
+from .clone import clone
 from .compare import compare
 from .hold import hold
 from .keys import pair
@@ -16,7 +17,8 @@ from .link import link
 from .manifest import make_manifest
 from .places import Places
 from .reach import reach
-from .receive import receive
+from .receive import receive, settled_manifest
+from .same import same
 from .seed import seed
 from .serve import serve
 from .sync import sync
@@ -56,18 +58,28 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="volume", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
-    for name in ("key", "usage", "manifest", "receive"):
+    for name in ("key", "usage", "receive", "same", "unpack"):
         commands.add_parser(name)
+    commands.add_parser("manifest").add_argument("--copy", action="store_true")
+    commands.add_parser("pack").add_argument("--about", default="{}")
+    stored = commands.add_parser("restic").add_subparsers(dest="what", required=True, parser_class=_Parser)
+    stored.add_parser("init")
+    stored.add_parser("list")
+    stored.add_parser("backup").add_argument("--about", default="{}")
+    back = stored.add_parser("restore").add_mutually_exclusive_group(required=True)
+    back.add_argument("--id", default="")
+    back.add_argument("--newest-of", metavar="VOLUME", default="")
     commands.add_parser("serve").add_argument("--client", required=True)
-    for name in ("reach", "seed", "sync", "compare"):
+    for name in ("reach", "seed", "sync", "compare", "clone"):
         command = commands.add_parser(name)
-        command.add_argument("--to", required=True)
-        command.add_argument("--host-key", required=True)
+        if name != "clone":
+            command.add_argument("--to", required=True)
+            command.add_argument("--host-key", required=True)
         if name == "reach":
             command.add_argument("--seconds", type=float, default=5)
-        if name in ("seed", "sync"):
+        if name in ("seed", "sync", "clone"):
             command.add_argument("--rate", type=int, default=0)
-        if name == "sync":
+        if name in ("sync", "clone"):
             command.add_argument("--final", action="store_true")
     return parser.parse_args(arguments)
 
@@ -84,6 +96,12 @@ def _do(options: argparse.Namespace, places: Places) -> int:
 
 
 def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
+    if options.command in ("pack", "unpack", "restic"):
+        from .archived import archived  # noqa: PLC0415 - what the moves do not need, they do not wait for
+
+        return archived(options, places)
+    if options.command in ("clone", "same") or getattr(options, "copy", False):
+        return _beside(options, places)
     match options.command:
         case "key":
             return {"public": pair(places.state / "key")}
@@ -103,3 +121,15 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
         case "sync":
             return sync(places, there, options.rate, options.final)
     return compare(places, there)
+
+
+def _beside(options: argparse.Namespace, places: Places) -> dict[str, object]:
+    if not places.copy.is_dir():
+        raise Failure("there is no second volume", f"nothing is mounted at {places.copy}")
+    places.beside.prepare()
+    match options.command:
+        case "clone":
+            return clone(places, options.rate, options.final)
+        case "same":
+            return same(places)
+    return settled_manifest(places.beside, "the copy")
