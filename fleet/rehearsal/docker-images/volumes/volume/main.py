@@ -8,6 +8,7 @@ import signal
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .ahead import ahead
 from .children import settle
 from .compare import compare
 from .hold import hold
@@ -58,6 +59,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
     for name in ("key", "usage", "manifest", "receive"):
         commands.add_parser(name)
+    commands.add_parser("ahead").add_argument("--settled", type=int, default=0)
     commands.add_parser("serve").add_argument("--client", required=True)
     for name in ("reach", "seed", "sync", "compare"):
         command = commands.add_parser(name)
@@ -76,6 +78,9 @@ def _do(options: argparse.Namespace, places: Places) -> int:
     places.prepare()
     if options.command == "hold":
         hold(options.seconds)
+        return 0
+    if options.command == "ahead":
+        ahead(places, options.settled)
         return 0
     if options.command == "receive":
         return receive(places, os.environ.get("SSH_ORIGINAL_COMMAND", ""))

@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import sys
 
+from .ahead import beside
 from .alone import alone
-from .children import child, settle
+from .children import child
 from .manifest import make_manifest
 from .places import Places
-from .tarstream import EXTRACT, full
+from .tarstream import EXTRACT, full, naming
 from .words import Failure, last_lines, readable, say
 
 
@@ -51,9 +52,9 @@ def _seed(places: Places) -> None:
         say("ready", {"empty": False})
         return
     say("ready", {"empty": True})
-    words = [*EXTRACT, "--directory", str(places.data)]
+    words = [*EXTRACT, *naming(places.names), "--directory", str(places.data)]
     said: list[str] = []
-    with child(words, stdin=None, stderr=subprocess.PIPE) as tar:
+    with beside(places), child(words, stdin=None, stderr=subprocess.PIPE) as tar:
         assert tar.stderr  # noqa: S101 - asked for above
         for line in tar.stderr:
             said = [*said[-50:], line.decode("utf-8", "backslashreplace")]
@@ -62,7 +63,7 @@ def _seed(places: Places) -> None:
         if tar.wait():
             why = last_lines("".join(said)) or f"tar ended with status {tar.returncode}"
             raise Failure("unpacking at the target failed", why)
-    settle(places.data)
+    # What is not on the disk yet comes there before the first manifest.
     say("result", {})
 
 

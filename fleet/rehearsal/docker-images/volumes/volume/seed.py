@@ -9,13 +9,14 @@ import subprocess
 import time
 from typing import IO
 
+from .ahead import beside
 from .alone import alone
 from .answers import answer, refused
 from .children import Complaints, child, settle
 from .link import Link
 from .places import Places
 from .progress import Brake, Meter
-from .tarstream import CREATE, NORMAL
+from .tarstream import CREATE, NORMAL, naming
 from .usage import stream_size
 from .words import Failure, last_lines, say
 
@@ -26,6 +27,7 @@ def seed(places: Places, link: Link, rate: int) -> dict[str, object]:
     """Raises Failure when either end says that it is not complete."""
     with alone(places.state / "transfer.lock"):
         began = time.monotonic()
+        settled = time.time_ns()
         settle(places.data)
         complaints = Complaints()
         with child(
@@ -38,7 +40,8 @@ def seed(places: Places, link: Link, rate: int) -> dict[str, object]:
                 raise refused(link, ssh, b"", complaints)
             if not ready["empty"]:
                 return {"skipped": True}
-            sent = _pump(places, ssh.stdin, rate)
+            with beside(places, settled):
+                sent = _pump(places, ssh.stdin, rate)
             output = ssh.stdout.read()
             if ssh.wait() or answer(output, "result") is None:
                 raise refused(link, ssh, output, complaints)
@@ -54,9 +57,8 @@ def _pump(places: Places, out: IO[bytes], rate: int) -> int:
     # A bit of each second at a time, so that a slow stream is an even one.
     chunk = min(CHUNK, max(4096, rate // 10)) if rate else CHUNK
     complaints = Complaints()
-    with child(
-        [*CREATE, "--directory", str(places.data), "."], stdout=subprocess.PIPE, stderr=complaints.file
-    ) as tar:
+    words = [*CREATE, *naming(places.names), "--directory", str(places.data), "."]
+    with child(words, stdout=subprocess.PIPE, stderr=complaints.file) as tar:
         assert tar.stdout  # noqa: S101 - asked for above
         for pipe in (tar.stdout, out):
             with contextlib.suppress(OSError):
