@@ -25,6 +25,7 @@ class Mark:
     ``lineage`` is given once, by the host on which the data was born or adopted, and goes with the data.
     ``generation`` grows each time that it goes to another host. ``peer``: where it went to, or comes from.
     ``since``: seconds since 1970 by the host's clock. ``proven``: a service has passed its gate on it here.
+    ``made``: as in :class:`FoundVolume`; empty where nobody has noted it.
     """
 
     lineage: str
@@ -33,12 +34,19 @@ class Mark:
     peer: str = ""
     since: int = 0
     proven: bool = False
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundVolume:
     """A volume of a host. ``mark`` None: nobody has told Fleet of it. ``users``: names of the containers that
-    mount it, whoever made them, also stopped ones. ``project``, ``env``, ``role``: its labels of ours."""
+    mount it, whoever made them, also stopped ones. ``project``, ``env``, ``role``: its labels of ours.
+
+    ``made``: how it was made, told by its labels. The engine makes one that somebody has removed anew for the
+    next container, and without labels; when an engine says that one was made, it may mean its last write.
+    ``left``: in place of ``mark``, when that tells of one that was made in another way. ``damaged``: there is
+    a mark, and it cannot be read.
+    """
 
     name: str
     driver: str = "local"
@@ -47,6 +55,9 @@ class FoundVolume:
     project: str = ""
     env: str = ""
     role: str = ""
+    made: str = ""
+    left: Mark | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ case $command in
   image) [ -e ../image ] ;;
   volume)
     for name in "$@"; do :; done
-    [ -e "../volumes/$name" ] && echo "driver $(cat "../volumes/$name")" ;;
+    [ -e "../volumes/$name" ] || exit 1
+    echo "driver $(cat "../volumes/$name")"
+    echo "labels $(cat "../volumes/$name.labels" 2>/dev/null || echo null)" ;;
   ps)
     all= format={{.ID}} filter=
     while [ $# -gt 0 ]; do
@@ -162,8 +164,9 @@ class VolumeHost:
     def image(self, there: bool) -> None:
         (self.root / "image").touch() if there else (self.root / "image").unlink()
 
-    def volume(self, name: str, driver: str = "local") -> None:
+    def volume(self, name: str, driver: str = "local", **labels: str) -> None:
         (self.root / "volumes" / name).write_text(driver)
+        (self.root / "volumes" / f"{name}.labels").write_text(json.dumps(labels))
 
     def container(
         self, one: str, name: str, mounts: str, policy: str = "always:0", running: bool = True

@@ -33,7 +33,7 @@ def gathered(bench: Bench, tmp_path: Path, shell: str = "sh") -> str:
           version*) echo "version 26.1.5 1.45" ;;
           info*) echo / ;;
           "image inspect") echo '[{"Id": "sha256:1", "RepoTags": ["a:1"]}]' ;;
-          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\n' ;;
+          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\t""\\n' ;;
           *ls*) echo name one ;;
         esac""",
     )
