@@ -232,14 +232,15 @@ class Places:
         return found
 
     def _expected(self) -> dict[str, Mark]:
-        """Where data was by the ledger; when it knows of none, by an earlier release and by the hosts."""
-        if self.homes:
-            known = self.homes.items()
-            return {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
+        """Where data was by the ledger, and by an earlier release on hosts of which it has not heard; when it
+        knows of none, by the hosts, too."""
         unread = (host for host in self.run if (there := self.at(host)) and there.damaged)
         earlier = dict.fromkeys(
             (*self._facts.had.get(self.volume.name, ()), *unread), Mark("", 0, State.LIVE)
         )
+        if self.homes:
+            known = self.homes.items()
+            return earlier | {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
         return earlier | {host: mark for host, mark in self.marks.items() if mark.state is State.FENCED}
 
     def _cannot_give(self, host: str) -> str:

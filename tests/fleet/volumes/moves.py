@@ -94,7 +94,7 @@ class Moves:
         return self.fleet.host(self.names[1])
 
     def begin(self, fill: str = "") -> None:
-        """The volume with some data, marked, and its writer. ``fill``: what a container runs that makes it."""
+        """The volume with some data, marked, and its writer. ``fill``: a container that makes it."""
         self.docker(self.source, f"volume create {VOLUME}")
         words = fill or f'{self.image} python3 -c "{FILL}"'
         self.docker(self.source, f"run --rm -v {VOLUME}:/data {words}")

@@ -149,7 +149,7 @@ def test_a_volume_from_before_is_adopted_once(database: Database) -> None:
     assert "adopt volume shop-test-db_data, which holds data" in database.shop.told.text
     adopted = database.mark("db-1")
     assert born
-    assert adopted == Mark(born.lineage, 0, State.LIVE), "as the ledger knew it"
+    assert adopted == Mark(born.lineage, 0, State.LIVE, made=born.made), "as the ledger knew it"
     assert plan(database.shop.session(), None) is Exit.OK
 
 
@@ -325,6 +325,38 @@ def test_after_the_upgrade_the_last_release_tells_where_data_is(
     text = HOSTS.format(hosts="{db-1: }", image=HELPER).replace("    db-2: {ansible_host: 192.0.2.2}\n", "")
     (database.shop.root / "inventories" / "test" / "hosts.yml").write_text(text)
     assert "its data is on db-2, which is not in the inventory any more" in database.refused()
+
+
+def test_after_a_limited_first_run_the_last_release_still_tells_of_the_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.on("db-1", "db-2")
+    with monkeypatch.context() as patched:
+        patched.setattr(Change, "_homes", lambda *_: None)
+        database.deploy()
+    for host in ("db-1", "db-2"):
+        database.path(host).unlink()
+    assert database.deploy("v2", limit="db-1") is Exit.OK
+    assert database.homes() == {NAME: [("db-1", 0)]}
+    database.on("db-1", "db-3")
+    gone = "    db-2: {ansible_host: 192.0.2.2}\n"
+    hosts = database.shop.root / "inventories" / "test" / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace(gone, ""))
+    assert "its data is on db-2, which is not in the inventory any more" in database.refused()
+
+
+def test_a_volume_that_the_engine_made_anew_is_not_what_was_there(database: Database) -> None:
+    database.deploy()
+    born = database.mark("db-1")
+    assert born
+    engine = database.host("db-1").engine
+    engine.volumes[NAME] = {"Name": NAME}
+    assert "volume data was removed and made anew by somebody" in database.refused(version="v2")
+    assert database.deploy("v2", allow_empty=("data",)) is Exit.OK
+    anew = database.mark("db-1")
+    assert anew
+    assert (anew.lineage == born.lineage, anew.made) == (False, "")
+    assert plan(database.shop.session("v2"), None) is Exit.OK
 
 
 def test_a_limit_that_leaves_the_source_out(database: Database) -> None:

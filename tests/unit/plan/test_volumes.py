@@ -536,6 +536,14 @@ def test_names_that_mean_nothing_are_mistakes() -> None:
     ]
 
 
+def test_what_is_adopted_on_a_host_that_the_run_leaves_out_is_a_mistake() -> None:
+    wanted = wish("db-1", "db-2", run=("db-1",), adopt=("data=db-2",))
+    assert refusals(plan(wanted, facts(wanted, serving("db-1")))) == [
+        ": --adopt data=db-2: db-2 does not want it in this run: "
+        "hosts of this run that want it: db-1 (--limit leaves out others)"
+    ]
+
+
 @pytest.mark.parametrize("moving", [{}, {"adopt": ("data",)}, {"empty": ("data",)}])
 def test_a_damaged_mark_is_told_with_its_place(moving: Mapping[str, object]) -> None:
     wanted = wish("db-1", **moving)
