@@ -54,8 +54,10 @@ def _names(desired: Desired) -> Iterator[Finding]:
             yield Finding(True, what, "name a host that wants the volume")
         elif given_host and name in known and host not in _wanting(desired, name):
             what = f"--adopt {name}={host}: {host} does not want it in this run"
-            hosts = ", ".join(_wanting(desired, name)) or "none"
-            yield Finding(True, what, f"hosts of this run that want it: {hosts} (--limit leaves out others)")
+            wanting = ", ".join(_wanting(desired, name))
+            yield Finding(
+                True, what, f"hosts of this run that want it: {wanting} (--limit leaves out others)"
+            )
     hosts = [state.host for state in desired.hosts]
     for _, host in moving.sources:
         if host not in hosts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet.ops.containers import Remove
+from fleet.ops.drop_volume import DropVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage, size_text
 from fleet.plan.retention import Retention
 from fleet.plan.tree import Plan, Step
@@ -14,6 +15,7 @@ COUNTED: tuple[tuple[type, str, str], ...] = (
     (Remove, "container", "containers"),
     (RemoveImage, "image", "images"),
     (RemoveDirectory, "configuration", "configurations"),
+    (DropVolume, "volume", "volumes"),
 )
 
 

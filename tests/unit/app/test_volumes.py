@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 import pytest
 
 from fleet.app.change import Change
+from fleet.app.connections import Connections
 from fleet.app.deploy import deploy, plan
+from fleet.app.prune import prune
 from fleet.app.rollback import rollback
 from fleet.app.volumes import confirm_move, move, volumes
 from fleet.errors import Exit, FleetError, Interrupted, RemoteFailed
 from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
 from fleet.ledger.embedded import EmbeddedStore
+from fleet.model.leavings import Leavings
 from fleet.model.releases import Release, homes
 from fleet.model.volumes import Mark, State
 from fleet.plan.tree import CopyVolume, Haul, Step
@@ -438,6 +443,44 @@ def test_the_list_of_volumes(database: Database) -> None:
     (gone,) = (one for one in database.shop.told.records if one["host"] == "db-2")
     assert (gone["event"], gone["state"], gone["size"]) == ("Volume", "absent", "")
     assert gone["drift"] == "its data was here, and is gone"
+
+
+def test_what_was_left_long_ago_is_pruned(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it would be confirmed."""
+    nothing = {host: Leavings(host) for host in ("db-1", "db-2", "db-3")}
+    monkeypatch.setattr(Connections, "leavings", lambda self: nothing)
+    session = database.shop.session
+    hosts = database.shop.root / "inventories" / "test" / "hosts.yml"
+
+    def keep(span: str) -> None:
+        text = re.sub(r"fleet_volume_keep: \w+, ", "", hosts.read_text())
+        hosts.write_text(text.replace("vars: {", f"vars: {{fleet_volume_keep: {span}, "))
+
+    database.deploy()
+    database.on("db-2")
+    database.deploy()
+    left = database.mark("db-1")
+    assert left
+    database.write("db-1", replace(left, since=int(time.time()) - 8 * 86400))
+    assert prune(session(), yes, 5) is Exit.OK
+    assert NAME in database.host("db-1").engine.volumes, "only when somebody wants it"
+    keep("9d")
+    assert prune(session(), yes, 5) is Exit.OK
+    assert NAME in database.host("db-1").engine.volumes
+    keep("7d")
+    database.host("db-2").engine.containers.clear()
+    assert prune(session(), yes, 5) is Exit.OK
+    text = database.shop.told.text
+    assert "no service runs on what went to another host: it is kept" in text
+    assert NAME in database.host("db-1").engine.volumes
+    database.deploy()
+    assert prune(session(check=True), yes, 5) is Exit.CHANGES
+    assert "remove volume shop-test-db_data (its data is on db-2)" in database.shop.told.text
+    assert prune(session(), yes, 5) is Exit.OK
+    assert "1 container, 1 volume removed" in database.shop.told.text
+    assert NAME not in database.host("db-1").engine.volumes
+    assert database.mark("db-1") is None
+    assert NAME in database.host("db-2").engine.volumes
 
 
 def test_hosts_that_do_not_answer_are_told_below_the_list(database: Database) -> None:
