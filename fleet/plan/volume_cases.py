@@ -188,7 +188,8 @@ class _One:
         """Where a service runs on the same data, or is to; but for what this plan makes another one of."""
         twins = self._places.twins(source or host).items()
         others = [name for name, used in twins if used or name in self._how]
-        return [name for name in others if name != host and not self._adopted(name)]
+        made = [name for name in self._how if self._adopted(name)]
+        return [name for name in others if name != host and name not in made]
 
     def _adopted(self, host: str) -> bool:
         words = (word.partition("=") for word in self._desired.moving.adopt)

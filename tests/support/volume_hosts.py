@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from fleet.facts.volumes import mark_text, read_mark
 from fleet.model.volumes import Mark
 from fleet.secret import Text
-from fleet.transport.base import OnLine, Result
+from fleet.transport.base import Result
 from fleet.transport.fake import FakeTransport
 
 STATE = "/var/lib/fleet"
@@ -242,20 +241,12 @@ class Wire(FakeTransport):
         super().__init__(host.name, host.root)
         self._host = host
 
-    def run(
-        self,
-        script: Text,
-        *,
-        timeout: float,
-        become: bool = True,
-        on_line: OnLine | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Result:
+    def run(self, script: Text, **words: Any) -> Result:
         what = kind(str(script))
         self._host.done.append(what)
         self._host.before(what)
         text = str(script).replace(STATE, str(self._host.state))
-        result = super().run(text, timeout=timeout, become=become, on_line=on_line, cancel=cancel)
+        result = super().run(text, **words)
         self._host.after(what)
         return result
 

@@ -536,6 +536,14 @@ def test_names_that_mean_nothing_are_mistakes() -> None:
     ]
 
 
+def test_what_no_host_adopts_stays_a_rival() -> None:
+    """Somebody has copied it, and a service runs on the copy; ``--adopt`` is about hosts that want it."""
+    wanted = wish("db-1", adopt=("data",), sources=(("", "db-2"),))
+    there = facts(wanted, lying("db-2", ELSE), serving("db-3", ELSE))
+    (refused,) = refusals(plan(wanted, there))
+    assert "the data of volume data is on db-3, too, where a service runs on it" in refused
+
+
 def test_what_is_adopted_on_a_host_that_the_run_leaves_out_is_a_mistake() -> None:
     wanted = wish("db-1", "db-2", run=("db-1",), adopt=("data=db-2",))
     assert refusals(plan(wanted, facts(wanted, serving("db-1")))) == [
