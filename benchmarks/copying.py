@@ -26,14 +26,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks import by_hand
 from fleet.errors import FleetError
-from fleet.rehearsal import Host, host_fleet
+from fleet.rehearsal import host_fleet
 from fleet.rehearsal.engine import engine
 from fleet.rehearsal.images import Images
 from fleet.report import events as ev
 from tests.fleet.volumes.moves import VOLUME, Moves
 
-COPY = "/var/lib/docker/by-hand"
 PART = 64
 """Megabytes of a large file."""
 ISLANDS = 2000
@@ -74,20 +74,13 @@ class Bench:
     def by_hand(self) -> tuple[float, float]:
         """Seconds of tar | ssh | tar, and with what the target's disk needs after it."""
         here, there = self._moves.source, self._moves.target
-        with self._trust(here, there):
-            there.run(f"rm -rf {COPY}; mkdir {COPY}; sync")
-            here.run("sync")
-            began = time.monotonic()
-            here.run(
-                f"tar -C {self._data()} --numeric-owner --warning=no-file-changed -cSf - . | "
-                "ssh -c aes128-gcm@openssh.com -i /root/by-hand -o StrictHostKeyChecking=yes "
-                f"-o UserKnownHostsFile=/root/by-hand.hosts deploy@{there.address} "
-                f"'sudo tar -C {COPY} -xpf -'"
-            )
-            copied = time.monotonic() - began
-            there.run(f"sync -f {COPY}")
-            whole = time.monotonic() - began
-        there.run(f"rm -rf {COPY}; sync")
+        for host in (here, there):
+            host.run("sync")
+        copied = by_hand.copy(here, there, self._data(), "--sparse", "--warning=no-file-changed")
+        began = time.monotonic()
+        there.run(f"sync -f {by_hand.COPY}")
+        whole = copied + time.monotonic() - began
+        there.run(f"rm -rf {by_hand.COPY}; sync")
         return copied, whole
 
     def fleet(self) -> list[tuple[str, float]]:
@@ -107,20 +100,6 @@ class Bench:
         volume = self._moves.docker(self._moves.source, f"volume inspect {VOLUME}")
         found = re.search(r'"Mountpoint": "([^"]+)"', volume)
         return found[1] if found else ""
-
-    @contextmanager
-    def _trust(self, here: Host, there: Host) -> Iterator[None]:
-        """A key for the copy by hand, as long as it takes."""
-        here.run("rm -f /root/by-hand*; ssh-keygen -q -t ed25519 -N '' -C by-hand -f /root/by-hand")
-        public = here.run("cat /root/by-hand.pub").strip()
-        server = there.run("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
-        here.write("/root/by-hand.hosts", f"{there.address} {server[0]} {server[1]}\n".encode())
-        keys = "/etc/ssh/authorized_keys"
-        there.run(f"cp -p {keys} {keys}.before && printf '\\n%s\\n' '{public}' >>{keys}")
-        try:
-            yield
-        finally:
-            there.run(f"mv {keys}.before {keys}")
 
 
 @contextmanager
