@@ -32,6 +32,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks import by_hand
 from benchmarks.hands import Broken, Hands
 from benchmarks.scenarios import Inv, Step, Swap
 from fleet.errors import FleetError
@@ -102,25 +103,16 @@ class Bench:
     def by_hand(self) -> Run:
         """Stop, copy, start; the copy is thrown away, and the database goes on where it was."""
         here, there = self._host(FROM), self._host(TO)
-        copy = "/var/lib/docker/by-hand"
-        with self._trust(here, there), self._writing() as written:
+        with self._writing() as written:
             began = time.monotonic()
             container = _container(here)
             here.run(f"docker stop {container} >/dev/null")
-            copying = time.monotonic()
-            there.run(f"rm -rf {copy}; mkdir {copy}")
-            here.run(
-                f"tar -C {self._data(FROM)} --numeric-owner -cf - . | "
-                "ssh -c aes128-gcm@openssh.com -i /root/by-hand -o StrictHostKeyChecking=yes "
-                f"-o UserKnownHostsFile=/root/by-hand.hosts deploy@{there.address} "
-                f"'sudo tar -C {copy} -xpf -'"
-            )
-            copied = time.monotonic() - copying
-            size = int(there.run(f"du -sb {copy} | cut -f1"))
+            copied = by_hand.copy(here, there, self._data(FROM))
+            size = int(there.run(f"du -sb {by_hand.COPY} | cut -f1"))
             here.run(f"docker start {container} >/dev/null")
             self._until_it_answers(FROM)
             took = time.monotonic() - began
-        there.run(f"rm -rf {copy}")
+        there.run(f"rm -rf {by_hand.COPY}")
         return self._run("by hand", FROM, written, took, size / copied / 1e6)
 
     def fleet(self, name: str, swaps: tuple[Swap, ...], at: str, size: int) -> Run:
@@ -157,21 +149,6 @@ class Bench:
             for line in host.run(f"docker exec {worker} cat /tmp/written").splitlines():
                 second, number = line.split()
                 written.append((float(second), int(number)))
-
-    @contextmanager
-    def _trust(self, here: Host, there: Host) -> Iterator[None]:
-        """A key for the copy by hand, as long as it takes."""
-        here.run("rm -f /root/by-hand*; ssh-keygen -q -t ed25519 -N '' -C by-hand -f /root/by-hand")
-        public = here.run("cat /root/by-hand.pub").strip()
-        server = there.run("cat /etc/ssh/ssh_host_ed25519_key.pub").split()
-        here.write("/root/by-hand.hosts", f"{there.address} {server[0]} {server[1]}\n".encode())
-        keys = "/etc/ssh/authorized_keys"
-        there.run(f"cp -p {keys} {keys}.before && printf '\\n%s\\n' '{public}' >>{keys}")
-        try:
-            yield
-        finally:
-            there.run(f"mv {keys}.before {keys}")
-            here.run("rm -f /root/by-hand*")
 
     def _until_it_answers(self, name: str) -> None:
         host = self._host(name)

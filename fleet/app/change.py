@@ -28,6 +28,7 @@ from fleet.model.releases import (
     Record,
     Release,
     current,
+    heard,
     homes,
     left_behind,
 )
@@ -266,11 +267,15 @@ class Change:
         return self._custody.store.record(good[-1].number) if good else None
 
     def _had(self) -> dict[str, tuple[str, ...]]:
-        """From before there were marks, the last good release tells where data should be."""
-        marked = bool(homes(self._custody.history.releases))
+        """Of hosts that were in no run since there are marks, the last good release tells where data should
+        be."""
         wanted = any(volume.of_host for state in self.wanted.desired.hosts for volume in state.volumes)
-        earlier = self._earlier() if wanted and not marked else None
-        return had(earlier.desired) if earlier else {}
+        earlier = self._earlier() if wanted else None
+        if earlier is None:
+            return {}
+        known = heard(self._custody.history.releases)
+        found = had(earlier.desired).items()
+        return {name: tuple(host for host in hosts if host not in known) for name, hosts in found}
 
     def _books(self, earlier: Record | None) -> Books:
         custody, wanted = self._custody, self.wanted

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from fleet.app import removing
 from fleet.app.connections import Connections
@@ -11,17 +11,20 @@ from fleet.app.custody import Custody
 from fleet.app.reach import require_ledger
 from fleet.app.removing import Removing, There
 from fleet.app.session import Session
+from fleet.config.settings import volume_keep
 from fleet.errors import Exit, FleetError, UsageError
 from fleet.ledger.store import History
 from fleet.model.found import Unknown
 from fleet.model.leavings import Leavings
 from fleet.model.releases import Record
 from fleet.ops.containers import Remove
+from fleet.ops.drop_volume import DropVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.snapshots import ClearAway
 from fleet.plan.prune import prune as build
 from fleet.plan.retention import Retention, kept, retention
 from fleet.plan.tree import Plan, Step
+from fleet.plan.volume_confirm import expired, without
 from fleet.report import events as ev
 from fleet.report.prune_text import counted, prune_lines
 
@@ -84,7 +87,24 @@ def plan_prune(
     stays = retention(session.place.project, session.options.env, keep, releases, records)
     found = connections.leavings()
     connections.require_all()
-    return Pruning(stays, build(stays, session.place, found))
+    return Pruning(stays, _with_volumes(session, connections, build(stays, session.place, found)))
+
+
+def _with_volumes(session: Session, connections: Connections, plan: Plan) -> Plan:
+    """Also what a move has left long ago."""
+    keep = volume_keep(session.everyone.values())
+    if not keep or plan.errors:
+        return plan
+    desired = session.desired()
+    facts = connections.facts(desired, registries=None)
+    connections.require_all()
+    phases, findings = expired(desired, facts, keep)
+    gone = {(step.host, step.op.id) for step in plan.steps if isinstance(step.op, Remove)}
+    return replace(
+        plan,
+        stages=(*plan.stages, *(without(phase, gone) for phase in phases)),
+        findings=(*plan.findings, *findings),
+    )
 
 
 def show(session: Session, pruning: Pruning) -> None:
@@ -102,7 +122,8 @@ def show(session: Session, pruning: Pruning) -> None:
 def carry_out(session: Session, connections: Connections, custody: Custody, pruning: Pruning) -> Exit:
     def look() -> There:
         found = connections.leavings()
-        return lambda step: _there(step, found.get(step.host))
+        volumes = _volumes(session, connections, pruning.plan)
+        return lambda step: _there(step, found.get(step.host), volumes.get(step.host))
 
     keep = len(pruning.retention.releases)
     what = Removing(
@@ -116,11 +137,21 @@ def carry_out(session: Session, connections: Connections, custody: Custody, prun
     return removing.carry_out(session, connections, custody, what)
 
 
-def _there(step: Step, found: Leavings | None) -> bool | None:
+def _volumes(session: Session, connections: Connections, plan: Plan) -> dict[str, Collection[str]]:
+    """Names by host, when some are to go; a host that does not tell is not in it."""
+    if not any(isinstance(step.op, DropVolume) for step in plan.steps):
+        return {}
+    hosts = connections.facts(session.desired(), registries=None).hosts.values()
+    return {host.host: host.volumes for host in hosts if isinstance(host.volumes, Mapping)}
+
+
+def _there(step: Step, found: Leavings | None, volumes: Collection[str] | None) -> bool | None:
     """Is what the step removes still there? None: nobody knows."""
     if found is None:
         return None
     match step.op:
+        case DropVolume(volume=volume):
+            return None if volumes is None else volume in volumes
         case Remove(id=id):
             occupants = found.occupants
             return None if isinstance(occupants, Unknown) else any(one.id == id for one in occupants)

@@ -176,7 +176,10 @@ def _rendered(
 
 
 def _check_settings(problems: Problems, hosts: Sequence[Host]) -> None:
-    for setting in (settings.state_dir, settings.pull_parallel, settings.registries, settings.volume_image):
+    for setting in (
+        settings.state_dir, settings.pull_parallel, settings.registries, settings.volume_image,
+        settings.volume_keep,
+    ):  # fmt: skip
         try:
             setting(hosts)
         except FleetError as error:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
+from fleet.config.roles.scalars import duration
 from fleet.errors import ConfigError, ConfigErrors
 from fleet.model.hosts import Host
 from fleet.model.images import ImageRef
@@ -60,6 +63,15 @@ def volume_image(hosts: Iterable[Host]) -> str:
     except ValueError as error:
         raise _wrong(hosts, "fleet_volume_image", str(error)) from error
     return str(image)
+
+
+def volume_keep(hosts: Iterable[Host]) -> float:
+    """``fleet_volume_keep``: seconds after which a prune removes what a move has left; 0: never."""
+    value = setting(hosts, "fleet_volume_keep", 0)
+    try:
+        return duration(value)
+    except PydanticCustomError as error:
+        raise _wrong(hosts, "fleet_volume_keep", error.message()) from error
 
 
 def lease_seconds(hosts: Iterable[Host]) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fleet.facts.listing import TELL
 from fleet.facts.probe import Answer, Question
@@ -18,7 +19,9 @@ DIRECTORY = "volumes"
 of a file that is being written."""
 
 LABELS = (labels.PROJECT, labels.ENV, labels.ROLE, labels.SNAPSHOT)
-VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS)])
+VOLUME = "\t".join(
+    ["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS), "{{json .Labels}}"]
+)
 
 # The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
 SCRIPT = f"""\
@@ -49,13 +52,11 @@ class VolumesProbe:
                 users.setdefault(name, []).append(container)
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
-        for name, driver, project, env, role, snapshot in _rows(answer.out, "volume", 6):
-            try:
-                mark = read_mark(marks[name]) if name in marks else None
-            except ValueError:
-                return Unknown(f"volumes: the mark of {name} is damaged")
+        for name, driver, project, env, role, snapshot, given in _rows(answer.out, "volume", 7):
             mounting = tuple(sorted(users.get(name, ())))
-            found[name] = FoundVolume(name, driver, mark, mounting, project, env, role, snapshot)
+            birth = made(json.loads(given))
+            one = FoundVolume(name, driver, None, mounting, project, env, role, snapshot, birth)
+            found[name] = _marked(one, marks[name]) if name in marks else one
         return dict(sorted(found.items()))
 
 
@@ -64,18 +65,42 @@ def directory(state_dir: str) -> str:
     return f"{state_dir}/{DIRECTORY}"
 
 
+def file_of(state_dir: str, volume: str) -> str:
+    return f"{directory(state_dir)}/{volume}"
+
+
 def mark_text(mark: Mark) -> str:
-    """What a mark's file holds: all fields, so that a script can change one of them; but for the one that
-    most never have."""
-    fields = asdict(mark)
-    if not mark.snapshot:
-        del fields["snapshot"]
-    return codec.canonical(fields) + "\n"
+    """What a mark's file holds: all fields, so that a script can change one of them; but not those that older
+    marks lack, and most never have."""
+    text = {key: value for key, value in asdict(mark).items() if value or key not in {"snapshot", "made"}}
+    return codec.canonical(text) + "\n"
+
+
+def made(labels: str) -> str:
+    """``FoundVolume.made`` of what the engine tells: ``a=b,c=d``, in any order."""
+    return hashlib.sha256(",".join(sorted(labels.split(","))).encode()).hexdigest()[:12] if labels else ""
+
+
+def made_with(labels: Mapping[str, str]) -> str:
+    return made(",".join(f"{key}={value}" for key, value in labels.items()))
+
+
+def remade(mark: Mark, made: str) -> bool:
+    """Does it tell of another volume of the same name?"""
+    return bool(mark.made) and mark.made != made
 
 
 def read_mark(text: str) -> Mark:
     """Raises ValueError."""
     return codec.load(Mark, json.loads(text))
+
+
+def _marked(found: FoundVolume, text: str) -> FoundVolume:
+    try:
+        mark = read_mark(text)
+    except ValueError:
+        return replace(found, damaged=True)
+    return replace(found, left=mark) if remade(mark, found.made) else replace(found, mark=mark)
 
 
 def _rows(out: str, kind: str, columns: int) -> Iterator[list[str]]:

@@ -178,6 +178,13 @@ def homes(releases: Iterable[Release]) -> Mapping[str, tuple[Home, ...]]:
     return told[-1] if told else {}
 
 
+def heard(releases: Iterable[Release]) -> frozenset[str]:
+    """Hosts that have been in a run since it is told where data lives."""
+    entries = [entry for one in releases for entry in one.entries]
+    since = next((number for number, entry in enumerate(entries) if entry.volumes), len(entries))
+    return frozenset(host for entry in entries[since:] for host in entry.hosts)
+
+
 def left_behind(releases: Iterable[Release]) -> dict[str, int]:
     """Hosts that a run left behind and no later run has brought up → the number of that release."""
     behind: dict[str, int] = {}

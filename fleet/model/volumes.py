@@ -26,6 +26,7 @@ class Mark:
     ``generation`` grows each time that it goes to another host. ``peer``: where it went to, or comes from.
     ``since``: seconds since 1970 by the host's clock. ``proven``: a service has passed its gate on it here.
     ``snapshot``: of one that is incoming: the id of the snapshot that it comes from; then there is no peer.
+    ``made``: as in :class:`FoundVolume`; empty where nobody has noted it.
     """
 
     lineage: str
@@ -35,13 +36,20 @@ class Mark:
     since: int = 0
     proven: bool = False
     snapshot: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundVolume:
     """A volume of a host. ``mark`` None: nobody has told Fleet of it. ``users``: names of the containers that
     mount it, whoever made them, also stopped ones. ``project``, ``env``, ``role``: its labels of ours;
-    ``snapshot``, too: the volume that it holds a snapshot of, or was to."""
+    ``snapshot``, too: the volume that it holds a snapshot of, or was to.
+
+    ``made``: how it was made, told by its labels. The engine makes one that somebody has removed anew for the
+    next container, and without labels; when an engine says that one was made, it may mean its last write.
+    ``left``: in place of ``mark``, when that tells of one that was made in another way. ``damaged``: there is
+    a mark, and it cannot be read.
+    """
 
     name: str
     driver: str = "local"
@@ -51,6 +59,9 @@ class FoundVolume:
     env: str = ""
     role: str = ""
     snapshot: str = ""
+    made: str = ""
+    left: Mark | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

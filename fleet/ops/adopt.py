@@ -8,6 +8,7 @@ from fleet.facts.volumes import mark_text
 from fleet.model.volumes import Mark
 from fleet.ops import marks
 from fleet.ops.effects import Effect, Shell
+from fleet.ops.marks import Marking
 from fleet.shell import words
 
 # One that somebody else has made meanwhile may hold their data.
@@ -32,28 +33,15 @@ def born(state_dir: str, volume: str, mark: Mark) -> Shell:
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptVolume:
+class AdoptVolume(Marking):
     """What was there before is marked: ``found`` is what its host says of it so far. Since when it is so,
     nobody knows."""
 
-    volume: str
-    state_dir: str
     mark: Mark
     found: Mark | None = None
 
-    @property
-    def target(self) -> str:
-        return f"mark:{self.volume}"
-
-    @property
-    def timeout(self) -> float:
-        return 60
-
     def describe(self) -> str:
         return f"adopt volume {self.volume}, which holds data"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
 
     def effects(self) -> tuple[Effect, ...]:
         seen = f"{marks.head(self.state_dir, self.volume)}{marks.expect(self.found)}"

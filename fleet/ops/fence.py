@@ -51,9 +51,12 @@ END
 }
 watch() {
   while sleep "$tick"; do
-    [ -e "$moving" ] || return 0
-    [ $(($(date +%s) - $(stat -c %Y "$moving"))) -ge "$patience" ] || continue
-    mv "$moving" "$moving.back" 2>/dev/null || return 0
+    file=$moving
+    [ -e "$file" ] || file=$moving.back # it was told to go on, and could not
+    [ -e "$file" ] || return 0
+    heard=$(stat -c %Y "$file" 2>/dev/null) || continue
+    [ $(($(date +%s) - heard)) -ge "$patience" ] || continue
+    [ "$file" != "$moving" ] || mv "$moving" "$moving.back" 2>/dev/null || continue
     until go_on; do sleep "$tick"; done # the engine may be away for a while
     return
   done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fleet.facts.volumes import directory, mark_text
 from fleet.model.volumes import Mark
@@ -63,3 +63,22 @@ def put(mark: Mark) -> str:
 def write(state_dir: str, volume: str, seen: Mark | None, new: Mark) -> Shell:
     """Prints what it has written. Ends with the status of Drift when the mark is not ``seen`` any more."""
     return Shell(f"{head(state_dir, volume)}{expect(seen)}{put(new)}mark\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """Of ops that change what a host says of one of its volumes."""
+
+    volume: str
+    state_dir: str
+
+    @property
+    def target(self) -> str:
+        return f"mark:{self.volume}"
+
+    @property
+    def timeout(self) -> float:
+        return 60
+
+    def diff(self) -> tuple[str, ...]:
+        return ()

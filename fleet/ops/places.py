@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fleet.facts.volumes import made_with
 from fleet.model import labels
 from fleet.model.desired import Network, Volume
 from fleet.model.volumes import Mark
@@ -82,11 +83,18 @@ class MakeVolume:
             "Name": volume.name,
             "Driver": volume.driver,
             "DriverOpts": dict(volume.options),
-            "Labels": _marks(self.project, self.env, volume.role) | dict(volume.labels),
+            "Labels": self.labels,
         }
         make = Api(CreateVolume(body))
+        if self.mark is None:
+            return (make,)
         # The mark first: cut off between the two there is no volume, and so no data of unknown origin.
-        return (make,) if self.mark is None else (born(self.state_dir, volume.name, self.mark), make)
+        return (born(self.state_dir, volume.name, replace(self.mark, made=made_with(self.labels))), make)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        volume = self.volume
+        return _marks(self.project, self.env, volume.role) | dict(volume.labels)
 
 
 def _marks(project: str, env: str, role: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from fleet.model.volumes import Mark, Writer
 from fleet.ops import marks
 from fleet.ops.effects import Api, Effect, Shell, StopContainer
 from fleet.ops.fence import forget
+from fleet.ops.marks import Marking
 from fleet.shell import words
 
 # Also those that have stopped: a host that is started anew would bring them back.
@@ -18,18 +19,12 @@ for one in $all; do docker update --restart no "$one" >/dev/null || exit; done
 
 
 @dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Marking):
     """Nothing starts on the volume any more: ``writers`` stop, and it becomes ``mark``."""
 
-    volume: str
-    state_dir: str
     found: Mark
     mark: Mark
     writers: tuple[Writer, ...] = ()
-
-    @property
-    def target(self) -> str:
-        return f"mark:{self.volume}"
 
     @property
     def timeout(self) -> float:
@@ -39,9 +34,6 @@ class GiveUp:
         stopped = f", and stop {', '.join(one.name for one in self.writers)}" if self.writers else ""
         return f"give volume {self.volume} up to {self.mark.peer}{stopped}"
 
-    def diff(self) -> tuple[str, ...]:
-        return ()
-
     def effects(self) -> tuple[Effect, ...]:
         stays = Shell(f"volume={words([self.volume])}\n{STAYS}")
         stops = [Api(StopContainer(one.id, one.grace)) for one in self.writers]
@@ -49,27 +41,14 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeBack:
+class TakeBack(Marking):
     """The copy at its peer was given up before."""
 
-    volume: str
-    state_dir: str
     found: Mark
     mark: Mark
 
-    @property
-    def target(self) -> str:
-        return f"mark:{self.volume}"
-
-    @property
-    def timeout(self) -> float:
-        return 60
-
     def describe(self) -> str:
         return f"take volume {self.volume} back from {self.found.peer}, as it was before it went there"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
 
     def effects(self) -> tuple[Effect, ...]:
         # What ran on it when it went is made anew by the plan, and not started besides by its host.

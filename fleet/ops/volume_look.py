@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
-from fleet.facts.volumes import read_mark
+from fleet.facts.volumes import made_with, read_mark, remade
 from fleet.model.volumes import Mark
 from fleet.ops import marks
 from fleet.ops.effects import Shell
@@ -14,7 +15,7 @@ from fleet.shell import words
 SCRIPT = """\
 docker version --format 'engine {{.Server.Version}}' || exit
 docker image inspect "$image" >/dev/null 2>&1 && echo image
-docker volume inspect -f 'driver {{.Driver}}' "$volume" 2>/dev/null || :
+docker volume inspect -f '{{println "driver" .Driver}}labels {{json .Labels}}' "$volume" 2>/dev/null || :
 found=$(mark)
 echo "mark $found"
 docker ps --no-trunc --filter "volume=$volume" --format 'user {{.ID}} {{.Names}}'
@@ -30,6 +31,12 @@ class Look:
     image: bool = False
     mark: Mark | None = None
     users: tuple[tuple[str, str], ...] = ()
+    made: str = ""
+
+    @property
+    def own(self) -> Mark | None:
+        """What is said of the volume that is there: a mark outlives ``docker volume rm``."""
+        return self.mark if self.mark and self.driver and not remade(self.mark, self.made) else None
 
 
 def look(helper: Helper) -> Shell:
@@ -39,12 +46,14 @@ def look(helper: Helper) -> Shell:
 
 def read(text: str, helper: Helper) -> Look:
     """Raises ValueError."""
-    driver, image, mark, users = "", False, "", list[tuple[str, str]]()
+    driver, image, mark, made, users = "", False, "", "", list[tuple[str, str]]()
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         match kind:
             case "driver":
                 driver = rest
+            case "labels":
+                made = made_with(json.loads(rest) or {})
             case "image":
                 image = True
             case "mark":
@@ -53,4 +62,4 @@ def read(text: str, helper: Helper) -> Look:
                 one, _, name = rest.partition(" ")
                 if name != helper.name:
                     users.append((one, name))
-    return Look(driver, image, read_mark(mark) if mark else None, tuple(users))
+    return Look(driver, image, read_mark(mark) if mark else None, tuple(users), made)

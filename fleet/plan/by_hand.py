@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fleet.facts.volumes import made_with
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Container, Facts
 from fleet.model.images import ImageRef
@@ -141,15 +142,16 @@ class _One:
             keeping = taking(desired, facts, self.host, self.volume, mark, self.image, why)
             # What stops needs no pause, and comes back by a copy.
             keeping = keeping if dump else replace(keeping, freeze=None, thaw=None, dump=None)
+        make = MakeVolume(desired.project, desired.env, self.volume, state_dir=desired.state_dir)
         what = Restoring(
-            self.volume.name, self.host, self.snapshot, mark, self._live(), self.image, self._place, keeping,
+            self.volume.name, self.host, self.snapshot, mark, self._live(make), self.image, self._place,
+            keeping,
             tuple(Writer(one.id, one.name, grace(one)) for one in stopping),
             self._load if dump else None,
         )  # fmt: skip
-        make = MakeVolume(desired.project, desired.env, self.volume, half(what), desired.state_dir)
         for one in stopping:
             yield from drains(desired, facts, self.host, one)
-        yield RestoreVolume(self.host, what, None if self.there else make)
+        yield RestoreVolume(self.host, what, None if self.there else replace(make, mark=half(what)))
         for one in self._running if dump else (*stopping, *self._stopped):
             yield from self._well(one)
 
@@ -163,14 +165,16 @@ class _One:
             )
             yield from here.admit(slot)
 
-    def _live(self) -> Mark:
+    def _live(self, make: MakeVolume) -> Mark:
         mark, one = self.mark, self.snapshot
         if mark:
             # That a service was healthy here before keeps it from being given up for what is elsewhere.
-            return Mark(mark.lineage, mark.generation + 1, State.LIVE, mark.peer, proven=mark.proven)
+            return replace(mark, generation=mark.generation + 1, state=State.LIVE, snapshot="")
         homes = [home for home in self.facts.homes.get(self.volume.name, ()) if home.host == self.host]
         lineage = homes[0].lineage if homes else one.lineage
-        return Mark(lineage, max([one.generation, *(home.generation for home in homes)]) + 1, State.LIVE)
+        generation = max([one.generation, *(home.generation for home in homes)]) + 1
+        made = self.there.made if self.there else made_with(make.labels)
+        return Mark(lineage, generation, State.LIVE, made=made)
 
     @property
     def there(self) -> FoundVolume | None:

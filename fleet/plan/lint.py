@@ -25,8 +25,6 @@ HINTS = {
     "the Docker Engine does not run": "start it there: systemctl start docker",
     "no right to use Docker": "set ansible_become: true, or put the login user into the group docker",
     "the state directory": "let the login user write it (ansible_become: true), or set fleet_state_dir",
-    "volumes: the mark": "mend its file in {state_dir}/volumes, or move it away and deploy with --adopt "
-    "NAME, if that volume holds the data",
     "snapshots: the record": "mend its file in {state_dir}/snapshots, or remove it: that snapshot is then "
     "none any more",
 }
@@ -42,8 +40,7 @@ def readable(desired: Desired, facts: Facts) -> Iterator[Finding]:
         for field in dataclasses.fields(HostFacts):
             value = getattr(host, field.name)
             if isinstance(value, Unknown):
-                hint = _hint(value.reason).replace("{state_dir}", desired.state_dir)
-                yield Finding(True, f"cannot read {value.reason}", hint, state.host)
+                yield Finding(True, f"cannot read {value.reason}", _hint(value.reason), state.host)
 
 
 def _hint(reason: str) -> str:

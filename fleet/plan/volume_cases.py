@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fleet.facts.volumes import file_of
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Facts
 from fleet.model.volumes import Home, Mark, State
@@ -19,10 +20,10 @@ from fleet.plan.volume_table import MOVES, TABLE, Change, Found, Known
 WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
 """What a move may begin from; what else is there is not overwritten."""
 
-OPEN = WAITING | {Found.INCOMING, Found.FENCED}
+OPEN = WAITING | {Found.INCOMING, Found.FENCED, Found.REMADE}
 """What a move may end on, when the operator says so."""
 
-ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED})
+ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED, Found.REMADE})
 """What gets a new mark when the operator says that it is the data."""
 
 
@@ -184,6 +185,8 @@ class _One:
             return Change.ADOPT, "the operator says that it is the data"
         if any(map(self._named, moving.empty)) and how is Found.ABSENT:
             return Change.CREATE, "the operator says that it may begin anew"
+        if any(map(self._named, moving.empty)) and how is Found.REMADE:
+            return Change.ADOPT, "the operator says that it may begin anew"
         if (adopted or any(map(self._named, moving.empty))) and how is Found.OTHER:
             return Change.KEEP, "the operator says that it counts"
         return change, why
@@ -192,7 +195,8 @@ class _One:
         """Where a service runs on the same data, or is to; but for what this plan makes another one of."""
         twins = self._places.twins(source or host).items()
         others = [name for name, used in twins if used or name in self._how]
-        return [name for name in others if name != host and not self._adopted(name)]
+        made = [name for name in self._how if self._adopted(name)]
+        return [name for name in others if name != host and name not in made]
 
     def _adopted(self, host: str) -> bool:
         words = (word.partition("=") for word in self._desired.moving.adopt)
@@ -203,17 +207,21 @@ class _One:
 
     def _mark(self, host: str, change: Change) -> Mark | None:
         desired, places, found = self._desired, self._places, self._places.mark(host)
-        if change is not Change.ADOPT:
+        there = places.at(host)
+        if change is not Change.ADOPT or there is None:
             return found
+        if there.left and not self._adopted(host):
+            return Mark(_lineage(f"{there.left.lineage}/anew/{host}"), 0, State.LIVE, made=there.made)
         if found is None:
-            return adoption(desired, host, places.volume.name, places.homes.get(host))
+            first = adoption(desired, host, places.volume.name, places.homes.get(host))
+            return replace(first, made=there.made)
         same = places.generations(found.lineage)
         top = max(same.values())
         if any(name != host and name in places.wanted for name in same):
             # Elsewhere it stays what it is: from here on there are two of them.
             place = f"{found.lineage}/{top}/{host}"
-            return Mark(_lineage(place), 0, State.LIVE)
-        return Mark(found.lineage, top + 1, State.LIVE)
+            return Mark(_lineage(place), 0, State.LIVE, made=there.made)
+        return Mark(found.lineage, top + 1, State.LIVE, made=there.made)
 
     def _words(self, text: str, host: str, known: Known) -> str:
         places, mark = self._places, self._places.mark(host)
@@ -228,7 +236,8 @@ class _One:
         else:
             elsewhere = f"there is data on {', '.join(hosts)}, which have no use for it any more"
         name = short(self._desired, places.volume)
-        return text.format(name=name, volume=places.volume.name, peer=peer, elsewhere=elsewhere)
+        file = file_of(self._desired.state_dir, places.volume.name)
+        return text.format(name=name, volume=places.volume.name, peer=peer, elsewhere=elsewhere, file=file)
 
 
 def adoption(desired: Desired, host: str, volume: str, home: Home | None) -> Mark:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from fleet.model.desired import Desired
-from fleet.model.found import Facts, HostFacts
+from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.volumes import FoundVolume, State
 from fleet.ops.containers import Remove
 from fleet.ops.drop_volume import DropVolume
 from fleet.plan.tree import Finding, Phase, Plan, Step, Turn
 from fleet.plan.volume_cases import short
-from fleet.plan.volume_places import users, volume_at
+from fleet.plan.volume_places import ours, users, volume_at
 
 
 def confirm(desired: Desired, facts: Facts, name: str) -> Plan:
@@ -31,6 +32,48 @@ def confirm(desired: Desired, facts: Facts, name: str) -> Plan:
         findings.append(Finding(True, f"no host has a volume {name} that was moved away from it"))
     stages = (Phase("remove what was moved away", tuple(turns)),) if turns else ()
     return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
+
+
+def expired(desired: Desired, facts: Facts, keep: float) -> tuple[tuple[Phase, ...], tuple[Finding, ...]]:
+    """What has been left for ``keep`` seconds, by its host's clock, and may go; why others may not."""
+    known = {one.name for state in desired.hosts for one in state.volumes}
+    turns: list[Turn] = []
+    findings: list[Finding] = []
+    for host in facts.hosts.values():
+        steps: list[Step] = []
+        for name, there in host.volumes.items() if isinstance(host.volumes, Mapping) else ():
+            if _overdue(host, there, keep) and (name in known or ours(desired, host, there)):
+                wrong = [*_wrong(facts, host, there)]
+                findings += (replace(one, error=False, what=f"{one.what}: it is kept") for one in wrong)
+                steps += () if wrong else _steps(desired, facts, host, there)
+        if steps:
+            turns.append(Turn(host.host, tuple(steps), disrupts=True))
+    phases = (Phase("remove what was moved away", tuple(turns)),) if turns else ()
+    return phases, tuple(findings)
+
+
+def without(phase: Phase, gone: Collection[tuple[str, str]]) -> Phase:
+    """Without the containers that are removed before, as (host, id)."""
+    turns = (
+        replace(
+            turn,
+            steps=tuple(
+                step
+                for step in turn.steps
+                if not (isinstance(step, Step) and isinstance(step.op, Remove))
+                or (step.host, step.op.id) not in gone
+            ),
+        )
+        for turn in phase.turns
+    )
+    return replace(phase, turns=tuple(turns))
+
+
+def _overdue(host: HostFacts, there: FoundVolume, keep: float) -> bool:
+    mark, now = there.mark, host.clock
+    if mark is None or mark.state is not State.FENCED or isinstance(now, Unknown):
+        return False
+    return 0 < mark.since <= now - keep
 
 
 def _steps(desired: Desired, facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[Step]:

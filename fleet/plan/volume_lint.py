@@ -60,8 +60,23 @@ def _names(desired: Desired) -> Iterator[Finding]:
         if given_host and host not in moving.addresses:
             what = f"--adopt {name}={host}: there is no such host{suggest(host, moving.addresses)}"
             yield Finding(True, what, "name a host that wants the volume")
+        elif given_host and name in known and host not in _wanting(desired, name):
+            what = f"--adopt {name}={host}: {host} does not want it in this run"
+            wanting = ", ".join(_wanting(desired, name))
+            yield Finding(
+                True, what, f"hosts of this run that want it: {wanting} (--limit leaves out others)"
+            )
     hosts = [state.host for state in desired.hosts]
     for _, host in moving.sources:
         if host not in hosts:
             what = f"--volume-from {host}: it is not a host of this run{suggest(host, hosts)}"
             yield Finding(True, what, "it has to be in the inventory, and --limit must not leave it out")
+
+
+def _wanting(desired: Desired, name: str) -> list[str]:
+    """Hosts of the run that want the volume of that name."""
+    return [
+        state.host
+        for state in desired.hosts
+        if any(name in {volume.name, short(desired, volume)} for volume in state.volumes if volume.of_host)
+    ]

@@ -68,6 +68,8 @@ class Places:
         if there is None:
             return Found.ABSENT
         mark = there.mark
+        if there.damaged or there.left:
+            return Found.DAMAGED if there.damaged else Found.REMADE
         if self._others(host, there):
             return Found.FOREIGN
         if mark is None:
@@ -145,8 +147,10 @@ class Places:
     def gives(self, host: str) -> bool:
         """Can its data be taken from this host of the run? So it can where a move was cut off."""
         there = self.at(host)
-        if there is None or host in self.leaving or there.mark is None:
-            return there is not None
+        if there is None or there.damaged or there.left:
+            return False
+        if host in self.leaving or there.mark is None:
+            return True
         mark, newest = there.mark, not self.superseded(host, there.mark)
         return mark.state is State.FENCED and newest and not self._kept(host, mark)
 
@@ -176,6 +180,8 @@ class Places:
         for host in self._facts.hosts:
             there = self.at(host)
             if host not in self.run or host in self.wanted or there is None or self._left_alone(host, there):
+                continue
+            if there.damaged or there.left:
                 continue
             if there.mark is None and ours(self._desired, self._facts.hosts[host], there):
                 if not self._went(host):
@@ -226,11 +232,15 @@ class Places:
         return found
 
     def _expected(self) -> dict[str, Mark]:
-        """Where data was by the ledger; when it knows of none, by an earlier release and by the hosts."""
+        """Where data was by the ledger, and by an earlier release on hosts of which it has not heard; when it
+        knows of none, by the hosts, too."""
+        unread = (host for host in self.run if (there := self.at(host)) and there.damaged)
+        earlier = dict.fromkeys(
+            (*self._facts.had.get(self.volume.name, ()), *unread), Mark("", 0, State.LIVE)
+        )
         if self.homes:
             known = self.homes.items()
-            return {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
-        earlier = dict.fromkeys(self._facts.had.get(self.volume.name, ()), Mark("", 0, State.LIVE))
+            return earlier | {host: Mark(home.lineage, home.generation, State.LIVE) for host, home in known}
         return earlier | {host: mark for host, mark in self.marks.items() if mark.state is State.FENCED}
 
     def _cannot_give(self, host: str) -> str:
@@ -240,6 +250,10 @@ class Places:
             return f"{host}, where its data was, does not have it any more"
         if self._left_alone(host, there):
             return ""
+        if there.damaged:
+            return f"its mark on {host}, where its data was, is damaged"
+        if there.left:
+            return f"{host}, where its data was, has one that somebody has made anew"
         if there.mark is None or self._others(host, there):
             return f"{host}, where its data was, has one that is not ours"
         if there.mark.state is State.FENCED:

@@ -42,7 +42,8 @@ def _rows(desired: Desired, facts: Facts, host: HostFacts) -> Iterator[Row]:
     for name, there in host.volumes.items():
         if there.snapshot:
             continue
-        mine = ours(desired, host, there) or (there.mark is not None and name in homes)
+        noted = there.mark or there.left or there.damaged
+        mine = ours(desired, host, there) or (bool(noted) and name in homes)
         if name in wanted or mine:
             anonymous = any(name == volume for one in host.of_services for volume, _ in one.anonymous)
             role = there.role or (known[name].role if name in known else _role(host, there))
@@ -66,12 +67,18 @@ def _rows(desired: Desired, facts: Facts, host: HostFacts) -> Iterator[Row]:
 def _state(there: FoundVolume, *, mine: bool) -> str:
     if there.mark:
         return there.mark.state.value
+    if there.damaged or there.left:
+        return "unknown" if there.damaged else "made anew"
     return "not marked" if mine else "foreign"
 
 
 def _drift(facts: Facts, host: HostFacts, there: FoundVolume, *, in_use: bool, mine: bool) -> Iterator[str]:
     mark = there.mark
-    if not mine:
+    if there.damaged:
+        yield "its mark is damaged"
+    elif there.left:
+        yield "somebody has removed it, and its data with it"
+    elif not mine:
         yield "Fleet did not make it"
     elif mark is None:
         yield "the next deploy adopts it" if in_use else "from before there were marks"

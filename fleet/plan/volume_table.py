@@ -22,6 +22,10 @@ class Found(enum.Enum):
     """Data of another origin than what is expected here."""
     INCOMING = "incoming"
     FENCED = "fenced"
+    REMADE = "remade"
+    """Somebody has removed it, and another one of its name was made since."""
+    DAMAGED = "damaged"
+    """What its host says of it cannot be read."""
 
 
 class Known(enum.Enum):
@@ -123,6 +127,14 @@ TABLE: dict[Found, dict[Known, Cell]] = {
     Found.OTHER: _always(_refuse(
         "volume {name} holds other data here than what is expected",
         ADOPT, "docker volume rm {volume}, and the data is moved here",
+    )),
+    Found.REMADE: _always(_refuse(
+        "volume {name} was removed and made anew by somebody, and its data is gone",
+        "restore it, then --adopt {name}", FROM, EMPTY,
+    )),
+    Found.DAMAGED: _always(_refuse(
+        "the mark of volume {name} is damaged: {file}",
+        "mend it", "move it away, and then --adopt {name}, if the volume holds the data",
     )),
     Found.INCOMING: {
         # Its source stays where it is.

@@ -96,7 +96,7 @@ class Volumes:
             if not has_user(stages, one.host, one.volume.name):
                 continue
             move = self._relocation(one)
-            incoming = replace(move.mark, state=State.INCOMING, peer=move.source, since=0, proven=False)
+            incoming = Mark(move.mark.lineage, move.mark.generation, State.INCOMING, move.source)
             nodes.append(CopyVolume(one.host, move, self._make(one, incoming)))
         yield from _phase("copy volumes", nodes)
 
@@ -131,11 +131,15 @@ class Volumes:
 
     def _adopt(self, cases: Iterable[Case]) -> list[Step]:
         return [
-            Step(one.host, AdoptVolume(one.volume.name, self.desired.state_dir, one.mark, found))
+            Step(one.host, AdoptVolume(one.volume.name, self.desired.state_dir, one.mark, self._noted(one)))
             for one in cases
-            for found in (self._mark(one.host, one),)
             if one.mark
         ]
+
+    def _noted(self, one: Case) -> Mark | None:
+        """What its host says so far, also when that is of another one."""
+        found = volume_at(self.facts, one.host, one.volume.name)
+        return (found.mark or found.left) if found else None
 
     def _bare(self, one: Case) -> bool:
         return self._mark(one.host, one) is None
@@ -161,8 +165,11 @@ class Volumes:
 
     def _source_mark(self, one: Case) -> Mark:
         homes = {home.host: home for home in self.facts.homes.get(one.volume.name, ())}
-        found = self._mark(one.source, one)
-        return found or adoption(self.desired, one.source, one.volume.name, homes.get(one.source))
+        if found := self._mark(one.source, one):
+            return found
+        there = volume_at(self.facts, one.source, one.volume.name)
+        mark = adoption(self.desired, one.source, one.volume.name, homes.get(one.source))
+        return replace(mark, made=there.made if there else "")
 
     def _given_up(self, host: str, one: Case, found: Mark, state: State) -> Step:
         mark = replace(found, state=state, peer=one.host, since=0, proven=False)

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from fleet.report import events as ev
 from fleet.report.compared_text import so_far, versions
+from fleet.report.progress_text import progress
 from fleet.report.text import TextReport
-from fleet.report.times import took
 
 REFRESH = 8
 
@@ -72,12 +72,14 @@ class Board:
         if not self.stage:
             return Text("")
         head = f"{self.stage} · {len(self.done)} of {self.hosts} hosts"
+        shown = list(self.running.values())
+        # What is told of its progress needs the room.
+        told = any(one.latest for one in shown[:rows])
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True, style="bold")
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 2)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 3 if told else width // 2)
         table.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)
         table.add_column(no_wrap=True, justify="right", style="dim")
-        shown = list(self.running.values())
         for one in shown[:rows]:
             table.add_row(
                 one.host, one.text, Text.from_ansi(one.latest.replace("\r", " ")), f"{now - one.since:.0f}s"
@@ -85,16 +87,6 @@ class Board:
         if len(shown) > rows:
             table.add_row("", f"and {len(shown) - rows} more", "", "")
         return Group(Text(f"{head}{f' · {self.batch}' if self.batch else ''}", "bold cyan"), table)
-
-
-def progress(done: int, total: int, rate: int = 0, left: int = 0) -> str:
-    """``▓▓▓▓░░░░ 12.3 of 40.0 MB, 5.1 MB/s, 5 s left``; what is not known is left out."""
-    pace = f", {rate / 1e6:.1f} MB/s" if rate else ""
-    pace += f", {took(left)} left" if left else ""
-    if not total:
-        return f"{done / 1e6:.1f} MB{pace}"
-    filled = min(8, 8 * done // total)
-    return f"{'▓' * filled}{'░' * (8 - filled)} {done / 1e6:.1f} of {total / 1e6:.1f} MB{pace}"
 
 
 class LiveReport(TextReport):
@@ -117,7 +109,8 @@ class LiveReport(TextReport):
             self._live.start()
         if isinstance(event, ev.RunFinished):
             self.close()
-        if isinstance(event, ev.Compared) and event.seconds_left and self._started:
+        told = isinstance(event, ev.Progress) or (isinstance(event, ev.Compared) and event.seconds_left)
+        if told and self._started:
             # It stands on the board.
             return
         super().__call__(event)

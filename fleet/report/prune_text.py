@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet.ops.containers import Remove
+from fleet.ops.drop_volume import DropVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage, size_text
 from fleet.ops.snapshots import ClearAway
 from fleet.plan.retention import Retention
@@ -16,6 +17,7 @@ COUNTED: tuple[tuple[type, str, str], ...] = (
     (RemoveImage, "image", "images"),
     (RemoveDirectory, "configuration", "configurations"),
     (ClearAway, "snapshot that was cut off", "snapshots that were cut off"),
+    (DropVolume, "volume", "volumes"),
 )
 
 

@@ -15,6 +15,7 @@ from fleet.report import events as ev
 from fleet.report.compared_text import Pace, compared_lines
 from fleet.report.names import fold
 from fleet.report.plan_text import Line
+from fleet.report.progress_text import Seldom
 
 STYLES = {
     "plain": "",
@@ -41,10 +42,12 @@ class TextReport:
         self.err = err
         self._width = 8
         self._pace = Pace()
+        self._seldom = Seldom()
         self._lock = threading.Lock()
 
     def __call__(self, event: ev.Event) -> None:
         with self._lock:
+            self._seldom.see(event)
             for line in self.lines(event):
                 self.line(line)
 
@@ -95,6 +98,9 @@ class TextReport:
                     yield self._step(host, " ", f"  {part}", "plain")
                 if hint:
                     yield self._step(host, " ", f"→ {hint}", "plain")
+            case ev.Progress(host):
+                if text := self._seldom.line(event):
+                    yield self._step(host, "…", text, "faint")
             case ev.StepSkipped(host, _, text, why):
                 yield self._step(host, "·", f"{text}: skipped, {why}", "faint")
             case ev.Command(host, text):

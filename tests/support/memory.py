@@ -105,8 +105,10 @@ class MemoryHost:
 
     def _volumes(self) -> Iterator[str]:
         for name, body in self.engine.volumes.items():
-            marks = [body.get("Labels", {}).get(label, "") for label in LABELS]
-            yield "\t".join([f"volume {name}", body.get("Driver", "local"), *marks])
+            given = body.get("Labels", {})
+            marks = [given.get(label, "") for label in LABELS]
+            every = json.dumps(",".join(f"{key}={value}" for key, value in given.items()))
+            yield "\t".join([f"volume {name}", body.get("Driver", "local"), *marks, every])
         for one in self.engine.containers.values():
             yield f"mounts {one.name}\t{','.join(volumes_of(one))}"
         for path in sorted(self.marks.glob("*")):

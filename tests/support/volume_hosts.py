@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from fleet.facts.volumes import mark_text, read_mark
 from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import Mark
 from fleet.secret import Text
-from fleet.transport.base import Feed, OnBytes, OnLine, Result
+from fleet.transport.base import Result
 from fleet.transport.fake import FakeTransport
 
 STATE = "/var/lib/fleet"
@@ -60,7 +59,10 @@ case $command in
           case "$*" in *label=fleet.snapshot*) [ -e "../labels/$one" ] || continue ;; esac
           echo "$one"
         done ;;
-      *) [ -e "../volumes/$name" ] && echo "driver $(cat "../volumes/$name")" ;;
+      *)
+        [ -e "../volumes/$name" ] || exit 1
+        echo "driver $(cat "../volumes/$name")"
+        echo "labels $(cat "../born/$name" 2>/dev/null || echo null)" ;;
     esac ;;
   pause)
     for one in "$@"; do
@@ -188,7 +190,7 @@ class VolumeHost:
     done: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for directory in ("engine", "volumes", "labels", "programs", "content", "answers", "asked"):
+        for directory in ("engine", "volumes", "labels", "born", "programs", "content", "answers", "asked"):
             (self.root / directory).mkdir(parents=True)
         self.transport = Wire(self)
         self.image(True)
@@ -212,8 +214,9 @@ class VolumeHost:
     def image(self, there: bool) -> None:
         (self.root / "image").touch() if there else (self.root / "image").unlink()
 
-    def volume(self, name: str, driver: str = "local") -> None:
+    def volume(self, name: str, driver: str = "local", **labels: str) -> None:
         (self.root / "volumes" / name).write_text(driver)
+        (self.root / "born" / name).write_text(json.dumps(labels))
 
     def container(
         self, one: str, name: str, mounts: str, policy: str = "always:0", running: bool = True
@@ -317,24 +320,12 @@ class Wire(FakeTransport):
         super().__init__(host.name, host.root)
         self._host = host
 
-    def run(
-        self,
-        script: Text,
-        *,
-        timeout: float,
-        become: bool = True,
-        on_line: OnLine | None = None,
-        cancel: threading.Event | None = None,
-        on_bytes: OnBytes | None = None,
-        feed: Feed | None = None,
-    ) -> Result:
+    def run(self, script: Text, **words: Any) -> Result:
         what = kind(str(script))
         self._host.done.append(what)
         self._host.before(what)
         text = str(script).replace(STATE, str(self._host.state))
-        result = super().run(
-            text, timeout=timeout, become=become, on_line=on_line, cancel=cancel, on_bytes=on_bytes, feed=feed
-        )
+        result = super().run(text, **words)
         self._host.after(what)
         return result
 

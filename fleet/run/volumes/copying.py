@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from fleet.errors import Drift, FleetError
+from fleet.facts.volumes import made_with
 from fleet.model.desired import Volume
 from fleet.model.volumes import State
 from fleet.ops import marks
@@ -66,14 +67,15 @@ def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event
     placed = not found.driver and bool(node.make.volume.options)
     if placed:
         _carry_out(make, target, emit, cancel)
-    if placed or (found.driver and found.mark is None):
+    if placed or (found.driver and found.own is None):
         try:
             _is_empty(target, node.make.volume)
         except FleetError:
             if placed:
                 _unmake(target)
             raise
-    incoming = replace(move.mark, state=State.INCOMING, peer=move.source, proven=False)
+    made = found.made if found.driver else made_with(node.make.labels)
+    incoming = replace(move.mark, state=State.INCOMING, peer=move.source, proven=False, made=made)
     what = f"mark volume {move.volume} as not complete"
     target.script(marks.write(move.place.state_dir, move.volume, found.mark, incoming), what)
     if not found.driver and not placed:

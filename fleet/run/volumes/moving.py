@@ -181,9 +181,10 @@ class _Mover:
                 f"or if nothing uses the volume in two minutes, run again"
             )
         names = " ".join(one.name for one in self.node.move.writers)
+        again = "" if kept else f"; it tries by itself {PATIENCE} s after it last heard of this run"
         return (
-            f"volume {volume} could not be given back to {host}: {why}; nothing uses it now. Run again when "
-            f"that is mended" + (f", or there: docker start {names}" if names and not gone else "")
+            f"volume {volume} could not be given back to {host}: {why}; nothing uses it now{again}. Run "
+            f"again when that is mended" + (f", or there: docker start {names}" if names and not gone else "")
         )
 
     def _alive(self) -> None:

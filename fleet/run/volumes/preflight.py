@@ -28,10 +28,10 @@ def seen(side: Attended) -> Look:
 def source_is_as_planned(side: Side, found: Look) -> None:
     """Raises Drift, RemoteFailed."""
     move = side.move
-    if found.mark != move.mark:
+    if found.mark != move.mark or (found.driver and found.own is None):
         raise Drift(
             f"volume {move.volume} is not as planned any more",
-            why=f"planned: {told(move.mark)}\nfound: {told(found.mark)}",
+            why=f"planned: {told(move.mark)}\nfound: {told(found.own if found.driver else found.mark)}",
             hint="make a new plan",
             host=side.host,
         )
@@ -50,8 +50,7 @@ def target_may_take(side: Side, found: Look) -> None:
 
     Raises Drift, RemoteFailed.
     """
-    # A mark outlives docker volume rm, and says nothing of what is to be made now.
-    move, mark = side.move, found.mark if found.driver else None
+    move, mark = side.move, found.own
     ours = mark is not None and mark.lineage == move.mark.lineage and mark.generation <= move.mark.generation
     older = mark is not None and mark.generation < move.mark.generation
     if mark is not None and (not ours or (mark.state is State.LIVE and not older)):
@@ -70,7 +69,7 @@ def target_may_take(side: Side, found: Look) -> None:
 
 def target_is_incoming(side: Side, found: Look) -> None:
     """Raises Drift, RemoteFailed."""
-    move, mark = side.move, found.mark
+    move, mark = side.move, found.own
     if mark is None or mark.state is not State.INCOMING or mark.lineage != move.mark.lineage:
         raise Drift(
             f"volume {move.volume} is not the copy that was made",

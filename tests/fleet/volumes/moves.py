@@ -93,10 +93,11 @@ class Moves:
     def target(self) -> Host:
         return self.fleet.host(self.names[1])
 
-    def begin(self) -> None:
-        """The volume with some data, marked, and its writer."""
+    def begin(self, fill: str = "") -> None:
+        """The volume with some data, marked, and its writer. ``fill``: a container that makes it."""
         self.docker(self.source, f"volume create {VOLUME}")
-        self.python(self.source, FILL)
+        words = fill or f'{self.image} python3 -c "{FILL}"'
+        self.docker(self.source, f"run --rm -v {VOLUME}:/data {words}")
         with self.connected() as (source, _):
             assert source.run(marks.write(STATE, VOLUME, None, BORN).script, timeout=30).ok
         self._serve(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 import pytest
 
 from fleet.app.change import Change
+from fleet.app.connections import Connections
 from fleet.app.deploy import deploy, plan
+from fleet.app.prune import prune
 from fleet.app.rollback import rollback
 from fleet.app.volumes import confirm_move, move, volumes
 from fleet.errors import Exit, FleetError, Interrupted, RemoteFailed
 from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
 from fleet.ledger.embedded import EmbeddedStore
+from fleet.model.leavings import Leavings
 from fleet.model.releases import Release, homes
 from fleet.model.volumes import Mark, State
 from fleet.plan.tree import CopyVolume, Haul, Step
@@ -149,7 +154,7 @@ def test_a_volume_from_before_is_adopted_once(database: Database) -> None:
     assert "adopt volume shop-test-db_data, which holds data" in database.shop.told.text
     adopted = database.mark("db-1")
     assert born
-    assert adopted == Mark(born.lineage, 0, State.LIVE), "as the ledger knew it"
+    assert adopted == Mark(born.lineage, 0, State.LIVE, made=born.made), "as the ledger knew it"
     assert plan(database.shop.session(), None) is Exit.OK
 
 
@@ -327,6 +332,38 @@ def test_after_the_upgrade_the_last_release_tells_where_data_is(
     assert "its data is on db-2, which is not in the inventory any more" in database.refused()
 
 
+def test_after_a_limited_first_run_the_last_release_still_tells_of_the_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.on("db-1", "db-2")
+    with monkeypatch.context() as patched:
+        patched.setattr(Change, "_homes", lambda *_: None)
+        database.deploy()
+    for host in ("db-1", "db-2"):
+        database.path(host).unlink()
+    assert database.deploy("v2", limit="db-1") is Exit.OK
+    assert database.homes() == {NAME: [("db-1", 0)]}
+    database.on("db-1", "db-3")
+    gone = "    db-2: {ansible_host: 192.0.2.2}\n"
+    hosts = database.shop.root / "inventories" / "test" / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace(gone, ""))
+    assert "its data is on db-2, which is not in the inventory any more" in database.refused()
+
+
+def test_a_volume_that_the_engine_made_anew_is_not_what_was_there(database: Database) -> None:
+    database.deploy()
+    born = database.mark("db-1")
+    assert born
+    engine = database.host("db-1").engine
+    engine.volumes[NAME] = {"Name": NAME}
+    assert "volume data was removed and made anew by somebody" in database.refused(version="v2")
+    assert database.deploy("v2", allow_empty=("data",)) is Exit.OK
+    anew = database.mark("db-1")
+    assert anew
+    assert (anew.lineage == born.lineage, anew.made) == (False, "")
+    assert plan(database.shop.session("v2"), None) is Exit.OK
+
+
 def test_a_limit_that_leaves_the_source_out(database: Database) -> None:
     database.deploy()
     database.on("db-2")
@@ -406,6 +443,44 @@ def test_the_list_of_volumes(database: Database) -> None:
     (gone,) = (one for one in database.shop.told.records if one["host"] == "db-2")
     assert (gone["event"], gone["state"], gone["size"]) == ("Volume", "absent", "")
     assert gone["drift"] == "its data was here, and is gone"
+
+
+def test_what_was_left_long_ago_is_pruned(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it would be confirmed."""
+    nothing = {host: Leavings(host) for host in ("db-1", "db-2", "db-3")}
+    monkeypatch.setattr(Connections, "leavings", lambda self: nothing)
+    session = database.shop.session
+    hosts = database.shop.root / "inventories" / "test" / "hosts.yml"
+
+    def keep(span: str) -> None:
+        text = re.sub(r"fleet_volume_keep: \w+, ", "", hosts.read_text())
+        hosts.write_text(text.replace("vars: {", f"vars: {{fleet_volume_keep: {span}, "))
+
+    database.deploy()
+    database.on("db-2")
+    database.deploy()
+    left = database.mark("db-1")
+    assert left
+    database.write("db-1", replace(left, since=int(time.time()) - 8 * 86400))
+    assert prune(session(), yes, 5) is Exit.OK
+    assert NAME in database.host("db-1").engine.volumes, "only when somebody wants it"
+    keep("9d")
+    assert prune(session(), yes, 5) is Exit.OK
+    assert NAME in database.host("db-1").engine.volumes
+    keep("7d")
+    database.host("db-2").engine.containers.clear()
+    assert prune(session(), yes, 5) is Exit.OK
+    text = database.shop.told.text
+    assert "no service runs on what went to another host: it is kept" in text
+    assert NAME in database.host("db-1").engine.volumes
+    database.deploy()
+    assert prune(session(check=True), yes, 5) is Exit.CHANGES
+    assert "remove volume shop-test-db_data (its data is on db-2)" in database.shop.told.text
+    assert prune(session(), yes, 5) is Exit.OK
+    assert "1 container, 1 volume removed" in database.shop.told.text
+    assert NAME not in database.host("db-1").engine.volumes
+    assert database.mark("db-1") is None
+    assert NAME in database.host("db-2").engine.volumes
 
 
 def test_hosts_that_do_not_answer_are_told_below_the_list(database: Database) -> None:

@@ -32,7 +32,7 @@ def gathered(bench: Bench, tmp_path: Path, shell: str = "sh") -> str:
         """case "$1 $2" in
           info*) echo 'version 26.1.5'; echo root / ;;
           "image inspect") echo '[{"Id": "sha256:1", "RepoTags": ["a:1"]}]' ;;
-          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\t\\n' ;;
+          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\t\\t""\\n' ;;
           *ls*) echo name one ;;
         esac""",
     )

@@ -9,17 +9,19 @@ import pytest
 
 from fleet.facts.listing import LISTING
 from fleet.facts.probe import Answer, Question
-from fleet.facts.volumes import VolumesProbe, directory, mark_text, read_mark
+from fleet.facts.volumes import VolumesProbe, directory, made_with, mark_text, read_mark
 from fleet.model.desired import HostState
 from fleet.model.found import Unknown
 from fleet.model.volumes import FoundVolume, Mark, State
 from tests.support.shells import SHELLS, Bench
 
+MADE = made_with({"y": "<", "x": "1"})
 MARK = Mark("0f" * 16, 3, State.FENCED, "db-2", 1700000000, proven=True)
 DOCKER = r"""
 case "$1" in
   volume)
-    printf 'volume b\tlocal\tshop\ttest\tdb\ta\nvolume a\tnfs-driver\t\t\t\t\n'
+    printf '%s\t' 'volume b' local shop test db a; echo '"x=1,y=\u003c"'
+    printf '%s\t' 'volume a' nfs-driver '' '' '' ''; echo '""'
     echo 'WARNING: old' >&2 ;;
   ps) printf 'mounts db\tb,/srv/a\nmounts other\tb\nmounts none\t\n' ;;
 esac
@@ -37,7 +39,7 @@ def look(bench: Bench, state: Path, shell: str = "sh") -> object:
 def test_volumes_with_users_and_marks(bench: Bench, tmp_path: Path, shell: str) -> None:
     bench.stand_in("docker", DOCKER)
     state = tmp_path / "sta te"
-    b = FoundVolume("b", "local", None, ("db", "other"), "shop", "test", "db", "a")
+    b = FoundVolume("b", "local", None, ("db", "other"), "shop", "test", "db", "a", MADE)
     assert look(bench, state, shell) == {"a": FoundVolume("a", "nfs-driver"), "b": b}
     Path(directory(str(state))).mkdir(parents=True)
     (Path(directory(str(state))) / "b").write_text(mark_text(MARK))
@@ -47,13 +49,28 @@ def test_volumes_with_users_and_marks(bench: Bench, tmp_path: Path, shell: str) 
     assert look(bench, state, shell) == {"a": FoundVolume("a", "nfs-driver"), "b": replace(b, mark=MARK)}
 
 
-def test_a_damaged_mark_is_unknown_and_not_absent(bench: Bench, tmp_path: Path) -> None:
+def test_a_mark_of_one_that_was_made_in_another_way_is_not_its_own(bench: Bench, tmp_path: Path) -> None:
+    """The engine makes what was removed anew, without labels."""
+    bench.stand_in("docker", DOCKER)
+    marks = Path(directory(str(tmp_path)))
+    marks.mkdir()
+    for how, name in ((MADE, "b"), (MADE, "a"), ("", "a")):
+        (marks / name).write_text(mark_text(replace(MARK, made=how)))
+        seen = look(bench, tmp_path)
+        assert isinstance(seen, dict)
+        own = how == seen[name].made or not how
+        assert (seen[name].mark is not None, seen[name].left is None) == (own, own)
+
+
+def test_a_damaged_mark_is_told_of_its_volume_alone(bench: Bench, tmp_path: Path) -> None:
     bench.stand_in("docker", DOCKER)
     marks = Path(directory(str(tmp_path)))
     marks.mkdir()
     for text in ("", "{", "[]", '{"lineage":"x"}', '{"lineage":"x","generation":0,"state":"lost"}', "a\nb"):
         (marks / "b").write_text(text)
-        assert look(bench, tmp_path) == Unknown("volumes: the mark of b is damaged"), text
+        seen = look(bench, tmp_path)
+        assert isinstance(seen, dict)
+        assert (seen["b"].mark, seen["b"].damaged, seen["a"].damaged) == (None, True, False), text
 
 
 def test_an_engine_that_does_not_answer_is_unknown(bench: Bench, tmp_path: Path) -> None:
@@ -70,3 +87,4 @@ def test_a_mark_as_text() -> None:
     assert mark_text(Mark("x", 0, State.LIVE)) == (
         '{"generation":0,"lineage":"x","peer":"","proven":false,"since":0,"state":"live"}\n'
     )
+    assert read_mark(mark_text(replace(MARK, made=MADE))) == replace(MARK, made=MADE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.facts.volumes import DIRECTORY, mark_text, read_mark
+from fleet.facts.volumes import DIRECTORY, made_with, mark_text, read_mark
 from fleet.model.desired import Volume
 from fleet.model.volumes import Mark, State, Writer
 from fleet.ops.adopt import AdoptVolume
@@ -68,7 +68,8 @@ def test_a_new_volume_gets_a_lineage_of_its_host(host: Host) -> None:
     first = host.mark
     assert len(first.lineage) == 32
     assert first.since > 1700000000
-    assert replace(first, lineage="", since=0) == Mark("", 0, State.LIVE)
+    assert first.made == made_with(op.labels)
+    assert replace(first, lineage="", since=0, made="") == Mark("", 0, State.LIVE)
     assert host.carry_out(op).returncode == 0
     assert host.mark.lineage != first.lineage
 
@@ -76,7 +77,7 @@ def test_a_new_volume_gets_a_lineage_of_its_host(host: Host) -> None:
 def test_an_incoming_one_bears_what_it_was_given(host: Host) -> None:
     incoming = Mark("first", 2, State.INCOMING, "db-1")
     assert host.carry_out(MakeVolume("shop", "test", VOLUME, incoming, host.state)).returncode == 0
-    assert replace(host.mark, since=0) == incoming
+    assert replace(host.mark, since=0, made="") == incoming
 
 
 def test_one_that_is_there_by_now_is_not_taken_for_a_new_one(host: Host, bench: Bench) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.model.desired import Desired, HostState, Role, Volume
-from fleet.model.found import Facts, HostFacts, Unknown
+from fleet.model.found import Facts, HostFacts
 from fleet.model.services import Mount, Service
 from fleet.model.volumes import FoundVolume, Home, Mark, Moving, State
 from fleet.ops.adopt import AdoptVolume
@@ -537,14 +537,82 @@ def test_names_that_mean_nothing_are_mistakes() -> None:
     ]
 
 
-def test_a_damaged_mark_is_told_with_its_place() -> None:
+def test_what_no_host_adopts_stays_a_rival() -> None:
+    """Somebody has copied it, and a service runs on the copy; ``--adopt`` is about hosts that want it."""
+    wanted = wish("db-1", adopt=("data",), sources=(("", "db-2"),))
+    there = facts(wanted, lying("db-2", ELSE), serving("db-3", ELSE))
+    (refused,) = refusals(plan(wanted, there))
+    assert "the data of volume data is on db-3, too, where a service runs on it" in refused
+
+
+def test_what_is_adopted_on_a_host_that_the_run_leaves_out_is_a_mistake() -> None:
+    wanted = wish("db-1", "db-2", run=("db-1",), adopt=("data=db-2",))
+    assert refusals(plan(wanted, facts(wanted, serving("db-1")))) == [
+        ": --adopt data=db-2: db-2 does not want it in this run: "
+        "hosts of this run that want it: db-1 (--limit leaves out others)"
+    ]
+
+
+@pytest.mark.parametrize("moving", [{}, {"adopt": ("data",)}, {"empty": ("data",)}])
+def test_a_damaged_mark_is_told_with_its_place(moving: Mapping[str, object]) -> None:
+    wanted = wish("db-1", **moving)
+    there = facts(wanted, lying("db-1", None, damaged=True))
+    assert refusals(plan(wanted, there)) == [
+        f"db-1: the mark of volume data is damaged: {wanted.state_dir}/volumes/{NAME}: "
+        "mend it; move it away, and then --adopt data, if the volume holds the data"
+    ]
+
+
+@pytest.mark.parametrize("homes", [{}, {"db-1": LIVE}])
+def test_data_whose_mark_is_damaged_is_not_begun_anew_elsewhere(homes: Mapping[str, Mark]) -> None:
+    wanted = wish("db-2")
+    there = facts(wanted, lying("db-1", None, damaged=True), homes=homes)
+    (refused,) = refusals(plan(wanted, there))
+    assert "its mark on db-1, where its data was, is damaged" in refused
+    wanted = wish("db-2", sources=(("data", "db-1"),))
+    (refused,) = refusals(plan(wanted, facts(wanted, lying("db-1", None, damaged=True), homes=homes)))
+    assert "cannot be taken from db-1" in refused
+
+
+def remade(host: str) -> HostFacts:
+    """The engine has made what somebody has removed, for the container that runs on it."""
+    there = serving(host)
+    volume = FoundVolume(NAME, users=there.volumes[NAME].users, left=replace(LIVE, made="of our labels"))
+    return replace(there, volumes={NAME: volume})
+
+
+def test_a_volume_that_was_made_anew_is_not_the_data() -> None:
     wanted = wish("db-1")
-    there = facts(wanted, host_facts("db-1", volumes=Unknown(f"volumes: the mark of {NAME} is damaged")))
-    assert (
-        f"db-1: cannot read volumes: the mark of {NAME} is damaged: mend its file in "
-        f"{wanted.state_dir}/volumes, or move it away and deploy with --adopt NAME, "
-        "if that volume holds the data"
-    ) in refusals(plan(wanted, there))
+    assert refusals(plan(wanted, facts(wanted, remade("db-1"), homes={"db-1": LIVE}))) == [
+        "db-1: volume data was removed and made anew by somebody, and its data is gone: restore it, then "
+        "--adopt data; --volume-from data=HOST says where from; --allow-empty data begins anew"
+    ]
+    wanted = wish("db-2")
+    there = facts(wanted, remade("db-1"), homes={"db-1": LIVE})
+    (refused,) = refusals(plan(wanted, there))
+    assert "db-1, where its data was, has one that somebody has made anew" in refused
+
+
+@pytest.mark.parametrize(
+    ("moving", "lineage"), [({"adopt": ("data",)}, "first"), ({"empty": ("data",)}, "another")]
+)
+def test_what_was_made_anew_counts_when_the_operator_says_so(
+    moving: Mapping[str, object], lineage: str
+) -> None:
+    wanted = wish("db-1", **moving)
+    there = facts(wanted, remade("db-1"), homes={"db-1": LIVE})
+    (step,) = [step for step in plan(wanted, there).steps if isinstance(step.op, AdoptVolume)]
+    assert step.op.found == replace(LIVE, made="of our labels")
+    assert step.op.mark.made == ""
+    assert (step.op.mark.lineage == "first") == (lineage == "first")
+
+
+def test_what_was_made_anew_is_filled_from_where_the_operator_says() -> None:
+    wanted = wish("db-2", sources=(("data", "db-1"),))
+    there = facts(wanted, serving("db-1"), replace(remade("db-2"), containers=()), homes={"db-2": LIVE})
+    planned = plan(wanted, there)
+    assert not planned.errors
+    assert one(wanted, there).change is Change.MOVE
 
 
 # --- a move in the plan

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from fleet.report import events as ev
-from fleet.report.live import Board, LiveReport, progress
+from fleet.report.live import Board, LiveReport
+from fleet.report.progress_text import progress
 
 STAGE = ev.StageStarted("web.app", 2, 3, ("a", "b", "c"))
 
@@ -67,10 +68,20 @@ def test_progress(done: int, total: int, text: str) -> None:
 
 
 def test_progress_of_a_copy() -> None:
-    assert progress(20_000_000, 40_000_000, 5_000_000, 4) == "▓▓▓▓░░░░ 20.0 of 40.0 MB, 5.0 MB/s, 4s left"
-    assert progress(1_500_000, 0, 5_000_000) == "1.5 MB, 5.0 MB/s"
+    assert progress(20_000_000, 40_000_000, 5_000_000, 4) == "▓▓▓▓░░░░ 4s left, 5.0 MB/s, 20.0 of 40.0 MB"
+    assert progress(1_500_000, 0, 5_000_000) == "5.0 MB/s, 1.5 MB"
     seen = board(STAGE, *started("a"), ev.Progress("a", "a/x", 10_000_000, 40_000_000, 1_000_000, 90))
-    assert seen.running["a/x"].latest.endswith("1.0 MB/s, 1m 30s left")
+    assert seen.running["a/x"].latest == "▓▓░░░░░░ 1m 30s left, 1.0 MB/s, 10.0 of 40.0 MB"
+
+
+def test_at_80_columns_a_copy_shows_how_long_and_how_fast() -> None:
+    text = "copy volume shop-production-database_data from db-1, while it is used there"
+    seen = board(STAGE, ev.StepStarted("db-2", "a/x", text))
+    seen.see(ev.Progress("db-2", "a/x", 1_200_000_000, 21_000_000_000, 115_000_000, 172), 1.0)
+    out = io.StringIO()
+    Console(file=out, width=80).print(seen.render(100.0, 80, 5))
+    line = next(line for line in out.getvalue().splitlines() if "db-2" in line)
+    assert "2m 52s left, 115.0 MB/s, 1.2 of" in line
 
 
 def test_no_more_rows_than_there_is_room_for() -> None:

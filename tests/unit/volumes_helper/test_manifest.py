@@ -23,7 +23,7 @@ LONG_AGO = 10**9
 
 @pytest.fixture(autouse=True)
 def _any_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "_timely", lambda _: True)
+    monkeypatch.setattr(manifest, "timely", lambda _: True)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_on_a_foreign_file_system_nothing_is_kept(
     tree: Places, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later()
-    monkeypatch.setattr(manifest, "_timely", lambda _: False)
+    monkeypatch.setattr(manifest, "timely", lambda _: False)
     make_manifest(tree)
     assert make_manifest(tree)["hashed"] == 3
 

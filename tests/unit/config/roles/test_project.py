@@ -124,6 +124,7 @@ def test_settings(shop: Files) -> None:
         ("fleet_state_dir: var", "1:18: fleet_state_dir: 'var' is not an absolute path"),
         ("fleet_pull_parallel: 0", "1:22: fleet_pull_parallel: 0 is not a number of hosts, 1 or more"),
         ("fleet_volume_image: 'A b'", "1:21: fleet_volume_image: 'A b' is not an image reference"),
+        ("fleet_volume_keep: soon", "1:20: fleet_volume_keep: 'soon' is not a duration: write it as 1m30s, 500ms or 2h"),
         ("fleet_registries: [r]", "1:19: fleet_registries: must be a mapping of registry to {username, password}"),
         ("fleet_registries: {r: {user: u}}", "1:19: fleet_registries: unknown key 'user' of 'r', did you mean 'username'?"),
         ("fleet_registries: {r: {username: u}}", "1:19: fleet_registries: 'r' needs a password"),

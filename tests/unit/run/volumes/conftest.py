@@ -22,6 +22,7 @@ from tests.support.volume_hosts import STATE, VolumeHost, install
 
 VOLUME = "shop_test_pgdata"
 SEEN = Mark("11112222333344445555666677778888", 1, State.LIVE, since=1000, proven=True)
+LABELS = {"fleet.project": "shop", "fleet.env": "test", "fleet.role": "db"}
 WRITER = Writer("aaaa", "postgres", 10)
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
+from fleet.facts.volumes import made_with
 from fleet.model.volumes import Mark, State
 from fleet.ops.effects import CreateVolume
 from fleet.report import events as ev
 from fleet.run.volumes.passes import TooLong
 from fleet.transport.base import ConnectionLost
-from tests.unit.run.volumes.conftest import SEEN, VOLUME, Stage
+from tests.unit.run.volumes.conftest import LABELS, SEEN, VOLUME, Stage
 
 INCOMING = replace(SEEN, state=State.INCOMING, peer="db-1", proven=False)
 
@@ -28,7 +29,7 @@ def test_seed_and_passes_until_little_is_left(stage: Stage) -> None:
     assert stage.marks == (State.LIVE, State.INCOMING)
     made = stage.target.mark(VOLUME)
     assert made
-    assert replace(made, since=0) == replace(INCOMING, since=0)
+    assert replace(made, since=0) == replace(INCOMING, since=0, made=made_with(LABELS))
     assert stage.source.containers()["postgres"] == (True, "always:0")
     assert f"{VOLUME}.copy" in stage.source.containers(), "kept for the move"
     (note,) = stage.notes
@@ -47,7 +48,7 @@ def test_the_volume_is_marked_before_it_is_made(stage: Stage) -> None:
     assert [word for word, calls in made if not calls] == ["look", "mark"]
     (call,) = made[-1][1]
     assert call.body["Name"] == VOLUME
-    assert call.body["Labels"] == {"fleet.project": "shop", "fleet.env": "test", "fleet.role": "db"}
+    assert call.body["Labels"] == LABELS
     assert stage.marks[1] is State.INCOMING, "and no other one is written over it"
 
 
@@ -120,7 +121,33 @@ def test_a_mark_that_has_outlived_its_volume_says_nothing(stage: Stage) -> None:
     stage.copy()
     mark = stage.target.mark(VOLUME)
     assert mark
-    assert replace(mark, since=0) == replace(INCOMING, since=0)
+    assert replace(mark, since=0) == replace(INCOMING, since=0, made=made_with(LABELS))
+
+
+def test_what_was_made_anew_at_the_target_is_looked_into(stage: Stage) -> None:
+    """Its mark says that older data of the same origin is there."""
+    stage.target.volume(VOLUME)
+    stage.target.set_mark(VOLUME, replace(SEEN, state=State.FENCED, generation=0, made="of our labels"))
+    _files(stage)
+    with pytest.raises(Drift, match="is there already, with 9 files of which Fleet knows nothing"):
+        stage.copy()
+    stage.target.answers("usage", bytes=0, apparent=0, entries=1, free=10**9, free_inodes=10**6)
+    stage.copy()
+    mark = stage.target.mark(VOLUME)
+    assert mark
+    assert (mark.state, mark.made) == (State.INCOMING, "")
+
+
+def test_a_source_that_was_made_anew_is_not_copied(stage: Stage) -> None:
+    stage.change(mark=replace(SEEN, made="of our labels"))
+    stage.source.set_mark(VOLUME, stage.move.mark)
+    with pytest.raises(Drift, match="is not as planned any more") as caught:
+        stage.copy()
+    assert "found: no mark" in caught.value.why
+    stage.source.volume(VOLUME, **LABELS)
+    stage.change(mark=replace(SEEN, made=made_with(LABELS)))
+    stage.source.set_mark(VOLUME, stage.move.mark)
+    stage.copy()
 
 
 BOUND = (("type", "none"), ("o", "bind"), ("device", "/srv/data"))

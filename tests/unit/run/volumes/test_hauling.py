@@ -16,7 +16,7 @@ from fleet.report import events as ev
 from fleet.run.balancers import Balancers
 from fleet.run.hands import RemoteHands
 from fleet.transport.base import Transport
-from tests.unit.run.volumes.conftest import SEEN, VOLUME, Stage
+from tests.unit.run.volumes.conftest import LABELS, SEEN, VOLUME, Stage
 
 
 def hands(stage: Stage, *, show: bool = False, **transports: Transport) -> RemoteHands:
@@ -42,7 +42,7 @@ def test_copied_and_moved(stage: Stage) -> None:
     made.haul(copying)
     assert stage.marks == (State.LIVE, State.INCOMING)
     # What is really made is made in memory, by the engine.
-    stage.target.volume(VOLUME)
+    stage.target.volume(VOLUME, **LABELS)
     made.haul(moving)
     assert stage.marks == (State.FENCED, State.LIVE)
     assert "start" not in stage.source.done[stage.source.done.index("seed") :], "the copy's helper was used"

@@ -384,6 +384,26 @@ def test_a_writer_that_does_not_start_again(stage: Stage) -> None:
     assert stage.marks == (State.LIVE, State.INCOMING)
 
 
+def test_an_engine_that_is_away_when_the_source_is_to_go_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told to, and does so once its engine is back."""
+    monkeypatch.setattr("fleet.ops.fence.PATIENCE", 1)
+    monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
+    stage.source.fails("compare", what="it broke")
+    stage.source.before = lambda word: stage.source.silent() if word == "back" else None
+    with pytest.raises(RemoteFailed, match="it broke") as caught:
+        stage.run()
+    assert "it tries by itself 60 s after it last heard of this run. Run again" in caught.value.hint
+    assert stage.source.moving() == [f"{VOLUME}.back"]
+    stage.source.silent(over=True)
+    deadline = time.monotonic() + 20
+    while stage.source.containers().get("postgres") != AS_BEFORE["postgres"] or stage.source.moving():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert stage.marks == (State.LIVE, State.INCOMING)
+
+
 def test_what_cannot_be_forgotten_is_told(stage: Stage) -> None:
     stage.source.before = losing("forget")
     stage.run()

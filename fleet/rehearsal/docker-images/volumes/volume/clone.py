@@ -48,5 +48,6 @@ def _tar(places: Places, rate: int) -> tuple[int, bool]:
     with extraction(places.beside, "the copy") as there:
         assert there  # noqa: S101 - a pipe
         done = pump(places, there, rate)
+    settle(places.beside.data)
     put_back(places.beside, extras)
     return done

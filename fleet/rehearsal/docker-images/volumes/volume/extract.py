@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from .children import child, settle
+from .children import child
 from .places import Places
 from .tarstream import EXTRACT, full
 from .words import Failure, last_lines
@@ -20,7 +20,8 @@ KEPT_LINES = 50
 def extraction(
     places: Places, where: str, more: Sequence[str] = (), *, stdin: int | None = subprocess.PIPE
 ) -> Iterator[IO[bytes] | None]:
-    """tar's stdin. When the block is left, all is unpacked and on the disk; else it raises Failure.
+    """tar's stdin. When the block is left, all is unpacked; else it raises Failure. ``more``: other words for
+    tar than the directory.
 
     Who writes to it may stop when the pipe breaks: why it did is told here.
     """
@@ -46,7 +47,6 @@ def extraction(
         raise Failure(f"{where} has no space left", why)
     if status:
         raise Failure(f"unpacking at {where} failed", why or f"tar ended with status {status}")
-    settle(places.data)
 
 
 def _listen(tar: subprocess.Popen[bytes], said: list[str]) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .ahead import ahead
 from .children import settle
 from .clone import clone
 from .compare import compare
@@ -69,6 +70,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     back = stored.add_parser("restore").add_mutually_exclusive_group(required=True)
     back.add_argument("--id", default="")
     back.add_argument("--newest-of", metavar="VOLUME", default="")
+    commands.add_parser("ahead").add_argument("--settled", type=int, default=0)
     commands.add_parser("serve").add_argument("--client", required=True)
     for name in ("reach", "seed", "sync", "compare", "clone"):
         command = commands.add_parser(name)
@@ -88,6 +90,9 @@ def _do(options: argparse.Namespace, places: Places) -> int:
     places.prepare()
     if options.command == "hold":
         hold(options.seconds)
+        return 0
+    if options.command == "ahead":
+        ahead(places, options.settled)
         return 0
     if options.command == "receive":
         return receive(places, os.environ.get("SSH_ORIGINAL_COMMAND", ""))

@@ -31,10 +31,12 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     lost bits, or a block device that was written to. ``keep``: new hashes may be used the next time.
     """
     began, now = time.monotonic(), time.time_ns()
-    known = _known(places.hashes)
+    hashes_before = known(places.hashes)
     found = scan(places.root)
-    wanted = {one.key: (one.place, one.entry.size) for one in found if one.key and one.key not in known}
-    hashes: dict[str, str | None] = dict(known)
+    wanted = {
+        one.key: (one.place, one.entry.size) for one in found if one.key and one.key not in hashes_before
+    }
+    hashes: dict[str, str | None] = dict(hashes_before)
     for wish, got in zip(wanted, hash_all(list(wanted.values()), cores()), strict=True):
         hashes[wish] = None if got is None else got[0] if got[1] == wish else CHANGING
     entries: list[Entry] = []
@@ -44,11 +46,11 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
             entries.append(entry)
         elif content := hashes[key]:
             entries.append(Entry(*entry[:-1], content))
-            if ctime_ns < now - TICK and content != CHANGING and (keep or key in known):
+            if ctime_ns < now - TICK and content != CHANGING and (keep or key in hashes_before):
                 kept[key] = content
     data = encoded(entries)
     _write(places.manifest, data)
-    _write(places.hashes, json.dumps(kept if _timely(places.data) else {}).encode())
+    write_hashes(places, kept)
     return {
         "digest": hashlib.sha256(data).hexdigest(),
         "entries": len(entries),
@@ -59,10 +61,15 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     }
 
 
-def _known(path: Path) -> dict[str, str]:
+def known(path: Path) -> dict[str, str]:
+    """Hashes of content by :func:`scan.key`."""
     with contextlib.suppress(OSError, ValueError):
         return dict(json.loads(path.read_bytes()))
     return {}
+
+
+def write_hashes(places: Places, hashes: dict[str, str]) -> None:
+    _write(places.hashes, json.dumps(hashes if timely(places.data) else {}).encode())
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -71,7 +78,8 @@ def _write(path: Path, data: bytes) -> None:
     new.replace(path)
 
 
-def _timely(data: Path) -> bool:
+def timely(data: Path) -> bool:
+    """Whether a key tells there that a file was written to."""
     return file_system(Path("/proc/self/mountinfo").read_bytes(), os.fsencode(data.resolve())) in TIMELY
 
 

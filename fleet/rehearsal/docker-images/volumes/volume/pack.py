@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from .alone import alone
 from .archive import BUSY, NAME, check_unchanged, completed, described, record_file
-from .children import Complaints, child
+from .children import Complaints, child, settle
 from .extract import extraction
 from .nothing import all_or_nothing
 from .places import Places
@@ -58,6 +58,7 @@ def unpack(places: Places, stream: IO[bytes]) -> dict[str, object]:
             if not read.count:
                 raise Failure("the archive is empty", "it ended before its first byte") from failure
             raise _meaning(failure) from failure
+        settle(places.data)
         read.rest()
         record = completed(places)
     return {

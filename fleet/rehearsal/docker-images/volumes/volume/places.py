@@ -43,5 +43,10 @@ class Places:
         return self.state / "manifest"
 
     @property
+    def names(self) -> Path:
+        """What tar is through with, or at."""
+        return self.state / "names"
+
+    @property
     def hashes(self) -> Path:
         return self.state / "hashes.json"

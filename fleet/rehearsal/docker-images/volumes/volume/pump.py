@@ -7,6 +7,7 @@ import fcntl
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from typing import IO
 
 from .children import Complaints, child
@@ -19,8 +20,9 @@ from .words import Failure, last_lines, say
 CHUNK = 1 << 20
 
 
-def pump(places: Places, out: IO[bytes], rate: int) -> tuple[int, bool]:
-    """Bytes that were sent, and whether every file was the same from its first byte to its last.
+def pump(places: Places, out: IO[bytes], rate: int, more: Sequence[str] = ()) -> tuple[int, bool]:
+    """Bytes that were sent, and whether every file was the same from its first byte to its last. ``more``:
+    words for tar.
 
     Raises Failure when tar fails; not when the reader stops reading, which has its own word on that.
     """
@@ -30,9 +32,8 @@ def pump(places: Places, out: IO[bytes], rate: int) -> tuple[int, bool]:
     # A bit of each second at a time, so that a slow stream is an even one.
     chunk = min(CHUNK, max(4096, rate // 10)) if rate else CHUNK
     complaints = Complaints()
-    with child(
-        [*CREATE, "--directory", str(places.data), "."], stdout=subprocess.PIPE, stderr=complaints.file
-    ) as tar:
+    words = [*CREATE, *more, "--directory", str(places.data), "."]
+    with child(words, stdout=subprocess.PIPE, stderr=complaints.file) as tar:
         assert tar.stdout  # noqa: S101 - asked for above
         for pipe in (tar.stdout, out):
             with contextlib.suppress(OSError):

@@ -9,12 +9,14 @@ import shlex
 import shutil
 import sys
 
+from .ahead import beside
 from .alone import alone
 from .children import child
 from .extract import extraction
 from .manifest import make_manifest
 from .places import Places
 from .rsync import BROKEN_OFF
+from .tarstream import naming
 from .words import Failure, beside_the_stream, readable, say
 
 
@@ -49,8 +51,10 @@ def _seed(places: Places) -> None:
         say("ready", {"empty": False})
         return
     say("ready", {"empty": True})
-    with extraction(places, "the target", stdin=None):
+    words = [*naming(places.names), "--directory", str(places.data)]
+    with beside(places), extraction(places, "the target", words, stdin=None):
         pass
+    # What is not on the disk yet comes there before the first manifest.
     say("result", {})
 
 

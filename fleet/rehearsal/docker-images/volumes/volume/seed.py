@@ -5,18 +5,21 @@ from __future__ import annotations
 import subprocess
 import time
 
+from .ahead import beside
 from .alone import alone
 from .answers import answer, refused
 from .children import Complaints, child, settle
 from .link import Link
 from .places import Places
 from .pump import pump
+from .tarstream import naming
 
 
 def seed(places: Places, link: Link, rate: int) -> dict[str, object]:
     """Raises Failure when either end says that it is not complete."""
     with alone(places.state / "transfer.lock"):
         began = time.monotonic()
+        settled = time.time_ns()
         settle(places.data)
         complaints = Complaints()
         with child(
@@ -29,7 +32,8 @@ def seed(places: Places, link: Link, rate: int) -> dict[str, object]:
                 raise refused(link, ssh, b"", complaints)
             if not ready["empty"]:
                 return {"skipped": True}
-            sent, _ = pump(places, ssh.stdin, rate)
+            with beside(places, settled):
+                sent, _ = pump(places, ssh.stdin, rate, naming(places.names))
             output = ssh.stdout.read()
             if ssh.wait() or answer(output, "result") is None:
                 raise refused(link, ssh, output, complaints)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _KEEP = ["--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux", "--acls"]
 
@@ -10,6 +11,12 @@ CREATE = ["tar", "--create", "--file=-", *_KEEP, "--sparse", "--format=posix"]
 EXTRACT = ["tar", "--extract", "--file=-", *_KEEP, "--same-permissions", "--delay-directory-restore"]
 # No larger records than usual: tar would fill one before it writes, and the disk wait for the network, which
 # makes it half as fast.
+
+
+def naming(names: Path) -> list[str]:
+    """tar writes there what it is at."""
+    return ["--verbose", f"--index-file={names}"]
+
 
 # Status 1: files changed or vanished while they were read, as files in use do. rsync comes afterwards.
 NORMAL = (0, 1)
