@@ -318,7 +318,7 @@ def test_a_bad_deploy_and_back_with_the_data(project: Project, hosts: HostFleet)
     # The sick one has written, too, when it is taken back.
     deploy("v3").ended(3)
     assert log() == ["v1", "v2", "v3", "v2"]
-    inv("list", "data").ended(0).says("before v2", "before v3")
+    inv("list", "data").ended(0)
     found = [json.loads(line) for line in inv("list", "data", "--json").ended(0).out.splitlines()]
     newest, oldest = found
     assert (newest["why"], newest["version"], oldest["version"]) == ("before v3", "v2", "v1")
