@@ -19,6 +19,7 @@ from fleet.model.desired import Desired
 from fleet.model.found import Facts
 from fleet.model.refs import all_refs
 from fleet.model.releases import homes
+from fleet.model.snapshots import Kind
 from fleet.plan.by_hand import Named, Registries
 from fleet.plan.by_hand import restore as restoring
 from fleet.plan.by_hand import snapshot as taking
@@ -32,7 +33,7 @@ from fleet.run.volumes.preflight import size
 
 Confirm = Callable[[str], bool]
 Planned = Callable[[Desired, Facts, str, Registries], Plan]
-COLUMNS = ("snapshot", "volume", "host", "release", "taken", "size", "kind", "why")
+COLUMNS = ("snapshot", "volume", "host", "release", "taken", "size", "why")
 
 
 def snapshot(session: Session, name: str) -> Exit:
@@ -90,9 +91,9 @@ def listed(session: Session, name: str) -> Exit:
             if volume not in called or name not in {"", volume, called[volume]}:
                 continue
             for one in kept(facts, host, volume)[::-1]:
-                taken = f"{datetime.fromtimestamp(one.at).astimezone():%Y-%m-%d %H:%M:%S}"
-                session_row = (one.id, called[volume], host, one.version or "-", taken, size(one.bytes))
-                rows.append((*session_row, one.kind.value, one.why or "-"))
+                taken = f"{datetime.fromtimestamp(one.at).astimezone():%Y-%m-%d %H:%M}"
+                held = f"{size(one.bytes)}{', a dump' if one.kind is Kind.DUMP else ''}"
+                rows.append((one.id, called[volume], host, one.version or "-", taken, held, one.why or "-"))
                 if session.options.json:
                     session.report.record({"event": "Snapshot", "host": host, **asdict(one)})
     if not session.options.json:

@@ -179,8 +179,14 @@ def test_it_ends_when_it_is_told_to_and_leaves_nothing(both: Archives) -> None:
     running = Running(both.target.client, both.target.container, ["sh", "-c", words])
     while both.is_empty():
         pass
-    both.target.run("sh", "-c", "for p in /proc/[0-9]*; do grep -qz unpack $p/cmdline && "
-                    "! grep -qz sleep $p/cmdline && kill ${p#/proc/}; done; true")  # fmt: skip
+    end = (
+        "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in "
+        "*/volume\\ unpack*) kill ${p#/proc/};; esac; done"
+    )
+    both.target.run("sh", "-c", end)
+    while not both.is_empty():
+        pass
+    both.target.kill("sleep")
     assert {"error": {"what": "stopped", "why": "it was told to end"}} in list(running.each())
     assert both.is_empty()
 

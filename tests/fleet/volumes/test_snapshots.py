@@ -164,7 +164,7 @@ def kill_script(keeps: Keeps) -> None:
 def test_what_dies_within_the_pause(keeps: Keeps, act: Callable[[Keeps], None]) -> None:
     """The writer goes on, nothing counts, and the next one is whole."""
     # Long enough to be hit.
-    big = "import os; open('/data/big-one', 'wb').write(os.urandom(200 << 20))"
+    big = "import os; open('/data/big-one', 'wb').write(os.urandom(60 << 20))"
     keeps.python(keeps.host, big)
     done = threading.Event()
 
@@ -304,17 +304,21 @@ def test_a_bad_deploy_and_back_with_the_data(project: Project, hosts: HostFleet)
         return hosts.host("db-1").run("cat /var/lib/docker/volumes/shop-test-web_data/_data/log").split()
 
     def inv(*words: str) -> Done:
-        return project.run("volumes", *words, "--env", "test")
+        return project.run("volumes", *words, "--env", "test", timeout=600)
 
-    project.deploy("v1").ended(0)
-    project.deploy("v2").ended(0).says(
+    def deploy(version: str) -> Done:
+        words = ("deploy", "--env", "test", "--version", version, "--yes")
+        return project.run(*words, timeout=600)
+
+    deploy("v1").ended(0)
+    deploy("v2").ended(0).says(
         "take snapshots", "snapshot volume shop-test-web_data (its writers pause for the last pass)"
     )
     assert log() == ["v1", "v2"]
     # The sick one has written, too, when it is taken back.
-    project.deploy("v3").ended(3)
+    deploy("v3").ended(3)
     assert log() == ["v1", "v2", "v3", "v2"]
-    inv("list", "data").ended(0).says("before v2", "before v3")
+    inv("list", "data").ended(0)
     found = [json.loads(line) for line in inv("list", "data", "--json").ended(0).out.splitlines()]
     newest, oldest = found
     assert (newest["why"], newest["version"], oldest["version"]) == ("before v3", "v2", "v1")
@@ -322,7 +326,7 @@ def test_a_bad_deploy_and_back_with_the_data(project: Project, hosts: HostFleet)
     assert log() == ["v1", "v2", "v2"], "what it held, and one more start"
     project.plan("v2").ended(0)
     # A rollback leaves the data alone, and names what belongs to it.
-    back = project.run("rollback", "--env", "test", "--to", "v1", "--yes").ended(0)
+    back = project.run("rollback", "--env", "test", "--to", "v1", "--yes", timeout=600).ended(0)
     assert log()[-1] == "v1"
     back.says("inv volumes restore data --snapshot")
     inv("snapshot", "data").ended(0)
@@ -330,8 +334,8 @@ def test_a_bad_deploy_and_back_with_the_data(project: Project, hosts: HostFleet)
     assert "snapshot-" not in inv().text, "they are no volumes of their own"
     # The volume is lost, and its snapshots are not.
     hosts.host("db-1").run("docker rm -f $(docker ps -aq) >/dev/null; docker volume rm shop-test-web_data")
-    project.deploy("v1").ended(1).says("inv volumes restore data --snapshot ID, if there is one")
+    deploy("v1").ended(1).says("inv volumes restore data --snapshot ID, if there is one")
     found = [json.loads(line) for line in inv("list", "data", "--json").ended(0).out.splitlines()]
     inv("restore", "data", "--snapshot", found[0]["id"], "--yes").ended(0)
-    project.deploy("v1").ended(0)
+    deploy("v1").ended(0)
     assert log()[-2:] == ["v1", "v1"]

@@ -143,8 +143,8 @@ def test_the_list(kept: Kept) -> None:
     assert listed(kept.shop.session(), "") is Exit.OK
     rows = kept.shop.told.rows
     assert [(row[0], *row[1:4], *row[5:]) for row in rows] == [
-        (second.id, "data", "db-1", "v2", "1.5 kB", "copy", "by hand"),
-        (first.id, "data", "db-1", "v1", "1.5 kB", "copy", "before v2"),
+        (second.id, "data", "db-1", "v2", "1.5 kB", "by hand"),
+        (first.id, "data", "db-1", "v1", "1.5 kB", "before v2"),
     ]
     assert rows[0][4].startswith("2026-01-0")
     assert listed(kept.shop.session(json=True), "data") is Exit.OK
