@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleet.facts.volumes import made_with
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.services import Mount, Service
@@ -327,7 +328,8 @@ def test_back_where_it_is_gone() -> None:
     assert not planned.errors
     node = restoring(planned)
     assert node.make
-    assert node.make.mark == Mark("first", 3, State.INCOMING, snapshot=OLD.id)
+    born = Mark("first", 3, State.INCOMING, snapshot=OLD.id, made=made_with(node.make.labels))
+    assert node.make.mark == born
     assert node.restoring.live == Mark("first", 3, State.LIVE)
     assert node.restoring.keeping is None
     world = World(seen)
