@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 
+from fleet.rehearsal import HostFleet, host_fleet
 from fleet.rehearsal import engine as engines
 from fleet.rehearsal.images import Images
+from tests.fleet.volumes.moves import Moves
 from tests.fleet.volumes.sides import Sides, sides
+
+SMALL = 1200
+"""Megabytes of the small host's disk: for the helper, and not for everything."""
+SWEEP = """
+iptables -w -F INPUT; docker ps -aq | xargs -r docker rm -f >/dev/null
+docker volume ls -q | xargs -r docker volume rm >/dev/null
+rm -rf /var/lib/fleet /srv/noted /var/lib/docker/filler; true
+"""
 
 
 @pytest.fixture(scope="package")
@@ -26,3 +37,32 @@ def helper_image(client: docker.DockerClient) -> str:
 def pair(client: docker.DockerClient, helper_image: str) -> Iterator[Sides]:
     with sides(client, helper_image) as both:
         yield both
+
+
+@pytest.fixture(scope="package")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
+    with host_fleet(
+        "test-volumes", ["db-1", "db-2", "small"], tmp_path_factory.mktemp("keys"), disk_mb={"small": SMALL}
+    ) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="package")
+def image(hosts: HostFleet, client: docker.DockerClient, helper_image: str) -> str:
+    """The helper's, on every host."""
+    packed = b"".join(client.images.get(helper_image).save())
+    for host in (hosts.host(spec.name) for spec in hosts.specs):
+        host.write("/var/lib/docker/helper.tar", packed)
+        host.run("docker load -qi /var/lib/docker/helper.tar && rm /var/lib/docker/helper.tar")
+    return helper_image
+
+
+@pytest.fixture
+def moves(hosts: HostFleet, image: str, tmp_path: Path) -> Iterator[Moves]:
+    known = tmp_path / "known_hosts"
+    known.write_text(hosts.known_hosts())
+    made = Moves(hosts, image, known)
+    made.begin()
+    yield made
+    for spec in hosts.specs:
+        hosts.host(spec.name).run(SWEEP)

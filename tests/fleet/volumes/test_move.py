@@ -5,50 +5,14 @@ from __future__ import annotations
 import os
 import random
 import re
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import docker
 import pytest
 
-from fleet.errors import FleetError, RemoteFailed
+from fleet.errors import RemoteFailed
 from fleet.model.volumes import State
-from fleet.rehearsal import HostFleet, host_fleet
 from fleet.report import events as ev
+from tests.fleet.volumes.cuts import Act, cut_off
 from tests.fleet.volumes.moves import Moves
-
-SWEEP = """
-iptables -w -F INPUT; docker ps -aq | xargs -r docker rm -f >/dev/null
-docker volume ls -q | xargs -r docker volume rm >/dev/null; rm -rf /var/lib/fleet /srv/noted; true
-"""
-
-
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
-    with host_fleet("test-volumes", ["db-1", "db-2"], tmp_path_factory.mktemp("keys")) as fleet:
-        yield fleet
-
-
-@pytest.fixture(scope="module")
-def image(hosts: HostFleet, client: docker.DockerClient, helper_image: str) -> str:
-    """The helper's, on both hosts."""
-    packed = b"".join(client.images.get(helper_image).save())
-    for host in (hosts.host("db-1"), hosts.host("db-2")):
-        host.write("/var/lib/docker/helper.tar", packed)
-        host.run("docker load -qi /var/lib/docker/helper.tar && rm /var/lib/docker/helper.tar")
-    return helper_image
-
-
-@pytest.fixture
-def moves(hosts: HostFleet, image: str, tmp_path: Path) -> Iterator[Moves]:
-    known = tmp_path / "known_hosts"
-    known.write_text(hosts.known_hosts())
-    made = Moves(hosts, image, known)
-    made.begin()
-    yield made
-    for host in (made.source, made.target):
-        host.run(SWEEP)
 
 
 def test_under_writes(moves: Moves) -> None:
@@ -93,9 +57,6 @@ def test_somebody_else_writes(moves: Moves) -> None:
     assert moves.helpers() == []
 
 
-Act = Callable[[Moves], object]
-
-
 def _kill(which: str) -> tuple[Act, Act]:
     def kill(moves: Moves) -> None:
         host = moves.fleet.host(which)
@@ -132,41 +93,4 @@ SAMPLE = random.Random(5).sample(
 @pytest.mark.parametrize(("cut", "point"), SAMPLE, ids=[f"{cut} at {point}" for cut, point in SAMPLE])
 def test_a_cut(moves: Moves, cut: str, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fleet.ops.fence.PATIENCE", 8)
-    seeded = random.Random(f"{cut} {point}")
-    threads: list[threading.Thread] = []
-    over = threading.Event()
-
-    def act(delay: float) -> None:
-        over.wait(delay)
-        CUTS[cut][0](moves)
-
-    def heard(host: str, word: str) -> None:
-        # The first mark is that of the copy.
-        wanted = ("mark", 1) if point == "mark" else (point, 0)
-        seen.append(word)
-        if word == wanted[0] and seen.count(word) == wanted[1] + 1 and not threads:
-            threads.append(threading.Thread(target=act, args=(seeded.uniform(0, 0.3),)))
-            threads[0].start()
-
-    seen: list[str] = []
-    moves.heard = heard
-    try:
-        moves.run()
-    except FleetError as error:
-        print(error)
-    assert threads, seen
-    threads[0].join()
-    CUTS[cut][1](moves)
-    moves.heard = lambda host, word: None
-    assert moves.states.count(State.LIVE) <= 1
-    if moves.states[1] is not State.LIVE:
-        moves.until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
-        before = moves.noted()
-        moves.until(lambda: moves.noted() > before, "it does not write")
-        moves.run()
-    for host in (moves.source, moves.target):
-        host.run("docker ps -aq --filter name=.copy | xargs -r docker rm -f >/dev/null")
-    if moves.source.run("ls /var/lib/fleet/moving").strip():
-        # Moved, and then cut off: a later plan clears it away.
-        moves.source.run("rm -f /var/lib/fleet/moving/*")
-    moves.moved()
+    cut_off(moves, CUTS[cut], point, random.Random(f"{cut} {point}").uniform(0, 0.3))

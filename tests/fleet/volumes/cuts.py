@@ -1,0 +1,59 @@
+"""A move that is disturbed at one moment, and what must be true then."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from fleet.errors import FleetError
+from fleet.model.volumes import State
+from tests.fleet.volumes.moves import Moves
+
+Act = Callable[[Moves], object]
+
+
+def cut_off(moves: Moves, cut: tuple[Act, Act], point: str, delay: float) -> None:
+    """``cut``: what is done ``delay`` seconds after the script for ``point`` began, and what mends it. Never
+    are both sides live; the source goes on, or the move is over, and the next run has all that was noted."""
+    threads: list[threading.Thread] = []
+    over = threading.Event()
+
+    def act() -> None:
+        over.wait(delay)
+        cut[0](moves)
+
+    def heard(host: str, word: str) -> None:
+        # The first mark is that of the copy.
+        wanted = ("mark", 1) if point == "mark" else (point, 0)
+        seen.append(word)
+        if word == wanted[0] and seen.count(word) == wanted[1] + 1 and not threads:
+            threads.append(threading.Thread(target=act))
+            threads[0].start()
+
+    seen: list[str] = []
+    moves.heard = heard
+    try:
+        moves.run()
+    except FleetError as error:
+        print(error)
+    assert threads, seen
+    threads[0].join()
+    cut[1](moves)
+    moves.heard = lambda host, word: None
+    goes_on(moves)
+
+
+def goes_on(moves: Moves) -> None:
+    """The source does, and the next run moves it; unless it has moved."""
+    assert moves.states.count(State.LIVE) <= 1
+    if moves.states[1] is not State.LIVE:
+        moves.until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
+        before = moves.noted()
+        moves.until(lambda: moves.noted() > before, "it does not write")
+        moves.run()
+    for host in (moves.source, moves.target):
+        host.run("docker ps -aq --filter name=.copy | xargs -r docker rm -f >/dev/null")
+    if moves.source.run("ls /var/lib/fleet/moving").strip():
+        # Moved, and then cut off: a later plan clears it away.
+        moves.source.run("rm -f /var/lib/fleet/moving/*")
+    moves.moved()
