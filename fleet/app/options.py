@@ -20,6 +20,9 @@ TAGS = "fleet/"
 
 FAILURE_ACTIONS = ("pause", "rollback", "continue")
 
+NO_VERSION = "unknown"
+"""What templates get as the version where none was given and none is needed."""
+
 USUAL = "10%"
 """What ``--unreachable skip`` alone allows, of the hosts of the run; at least one."""
 

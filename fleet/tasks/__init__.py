@@ -11,7 +11,7 @@ from invoke.collection import Collection
 
 from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
 from fleet.tasks.hosts import exec
-from fleet.tasks.look import inventory, status, validate
+from fleet.tasks.look import doctor, inventory, status, validate
 from fleet.tasks.rehearse import rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
 from fleet.tasks.traffic import drain, maintenance, ready
@@ -20,5 +20,5 @@ from fleet.tasks.volumes import volumes
 
 ns = Collection(
     deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
-    releases, diff, lock, unlock, prune, validate, inventory, exec, rehearse,
+    releases, diff, lock, unlock, prune, doctor, validate, inventory, exec, rehearse,
 )  # fmt: skip

@@ -15,6 +15,14 @@ def status(given: Given) -> int | None:
     return with_session(given.options(), run)
 
 
+@operator_task("env", "limit", "version", "json", "parallel")
+def doctor(given: Given) -> int | None:
+    """Is everything as a deploy needs it, on this machine and on the hosts? Says what to do if not."""
+    from fleet.app.doctor import doctor as run  # noqa: PLC0415
+
+    return with_session(given.options(), run)
+
+
 @operator_task("env", "limit", "roles", "version")
 def validate(given: Given) -> int | None:
     """Check inventory, roles and templates, without any network."""

@@ -15,7 +15,7 @@ from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.ssh_exception import IncompatiblePeer
 
 from fleet.errors import Unreachable
-from fleet.transport.known_hosts import KnownHosts, KnownKey, fingerprint, name_of
+from fleet.transport.known_hosts import HostKeyRefused, KnownHosts, KnownKey, fingerprint, name_of
 from fleet.transport.listening import Listening
 from fleet.transport.login import OUT_OF_FILES, log_in
 from fleet.transport.route import Hop
@@ -244,7 +244,7 @@ def _prefer(link: Link, kinds: Iterable[str]) -> None:
 def _check_key(hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKey, ...]) -> None:
     got = fingerprint(blob)
     if revoked := next((key for key in known if key.revoked and key.blob == blob), None):
-        raise Unreachable(
+        raise HostKeyRefused(
             f"the host key of {hop} is revoked",
             why=f"{kind} {got}\nrevoked in {revoked.place}",
             hint="do not connect; give the host a new key",
@@ -255,14 +255,14 @@ def _check_key(hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKe
     if not valid:
         first = hop.known_hosts[0] if hop.known_hosts else "known_hosts"
         scan = f"ssh-keyscan -p {hop.port} {hop.address}"
-        raise Unreachable(
+        raise HostKeyRefused(
             f"the host key of {hop} is not known",
             why=f"{kind} {got}",
             hint=f"compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub), then add "
             f"it as {name!r} to {first} ({scan})",
         )
     same = [key for key in valid if key.kind == kind] or valid
-    raise Unreachable(
+    raise HostKeyRefused(
         f"the host key of {hop} has changed",
         why="\n".join(
             [f"it shows   {kind} {got}"]
