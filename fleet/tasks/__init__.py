@@ -12,13 +12,14 @@ from invoke.collection import Collection
 from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
 from fleet.tasks.hosts import exec
 from fleet.tasks.look import doctor, inventory, status, validate
-from fleet.tasks.rehearse import rehearse
+from fleet.tasks.rehearse import init, rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
 from fleet.tasks.traffic import drain, maintenance, ready
+from fleet.tasks.trust import trust
 from fleet.tasks.vip import vip
 from fleet.tasks.volumes import volumes
 
 ns = Collection(
     deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
-    releases, diff, lock, unlock, prune, doctor, validate, inventory, exec, rehearse,
+    releases, diff, lock, unlock, prune, trust, doctor, validate, inventory, exec, rehearse, init,
 )  # fmt: skip
