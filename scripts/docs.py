@@ -126,7 +126,8 @@ def _flag(argument: Argument) -> str:
 def _shown(argument: Argument) -> str:
     if argument.positional or _flag(argument) in OPTIONAL:
         return _flag(argument).upper()
-    return f"--{_flag(argument).replace('_', '-')}{KINDS[argument.kind]}"
+    flag = _flag(argument).strip("_").replace("_", "-")
+    return f"{'-' if len(flag) == 1 else '--'}{flag}{KINDS[argument.kind]}"
 
 
 def _cell(text: Any) -> str:

@@ -22,9 +22,11 @@ from fleet.report import events as ev
 from fleet.report.plan_text import Line
 from fleet.report.redact import Redactor
 from fleet.run.interrupt import Interrupt
-from fleet.secret import Keyring, SecretRef
+from fleet.secret import Keyring, Secret, SecretRef
 from fleet.secrets import resolve
 from fleet.suggest import suggest
+
+SUDO = SecretRef("asked", "sudo")
 
 
 class Report(Protocol):
@@ -58,6 +60,8 @@ class Session:
     everyone: Mapping[str, Host]
     interrupt: Interrupt = field(default_factory=Interrupt)
     sinks: list[ev.Emit] = field(default_factory=list)
+    sudo: SecretRef | None = None
+    """The password of ``--sudo``: every host is worked on through sudo."""
 
     @classmethod
     def open(cls, options: Options, report: Report, keyring: Keyring) -> Session:
@@ -154,6 +158,11 @@ class Session:
     def place(self) -> Place:
         """Where each host keeps what it knows of releases."""
         return Place(state_dir(self.everyone.values()), self.project.name, self.options.env)
+
+    def work_by_sudo(self, password: str) -> None:
+        """On every host, with a password that every report masks."""
+        self.keyring.learn(Keyring({SUDO: Secret(password)}))
+        self.sudo = SUDO
 
     def witnesses(self, desired: Desired) -> tuple[Host, ...]:
         """Hosts outside of the run that count: those of its roles that keep a minimum, and the balancers of

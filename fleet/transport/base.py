@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from fleet.errors import FleetError, Unreachable
 from fleet.ops.effects import ApiCall
@@ -65,6 +65,9 @@ class ApiFailed(FleetError):
 
 OnLine = Callable[[str, str], bool | None]
 """Called with ``out`` or ``err`` and a line, as it comes. A true answer ends the command."""
+
+Sink = Callable[[bytes], None]
+"""Called with bytes as they come."""
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes done and bytes known in all."""
@@ -138,3 +141,28 @@ class Transport(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+class HandTransport(Transport, Protocol):
+    """What an operator does by hand needs besides. Nothing of it is ever part of a run."""
+
+    def stream(
+        self,
+        script: str,
+        *,
+        timeout: float,
+        source: BinaryIO | None = None,
+        sink: Sink | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:
+        """Run a ``sh`` script that has ``source`` as its standard input; its output goes to ``sink``.
+
+        The script can be seen in the host's list of processes: it holds no secret. Else as :meth:`run`.
+        """
+
+    def shell(self, line: str = "", *, become: bool = True) -> int:
+        """``line``, or a login shell, on the operator's terminal, with its size and its signals. sudo may
+        ask there. Answers the exit status.
+
+        Raises ConnectionLost, RemoteFailed when the host gives no terminal.
+        """

@@ -6,10 +6,10 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from fleet.errors import RemoteFailed
-from fleet.transport.base import ConnectionLost, OnLine, Result
+from fleet.transport.base import ConnectionLost, OnLine, Result, Sink
 from fleet.transport.script import KILL_AFTER, Collector, Prelude
 
 TICK = 0.1
@@ -20,6 +20,9 @@ GRACE = 5.0
 
 QUIET = 1.0
 """Seconds. A background child may hold the streams open after the script's end; silence ends the wait."""
+
+
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,16 @@ def carry_out(
     on_line: OnLine | None = None,
     cancel: threading.Event | None = None,
     spare: float = KILL_AFTER + GRACE,
+    source: BinaryIO | None = None,
+    sink: Sink | None = None,
 ) -> Result:
     """Run to the end, whatever it is. ``timeout`` in seconds; the host enforces the same one, and has
-    ``spare`` seconds more to do so. Where nobody else enforces it, that is 0.
+    ``spare`` seconds more to do so. Where nobody else enforces it, that is 0. ``source``: what follows the
+    payload; ``sink`` takes standard output instead of the result.
 
     Raises ConnectionLost, and NeverBegan when the host printed something else instead of running the script.
     """
-    return _Run(process, payload, timeout, on_line, cancel, spare).result()
+    return _Run(process, payload, timeout, on_line, cancel, spare, source, sink).result()
 
 
 EARLY = 0.25
@@ -94,6 +100,8 @@ class _Run:
         on_line: OnLine | None,
         cancel: threading.Event | None,
         spare: float,
+        source: BinaryIO | None,
+        sink: Sink | None,
     ) -> None:
         self._process = process
         self._payload = memoryview(payload)
@@ -101,8 +109,9 @@ class _Run:
         self._timeout = timeout
         self._cancel = cancel
         self._spare = spare
+        self._source = source
         self._prelude = Prelude()
-        self._out = Collector("out", on_line)
+        self._out = Collector("out", on_line, sink)
         self._err = Collector("err", on_line)
         self._start = time.monotonic()
         self._last = self._start
@@ -152,14 +161,21 @@ class _Run:
         )
 
     def _step(self) -> None:
-        if self._payload:
-            self._payload = self._payload[self._process.write(self._payload) :]
+        while self._refilled() and (taken := self._process.write(self._payload)):
+            self._payload = self._payload[taken:]
         if not self._payload and self._input_open:
             self._input_open = False
             self._process.end_input()
         if not self._drain():
             self._process.wait(TICK, writing=bool(self._payload))
             self._drain()
+
+    def _refilled(self) -> bool:
+        if not self._payload and self._source is not None:
+            self._payload = memoryview(self._source.read(CHUNK))
+            if not self._payload:
+                self._source = None
+        return bool(self._payload)
 
     def _drain(self) -> bool:
         out, err = self._process.read()
@@ -182,9 +198,10 @@ class _Run:
 
     def _put_down(self) -> None:
         """End the process group: SIGTERM, then SIGKILL. Closing the channel alone would leave it running."""
-        if self._payload:
+        if self._payload or self._source:
             # The shell has not read the function's end, so it runs nothing and ends with its input.
             self._payload = self._payload[:0]
+            self._source = None
             self._process.end_input()
         for signal, patience in (("TERM", KILL_AFTER), ("KILL", 2.0)):
             until = time.monotonic() + patience

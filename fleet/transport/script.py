@@ -20,7 +20,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from fleet.transport.base import OnLine
+from fleet.transport.base import OnLine, Sink
 
 KILL_AFTER = 5.0
 """Seconds between SIGTERM and SIGKILL for a process group that has to end."""
@@ -36,8 +36,17 @@ _TELL_GROUP = b'read -r _ _ _ _ fleet_group _ </proc/$$/stat; echo "@fleet $flee
 
 def command(prefix: Sequence[str], timeout: float) -> str:
     """The command line for the login shell, whichever it is; ``prefix`` are the words of ``sudo``."""
+    return _limited(prefix, timeout, "sh", "-s")
+
+
+def streaming(prefix: Sequence[str], timeout: float, script: str) -> str:
+    """The same for a script that has standard input for itself, and is seen in ``argv`` instead."""
+    return _limited(prefix, timeout, "sh", "-c", _TELL_GROUP.decode() + script)
+
+
+def _limited(prefix: Sequence[str], timeout: float, *words: str) -> str:
     limit = f"{timeout:.3f}".rstrip("0").rstrip(".")
-    return "exec " + shlex.join([*prefix, "timeout", "-k", f"{KILL_AFTER:g}", limit, "sh", "-s"])
+    return "exec " + shlex.join([*prefix, "timeout", "-k", f"{KILL_AFTER:g}", limit, *words])
 
 
 def kill_command(prefix: Sequence[str], group: int, signal: str) -> str:
@@ -56,10 +65,12 @@ def framed(script: str) -> bytes:
 
 
 class Collector:
-    """One output stream: whole when nobody listens, else handed on by line with only its tail kept."""
+    """One output stream: whole when nobody listens, else handed on by line with only its tail kept, or as
+    it comes to ``sink`` and not kept."""
 
-    def __init__(self, name: str, on_line: OnLine | None) -> None:
+    def __init__(self, name: str, on_line: OnLine | None, sink: Sink | None = None) -> None:
         self._name = name
+        self._sink = sink
         self._on_line = on_line
         self._kept = bytearray()
         self._line = b""
@@ -70,6 +81,9 @@ class Collector:
         self._kept += data
 
     def feed(self, data: bytes) -> None:
+        if self._sink is not None:
+            self._sink(data)
+            return
         self.keep(data)
         if self._on_line is None:
             return

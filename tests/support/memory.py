@@ -50,6 +50,7 @@ class MemoryHost:
     failing: dict[str, int] = field(default_factory=dict)
     cut_in_job: bool = False
     log: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
     calls: int = 0
     sockets: dict[str, Callable[[str], str]] = field(default_factory=dict)
 
@@ -86,6 +87,7 @@ class MemoryHost:
         if job := re.search(r"^name=(\S+)\ndocker (logs|inspect)", text):
             return self._job(job[1], on_line)
         self.log.append("script")
+        self.scripts.append(text)
         for line in self.sections.get("script", "").splitlines():
             if on_line:
                 on_line("out", line)
@@ -295,8 +297,18 @@ class Connector:
             raise found
         return found
 
-    def connect_all(self, endpoints: Iterable[Endpoint], parallel: int) -> dict[str, Any]:
-        return dict(self._connected(endpoints))
+    def connect_all(
+        self,
+        endpoints: Iterable[Endpoint],
+        parallel: int,
+        use: Callable[[str, Any], None] | None = None,
+        lasting: bool = False,
+    ) -> dict[str, Any]:
+        found = dict(self._connected(endpoints))
+        for name, result in found.items():
+            if use:
+                use(name, result)
+        return found
 
     def _connected(self, endpoints: Iterable[Endpoint]) -> Iterator[tuple[str, Any]]:
         for endpoint in endpoints:

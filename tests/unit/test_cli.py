@@ -164,7 +164,7 @@ def test_exec_takes_a_line_or_words(project: Path, words: tuple[str, ...]) -> No
     command = ("exec", *where, *words) if words[0] == "--" else ("exec", *words, *where)
     done = process(project, *command)
     assert done.returncode == 0, done
-    assert done.stdout.splitlines()[0] == "web-1    | a|b c|"
+    assert done.stdout.splitlines()[0] == "web-1 | a|b c|"
 
 
 def test_exec_takes_not_both(project: Path) -> None:
