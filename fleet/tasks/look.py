@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
+from fleet.errors import UsageError
 from fleet.tasks.common import Given, operator_task, with_session
 
+if TYPE_CHECKING:
+    from fleet.app.options import Options
+    from fleet.report.watched import Watched
 
-@operator_task("env", "limit", "roles", "json", "parallel")
-def status(given: Given) -> int | None:
+
+@operator_task("env", "limit", "roles", "json", "parallel",
+               watch="show it again and again, until ^C",
+               drift="field by field, where hosts are not as the last release left them")  # fmt: skip
+def status(given: Given, watch: bool = False, drift: bool = False) -> int | None:
     """Who runs which version: health, uptime, drift."""
+    from fleet.app.drift import drift as compare  # noqa: PLC0415
     from fleet.app.status import status as run  # noqa: PLC0415
+    from fleet.app.watch import watch as go_on  # noqa: PLC0415
 
-    return with_session(given.options(), run)
+    if watch and drift:
+        raise UsageError("--watch or --drift, not both")
+    options = given.options()
+    if drift:
+        return with_session(options, compare)
+    if watch:
+        return with_session(options, lambda session: go_on(session, _screen(options)))
+    return with_session(options, run)
+
+
+def _screen(options: Options) -> Watched:
+    from rich.console import Console  # noqa: PLC0415
+
+    from fleet.report.jsonl import JsonReport  # noqa: PLC0415
+    from fleet.report.watched import Lines, Records, Screen  # noqa: PLC0415
+
+    if options.json:
+        return Records(JsonReport())
+    console = Console(highlight=False, markup=False)
+    return Screen(console) if console.is_terminal else Lines(console)
 
 
 @operator_task("env", "limit", "version", "json", "parallel")
