@@ -10,7 +10,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
-from fleet.tasks.hosts import exec, logs, ssh
+from fleet.tasks.hosts import exec, get, logs, put, ssh
 from fleet.tasks.look import doctor, inventory, status, validate
 from fleet.tasks.rehearse import init, rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
@@ -21,5 +21,6 @@ from fleet.tasks.volumes import volumes
 
 ns = Collection(
     deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
-    releases, diff, lock, unlock, prune, trust, doctor, validate, inventory, exec, logs, ssh, rehearse, init,
+    releases, diff, lock, unlock, prune, trust, doctor, validate, inventory, exec, logs, put, get, ssh,
+    rehearse, init,
 )  # fmt: skip

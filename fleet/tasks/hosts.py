@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 
@@ -89,3 +90,36 @@ def logs(
     most = whole("--lines", lines, "how many lines of each container") if lines else 0
     wanted = Wanted(service or "", follow, moment("--since", since) if since else None, most, grep)
     return with_session(given.options(), lambda session: read(session, wanted))
+
+
+@operator_task(
+    "env", "limit", "json", "parallel", "sudo",
+    source="a file of this machine",
+    target="its path on the hosts, or a directory there",
+    mode="its mode: 0640 (else as of the file that it replaces, else as here)",
+    timeout=LIMIT,
+)  # fmt: skip
+def put(given: Given, source: str, target: str, mode: str = "", timeout: str = "600") -> int | None:
+    """Copy a file to the hosts; each has the old one or the whole new one."""
+    from fleet.app.files import put as copy  # noqa: PLC0415
+
+    seconds = whole("--timeout", timeout, "seconds")
+    if mode and not re.fullmatch("[0-7]{3,4}", mode):
+        raise UsageError(f"--mode {mode}: three or four octal digits", hint="--mode 0640")
+    options = given.options()
+    return with_session(options, by_sudo(given, lambda session: copy(session, source, target, mode, seconds)))
+
+
+@operator_task(
+    "env", "limit", "json", "parallel", "sudo",
+    source="a file of the hosts",
+    target="a directory of this machine: the file comes to DIRECTORY/HOST/",
+    timeout=LIMIT,
+)  # fmt: skip
+def get(given: Given, source: str, target: str, timeout: str = "600") -> int | None:
+    """Copy a file of each host to here."""
+    from fleet.app.files import get as copy  # noqa: PLC0415
+
+    seconds = whole("--timeout", timeout, "seconds")
+    options = given.options()
+    return with_session(options, by_sudo(given, lambda session: copy(session, source, target, seconds)))

@@ -52,7 +52,14 @@ def test_a_flag_means_the_same_in_every_task(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_only_what_is_acted_on_is_positional(name: str) -> None:
     positional = [argument.name for argument in arguments(name) if argument.positional]
-    known = {"exec": ["command"], "ssh": ["host"], "diff": ["old", "new"], "maintenance": ["switch"]}
+    known = {
+        "exec": ["command"],
+        "ssh": ["host"],
+        "put": ["source", "target"],
+        "get": ["source", "target"],
+        "diff": ["old", "new"],
+        "maintenance": ["switch"],
+    }
     known |= {"drain": ["host"], "ready": ["host"]}
     assert positional == known.get(name, [])
 
