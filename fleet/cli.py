@@ -13,6 +13,8 @@ from invoke.vendor.yaml import YAMLError
 from fleet.app.root import nearest
 from fleet.errors import Exit
 from fleet.tasks import ns
+from fleet.tasks.common import configured_env
+from fleet.tasks.complete import values
 
 
 class FleetProgram(Program):
@@ -35,6 +37,19 @@ class FleetProgram(Program):
             except (YAMLError, UnicodeDecodeError) as error:
                 print(f"error: the project's invoke.yaml cannot be read: {error}", file=sys.stderr)
                 sys.exit(Exit.CONFIG)
+
+    def parse_cleanup(self) -> None:
+        if self.args.complete.value:
+            found = values(self.core.remainder, configured_env(self.config), Path.cwd())
+            if found is not None:
+                print("\n".join(found))
+                sys.exit(Exit.OK)
+        try:
+            super().parse_cleanup()
+        except ValueError:
+            # A quotation that is not closed yet: there is nothing to complete in it.
+            if not self.args.complete.value:
+                raise
 
     def parse_tasks(self) -> None:
         try:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
@@ -145,6 +146,12 @@ def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
+def configured_env(config: Config) -> str:
+    """``fleet.env`` of invoke's configuration; empty where there is none."""
+    settings = config.get("fleet", {})
+    return str(settings.get("env", "") or "") if hasattr(settings, "get") else ""
+
+
 def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **given: Any) -> Options:
     from fleet.app import options  # noqa: PLC0415
     from fleet.app.options import FAILURE_ACTIONS, budget  # noqa: PLC0415
@@ -155,7 +162,7 @@ def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **
         if flag.startswith("--") and "=" not in flag and value == "":
             raise UsageError(f"{flag} is empty")
     root = options.find_root(Path.cwd())
-    configured = str(ctx.config.get("fleet", {}).get("env", ""))
+    configured = configured_env(ctx.config)
     parallel = given.pop("parallel", "")
     roles = names(given.pop("roles", ""))
     version = given.pop("version", "")
