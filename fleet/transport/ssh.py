@@ -118,8 +118,7 @@ class SshTransport(HostTransport):
         channel = self._session(command, terminal=True)
         number = channel.get_id()
         try:
-            join(channel, sys.stdin.fileno(), sys.stdout.fileno())
-            if channel.closed and not channel.status_event.is_set() and self.connected:
+            if not join(channel, sys.stdin.fileno(), sys.stdout.fileno()):
                 raise Interrupted("ended by a signal", host=self.host)
             channel.status_event.wait(OPEN_TIMEOUT)
             if signal := self.exit_signal(number):

@@ -25,10 +25,10 @@ def ask_for(channel: paramiko.Channel) -> None:
     channel.get_pty(os.environ.get("TERM", "xterm"), columns, rows)
 
 
-def join(channel: paramiko.Channel, keys: int, screen: int) -> None:
+def join(channel: paramiko.Channel, keys: int, screen: int) -> bool:
     """Until the remote end closes; ``keys`` and ``screen`` are descriptors of the terminal. Every key, ^C
-    among them, goes to the other end. A signal that would end us closes the channel: the remote shell is
-    hung up."""
+    among them, goes to the other end. A signal that would end us closes the channel, so that the remote shell
+    is hung up: then False."""
     with _raw(keys), _signals() as signals:
         watched: list[paramiko.Channel | int] = [channel, keys, signals]
         while True:
@@ -36,13 +36,13 @@ def join(channel: paramiko.Channel, keys: int, screen: int) -> None:
             if signals in ready:
                 if ENDED in os.read(signals, 64):
                     channel.close()
-                    return
+                    return False
                 columns, rows = os.get_terminal_size(screen)
                 channel.resize_pty(columns, rows)
             if channel in ready:
                 data = channel.recv(65536)
                 if not data:
-                    return
+                    return True
                 _write(screen, data)
             if keys in ready:
                 typed = os.read(keys, 4096)
@@ -62,7 +62,8 @@ def _write(screen: int, data: bytes) -> None:
 def _raw(keys: int) -> Iterator[None]:
     former = termios.tcgetattr(keys)
     try:
-        tty.setraw(keys)
+        # What was typed ahead is kept.
+        tty.setraw(keys, termios.TCSADRAIN)
         yield
     finally:
         termios.tcsetattr(keys, termios.TCSADRAIN, former)
