@@ -149,10 +149,12 @@ class _Hearing:
     def hear(self, name: str, transport: HandTransport) -> None:
         log = HostLog(name)
         try:
-            self._run(log, transport, self._reading)
-        except ConnectionLost as error:
-            if not self._reading.follow or not self._again(log, error):
-                self.errors[name] = error
+            try:
+                self._run(log, transport, self._reading)
+            except ConnectionLost as error:
+                if not self._reading.follow:
+                    raise
+                self._again(log, error)
         except FleetError as error:
             self.errors[name] = error
         finally:
@@ -160,24 +162,23 @@ class _Hearing:
             self._silent.discard(name)
             self._put(self._queues[name], None)
 
-    def _again(self, log: HostLog, error: FleetError) -> bool:
-        """Follow on after a lost connection, as often as there is one; False: for another reason it ends."""
+    def _again(self, log: HostLog, error: FleetError) -> None:
+        """Follow on after a lost connection, as often as one is lost. Raises FleetError."""
         while not self._cancel.is_set():
             self._note(f"{log.host}: {error.what}; it is tried again")
             lost = time.monotonic()
             transport = self._reached(log.host)
             if transport is None:
-                break
+                return
             self._note(f"{log.host}: connected again")
+            log.anew()
             since = log.last or f"{time.monotonic() - lost:.0f}s"
             try:
                 self._run(log, transport, replace(self._reading, since=since, lines=""))
             except ConnectionLost as again:
                 error = again
-            except FleetError as other:
-                self.errors[log.host] = other
-                break
-        return True
+            else:
+                return
 
     def _reached(self, name: str) -> Transport | None:
         while not self._cancel.wait(AGAIN):

@@ -51,23 +51,29 @@ class HostLog:
         self.host = host
         self.begun: list[str] = []
         self.last = ""
+        self._before = 0
         self._readings: dict[int, tuple[str, str]] = {}
         self._containers: dict[str, _Container] = {}
+
+    def anew(self) -> None:
+        """Another script begins to tell, and to count."""
+        self._before = max(self._readings, default=0)
 
     def take(self, text: str) -> Entry | str | None:
         """A line of a log, what Docker said instead of one, or nothing."""
         head, _, rest = text.partition(" ")
         if head == "+":
-            number, container, service = rest.split(" ")
-            self._readings[int(number)] = container, service
+            digits, container, service = rest.split(" ")
+            self._readings[self._before + int(digits)] = container, service
             self.begun.append(container)
             return None
         if not TIME.fullmatch(head):
             # The reading's number is behind the first word, whatever that is.
             return None if head == "." else " ".join([head, *rest.split(" ")[1:]])
         digits, _, line = rest.partition(" ")
-        container, service = self._readings[int(digits)]
-        if not self._containers.setdefault(container, _Container()).is_new(int(digits), (head, line)):
+        number = self._before + int(digits)
+        container, service = self._readings[number]
+        if not self._containers.setdefault(container, _Container()).is_new(number, (head, line)):
             return None
         self.last = max(self.last, head)
         return Entry(head, self.host, service, container[:12], line)

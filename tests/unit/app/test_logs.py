@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from fleet.app.connections import Connections
 from fleet.app.logs import Wanted, logs
-from fleet.errors import Exit, UsageError
+from fleet.errors import Exit, RemoteFailed, Unreachable, UsageError
 from fleet.report import events as ev
+from fleet.transport.base import ConnectionLost, OnLine, Result, Transport
+from tests.support.stub import ended
 from tests.unit.app.conftest import Shop
 
 
@@ -114,3 +118,58 @@ def test_what_the_hosts_are_asked(written: Shop, wanted: Wanted, options: str) -
     logs(written.session(limit="web-1"), wanted)
     assert options in written.fleet.host("web-1").scripts[-1]
     assert ("grep" in written.fleet.host("web-1").scripts[-1]) == (wanted.grep == "ERROR")
+
+
+def test_a_connection_that_is_lost_is_made_again_and_no_line_comes_twice(
+    written: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleet.app.logs.AGAIN", 0)
+    host = written.fleet.host("web-2")
+    real = host.run
+
+    def run(*words: Any, **more: Any) -> Result:
+        result = real(*words, **more)
+        if len(host.scripts) == 1:
+            written.fleet.unreachable.add("web-2")
+            raise ConnectionLost("the connection was lost", host="web-2")
+        return result
+
+    def again(connections: Connections, name: str) -> Transport:
+        if name in written.fleet.unreachable:
+            written.fleet.unreachable.clear()
+            raise Unreachable("connection refused", host=name)
+        return host
+
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(Connections, "one_more", again)
+    assert logs(written.session(), Wanted("app", follow=True)) is Exit.OK
+    assert sorted(line for line in told(written) if "web-2" in line) == [f"GET {n} web-2" for n in range(3)]
+    notes = [event.text for event in written.told.events if isinstance(event, ev.Note)]
+    assert notes == ["web-2: the connection was lost; it is tried again", "web-2: connected again"]
+    assert f"--since {at(7)}" in host.scripts[1]
+
+
+def test_a_host_that_fails_after_it_was_lost(written: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.app.logs.AGAIN", 0)
+    host = written.fleet.host("web-2")
+    endings = [ConnectionLost("the connection was lost"), RemoteFailed("sudo refused", host="web-2")]
+
+    def run(*words: Any, **more: Any) -> Result:
+        raise endings.pop(0)
+
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(Connections, "one_more", lambda self, name: host)
+    assert logs(written.session(), Wanted("app", follow=True)) is Exit.FAILED
+    assert written.told.errors == ["web-2: sudo refused"]
+
+
+def test_docker_that_cannot_be_asked_is_told_in_its_own_words(
+    written: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(script: str, *, on_line: OnLine, **more: Any) -> Result:
+        on_line("err", "permission denied")
+        return ended(1)
+
+    monkeypatch.setattr(written.fleet.host("web-2"), "run", run)
+    assert logs(written.session(), Wanted("app")) is Exit.FAILED
+    assert written.told.errors == ["web-2: its logs cannot be read\n    permission denied"]
