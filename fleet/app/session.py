@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from fleet.app.inventory import read_inventory
 from fleet.app.options import Options
-from fleet.config.inventory import limit, load_inventory
+from fleet.config.inventory import limit
 from fleet.config.project import Project, load_desired, open_project, rendered_hosts
 from fleet.config.settings import ledger, parallel, registries, state_dir, volume_image
 from fleet.errors import UsageError
@@ -66,7 +67,7 @@ class Session:
     @classmethod
     def open(cls, options: Options, report: Report, keyring: Keyring) -> Session:
         """Raises ConfigErrors, UsageError (a limit that means no host)."""
-        inventory = load_inventory(options.root, options.env)
+        inventory = read_inventory(options.root, options.env)
         chosen = limit(inventory, options.limit or None)
         rendered = rendered_hosts(inventory, options.version)
         return cls(

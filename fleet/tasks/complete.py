@@ -36,10 +36,10 @@ def values(line: str, configured: str, start: Path) -> Sequence[str] | None:
 
 def _names(root: Path, env: str) -> Sequence[str]:
     """Nothing where the inventory cannot be read: a shell that completes is no place for errors."""
-    from fleet.config.inventory.load import load_inventory  # noqa: PLC0415
+    from fleet.app.inventory import read_inventory  # noqa: PLC0415
 
     try:
-        inventory = load_inventory(root, env)
+        inventory = read_inventory(root, env)
     except FleetError:
         return ()
     return (*inventory.hosts, *(name for name in inventory.groups if name not in inventory.hosts))

@@ -61,23 +61,32 @@ def validate(given: Given) -> int | None:
 
 
 @operator_task("env", "limit", list="the JSON that ansible-inventory --list prints",
-       pattern="the hosts of a pattern, one a line, as ansible PATTERN --list-hosts names them")  # fmt: skip
-def inventory(given: Given, list: bool = False, pattern: str = "") -> int | None:
+               graph="groups and hosts as a tree, as ansible-inventory --graph prints it",
+               explain="a host: each of its variables, where it was written, and what it beat",
+               pattern="the hosts of a pattern, one a line, as ansible PATTERN --list-hosts")  # fmt: skip
+def inventory(
+    given: Given, list: bool = False, graph: bool = False, explain: str = "", pattern: str = ""
+) -> int | None:
     """The inventory as Fleet reads it."""
     import json as codec  # noqa: PLC0415
 
+    from fleet.app.inventory import explained, read_inventory  # noqa: PLC0415
     from fleet.config.inventory import limit as limited  # noqa: PLC0415
-    from fleet.config.inventory import load_inventory, select, to_list_json  # noqa: PLC0415
+    from fleet.config.inventory import select, to_list_json  # noqa: PLC0415
+    from fleet.config.inventory.graph import graph as tree  # noqa: PLC0415
 
     options = given.options()
-    loaded = load_inventory(options.root, options.env)
+    loaded = read_inventory(options.root, options.env)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    chosen = {host.name for host in limited(loaded, options.limit or None)}
     if list:
-        print(codec.dumps(to_list_json(loaded), indent=4, sort_keys=True))
+        lines = [codec.dumps(to_list_json(loaded), indent=4, sort_keys=True)]
+    elif graph:
+        lines = [*tree(loaded)]
+    elif explain:
+        lines = [*explained(options.root, loaded, explain)]
     else:
-        chosen = {host.name for host in limited(loaded, options.limit or None)}
-        for host in select(loaded, pattern or "all"):
-            if host.name in chosen:
-                print(host.name)
+        lines = [host.name for host in select(loaded, pattern or "all") if host.name in chosen]
+    print("\n".join(lines))
     return None
