@@ -226,7 +226,8 @@ class _Hearing:
         return heapq.merge(*map(self._of, self._queues), key=lambda entry: entry.time)
 
     def _of(self, name: str) -> Iterator[Entry]:
-        while not self._cancel.is_set():
+        # A host that is not reached has no end, either: the others would wait for it.
+        while not self._cancel.is_set() and name not in self._connections.errors:
             try:
                 entry = self._queues[name].get(timeout=0.2)
             except queue.Empty:

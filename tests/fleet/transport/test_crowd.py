@@ -21,7 +21,9 @@ HOSTS = """\
 all:
   vars: {{ansible_host: 127.0.0.1, ansible_port: {port}, ansible_user: root, fleet_project: shop,
          ansible_ssh_private_key_file: {key}}}
-  children: {{web: {{hosts: {{"web-[001:{crowd}]": }}}}}}
+  children:
+    web: {{hosts: {{"web-[001:{crowd}]": }}}}
+    api: {{hosts: {{api-1: , api-2: {{ansible_port: 1}}, api-3: }}}}
 """
 
 # An engine with one container, that is replaced as soon as there is a file.
@@ -30,7 +32,15 @@ DOCKER = """\
 for last; do :; done
 case $1 in
 ps) echo aa,web.app ;;
-logs) echo "2026-01-31T10:00:01.000000000Z $last begins"; echo $$ >>"$0.pids"; exec sleep 300 ;;
+logs)
+  echo "2026-01-31T10:00:01.000000000Z $last begins"
+  if [ "$3" != --follow ]; then
+    for n in 0 1 2 3 4; do for m in 0 1 2 3 4 5 6 7 8 9; do for l in 0 1 2 3 4 5 6 7 8 9; do
+      for k in 0 1 2 3 4 5 6 7 8 9; do echo "2026-01-31T10:00:02.$n$m$l${k}00000Z line"; done
+    done; done; done
+    exit
+  fi
+  echo $$ >>"$0.pids"; exec sleep 300 ;;
 events)
   echo $$ >>"$0.pids"
   until [ -e "$0.go" ]; do sleep 0.5; done
@@ -50,8 +60,9 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     hosts = HOSTS.format(port=server.port, key=server.client_key, crowd=CROWD)
     (inventory / "hosts.yml").write_text(hosts)
     (inventory / "known_hosts").write_text(server.known_hosts.read_text())
-    (root / "roles" / "web").mkdir(parents=True)
-    (root / "roles" / "web" / "compose.yml").write_text("services: {app: {image: x}}\n")
+    for role in ("web", "api"):
+        (root / "roles" / role).mkdir(parents=True)
+        (root / "roles" / role / "compose.yml").write_text("services: {app: {image: x}}\n")
     (root / "docker").write_text(DOCKER)
     (root / "docker").chmod(0o755)
     yield root
@@ -67,7 +78,7 @@ def fleet(root: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def test_every_host_is_a_block(crowd: Path) -> None:
-    out, _ = fleet(crowd, "exec", "echo one; echo two").communicate(timeout=240)
+    out, _ = fleet(crowd, "exec", "echo one; echo two", "--limit", "web").communicate(timeout=240)
     *lines, last = out.splitlines()
     assert last.startswith(f"done on {CROWD} hosts")
     blocks = [(host, len(list(those))) for host, those in groupby(lines, lambda line: line.split()[0])]
@@ -77,18 +88,18 @@ def test_every_host_is_a_block(crowd: Path) -> None:
 
 
 def test_equal_outputs_are_folded(crowd: Path) -> None:
-    out, _ = fleet(crowd, "exec", "--group", "echo one; echo two").communicate(timeout=240)
+    out, _ = fleet(crowd, "exec", "--group", "echo one; echo two", "--limit", "web").communicate(timeout=240)
     assert out.splitlines()[:3] == [f"{CROWD} hosts: web-[001-{CROWD}]", "  one", "  two"]
 
 
 def test_all_logs_are_followed_at_once_and_none_is_left(crowd: Path) -> None:
-    process = fleet(crowd, "logs", "app", "--follow")
+    process = fleet(crowd, "logs", "web", "--follow")
     assert process.stdout
     found: dict[str, set[str]] = {"aa": set(), "bb": set()}
     deadline = time.monotonic() + 240
     while min(map(len, found.values())) < CROWD:
         assert time.monotonic() < deadline, {name: len(those) for name, those in found.items()}
-        host, _, container, _ = process.stdout.readline().split()
+        host, _, _, container, _ = process.stdout.readline().split()
         found[container].add(host)
         if len(found["aa"]) == CROWD:
             (crowd / "docker.go").touch()
@@ -99,3 +110,11 @@ def test_all_logs_are_followed_at_once_and_none_is_left(crowd: Path) -> None:
     pids = [int(line) for line in (crowd / "docker.pids").read_text().split()]
     assert len(pids) == 3 * CROWD
     assert all(ends(pid) for pid in pids)
+
+
+def test_more_than_is_taken_ahead_with_a_host_that_is_not_reached(crowd: Path) -> None:
+    out, _ = fleet(crowd, "logs", "api.app", "--since", "1m").communicate(timeout=240)
+    lines = [line for line in out.splitlines() if line.endswith("| line")]
+    assert len(lines) == 2 * 5000
+    assert lines[:2] != lines[1:3], "they stand one behind the other, host by host"
+    assert "api-2: 127.0.0.1 port 1 refuses the connection" in out
