@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -41,7 +40,7 @@ class Picture:
 
 
 class Watched(Protocol):
-    def __enter__(self) -> Watched: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,7 +57,7 @@ class Screen:
         self._live = Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop")
         self._last: Picture | None = None
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -75,14 +74,12 @@ class Screen:
         self._live.update(_picture(picture, max(3, room), "^C ends it"), refresh=True)
 
 
-class Lines:
-    """Where there is no terminal: what has changed since the last picture, a line each."""
+class _Changes:
+    """What has changed since the last picture; nothing has to be given back in the end."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last: Picture | None = None
+    _last: Picture | None = None
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -90,46 +87,45 @@ class Lines:
     ) -> None:
         """Nothing is held back."""
 
+    def _news(self, picture: Picture) -> tuple[list[Standing], list[Line]]:
+        last, self._last = self._last, picture
+        standings, lines = (last.standings, last.lines) if last else ((), ())
+        return (
+            [one for one in picture.standings if one not in standings],
+            [line for line in picture.lines if line not in lines],
+        )
+
+
+class Lines(_Changes):
+    """Where there is no terminal: a line each."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
     def show(self, picture: Picture) -> None:
-        for one in _news(picture, self._last):
+        standings, lines = self._news(picture)
+        for one in standings:
             text = f"{one.service} {one.version} {one.health}: {fold(one.hosts)}"
             drift = f" ({one.drift})" if one.drift != "none" else ""
             self._print(f"{picture.at} {text}{drift}")
-        before = self._last.lines if self._last else ()
-        for line in picture.lines:
-            # Its title counts hosts and versions, which the lines above tell.
-            if line not in before and line.style in {"warning", "error"}:
+        for line in lines:
+            # The title counts hosts and versions, which the lines above tell.
+            if line.style in {"warning", "error"}:
                 self._print(f"{picture.at} {line.text}")
-        self._last = picture
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text.translate(CONTROLS)), soft_wrap=True)
 
 
-class Records:
-    """For machines: what has changed, an object each."""
+class Records(_Changes):
+    """For machines: an object each."""
 
     def __init__(self, report: JsonReport) -> None:
         self._report = report
-        self._last: Picture | None = None
-
-    def __enter__(self) -> Records:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is held back."""
 
     def show(self, picture: Picture) -> None:
-        for one in _news(picture, self._last):
+        for one in self._news(picture)[0]:
             self._report.record({"event": "Standing", "at": picture.at, **asdict(one)})
-        self._last = picture
-
-
-def _news(picture: Picture, last: Picture | None) -> Iterable[Standing]:
-    before = last.standings if last else ()
-    return (one for one in picture.standings if one not in before)
 
 
 def _picture(picture: Picture, rows: int, foot: str = "") -> Group:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fleet.config.inventory.tree import BUILT_IN, Placed, Tree
@@ -77,9 +77,8 @@ class _Reader:
         if not isinstance(variables, Mapping):
             self._wrong(f"vars of group {name!r} is a mapping")
             return
-        for variable, content in variables.items():
-            if check_name(variable, self._at, self._problems):
-                self._tree.set_group_var(name, variable, Placed(_unmarked(content), self._at))
+        for variable, placed in self._placed(variables):
+            self._tree.set_group_var(name, variable, placed)
         for child in self._items(name, "children", value):
             self._tree.add_group(child)
             self._tree.add_child(name, child, self._at)
@@ -88,9 +87,13 @@ class _Reader:
         if not isinstance(found, Mapping):
             self._wrong(f"the variables of host {host!r} are a mapping")
             return
-        for variable, content in found.items():
-            if check_name(variable, self._at, self._problems):
-                self._tree.set_host_var(host, variable, Placed(_unmarked(content), self._at))
+        for variable, placed in self._placed(found):
+            self._tree.set_host_var(host, variable, placed)
+
+    def _placed(self, variables: Mapping[str, Any]) -> Iterator[tuple[str, Placed]]:
+        for name, content in variables.items():
+            if check_name(name, self._at, self._problems):
+                yield name, Placed(_unmarked(content), self._at)
 
     def _items(self, group: str, key: str, value: Mapping[str, Any]) -> list[str]:
         names = value.get(key) or []
