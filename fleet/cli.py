@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from invoke.exceptions import ParseError
 from invoke.program import Program
+from invoke.vendor.yaml import YAMLError
 
+from fleet.app.root import nearest
 from fleet.errors import Exit
 from fleet.tasks import ns
+from fleet.tasks.common import configured_env
+from fleet.tasks.complete import values
 
 
 class FleetProgram(Program):
@@ -21,6 +26,30 @@ class FleetProgram(Program):
         except ParseError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(Exit.USAGE)
+
+    def parse_collection(self) -> None:
+        """The project's ``invoke.yaml`` counts here, too; invoke itself reads it for ``inv`` only."""
+        super().parse_collection()
+        if root := nearest(Path.cwd()):
+            self.config.set_project_location(str(root))
+            try:
+                self.config.load_project()
+            except (YAMLError, UnicodeDecodeError) as error:
+                print(f"error: the project's invoke.yaml cannot be read: {error}", file=sys.stderr)
+                sys.exit(Exit.CONFIG)
+
+    def parse_cleanup(self) -> None:
+        if self.args.complete.value:
+            found = values(self.core.remainder, configured_env(self.config), Path.cwd())
+            if found is not None:
+                print("\n".join(found))
+                sys.exit(Exit.OK)
+        try:
+            super().parse_cleanup()
+        except ValueError:
+            # A quotation that is not closed yet: there is nothing to complete in it.
+            if not self.args.complete.value:
+                raise
 
     def parse_tasks(self) -> None:
         try:

@@ -40,7 +40,8 @@ EXITS: dict[Exit, str] = {
     "changed nothing; `status` and `exec` did what they could on the others.",
     Exit.LOCKED: "Somebody else is changing this environment, or has frozen it; or the lease of this run was "
     "lost. Says who, since when, and what to do.",
-    Exit.DRIFT: "A host is not as the plan saw it. The step that noticed did nothing.",
+    Exit.DRIFT: "A host is not as the plan saw it, and the step that noticed did nothing; or, for "
+    "`status --drift`, not as the last release left it.",
     Exit.INTERRUPTED: "^C, SIGTERM or SIGHUP. What was begun was finished first, unless a second one came.",
 }
 
@@ -126,7 +127,8 @@ def _flag(argument: Argument) -> str:
 def _shown(argument: Argument) -> str:
     if argument.positional or _flag(argument) in OPTIONAL:
         return _flag(argument).upper()
-    return f"--{_flag(argument).replace('_', '-')}{KINDS[argument.kind]}"
+    flag = _flag(argument).strip("_").replace("_", "-")
+    return f"{'-' if len(flag) == 1 else '--'}{flag}{KINDS[argument.kind]}"
 
 
 def _cell(text: Any) -> str:

@@ -37,7 +37,7 @@ ALLOWED = {
         "secrets", "transport", "report", "run", "ledger", "notify",
     },
     "tasks": {"app", "config", "report", "rehearsal"},
-    "cli": {"tasks"},
+    "cli": {"tasks", "app"},
 }  # fmt: skip
 COMMON = {"errors", "http_errors", "secret", "shell", "suggest"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -25,13 +25,14 @@ from fleet.run.fenced import FencedTransport
 from fleet.run.gather import First, gather, helper_digest
 from fleet.run.leavings import look
 from fleet.run.tenure import Tenure, now
-from fleet.transport.base import Transport
+from fleet.transport.base import HandTransport, Transport
 from fleet.transport.connect import Connector
 from fleet.transport.endpoint import Endpoint, endpoint_of
 
 
 class Connections:
-    """Open connections to hosts of the session, by name; ``errors`` of those that cannot be reached."""
+    """Open connections to hosts of the session, by name; ``errors`` of those that cannot be reached.
+    ``entered`` are the same, for what an operator does by hand."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -40,6 +41,7 @@ class Connections:
             known_hosts=[session.options.root / "inventories" / session.options.env / "known_hosts"],
         )
         self.transports: dict[str, Transport] = {}
+        self.entered: dict[str, HandTransport] = {}
         self.errors: dict[str, FleetError] = {}
         self._left: set[str] = set()
         self._unheard: dict[str, FleetError] = {}
@@ -60,16 +62,46 @@ class Connections:
         """All that can be reached; the others are told apart in ``errors``."""
         endpoints = [self._endpoint(host) for host in hosts if host.name not in self.transports]
         for name, result in self._connector.connect_all(endpoints, self._session.parallel).items():
+            self._opened(name, result)
+
+    def each(
+        self,
+        hosts: Iterable[Host],
+        use: Callable[[str, HandTransport], None],
+        parallel: int = 0,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        """``use`` each host as soon as it is connected to, without waiting for the others, and leave it.
+        ``parallel`` instead of the session's: how many at once. ``lasting``: no use ends before all others
+        have begun, so that only connections are made ``parallel`` at once."""
+
+        def used(name: str, result: HandTransport | Unreachable) -> None:
             if isinstance(result, Unreachable):
-                result.host = result.host or name
-                self.errors[name] = result
-            else:
-                self.transports[name] = result
-                self.errors.pop(name, None)
+                self._opened(name, result)
+                return
+            try:
+                use(name, result)
+            finally:
+                # Here, side by side: to end one takes 20 ms.
+                result.close()
+
+        endpoints = [self._endpoint(host) for host in hosts]
+        self._connector.connect_all(endpoints, parallel or self._session.parallel, used, lasting)
+
+    def _opened(self, name: str, result: HandTransport | Unreachable) -> None:
+        if isinstance(result, Unreachable):
+            result.host = result.host or name
+            self.errors[name] = result
+        else:
+            self.transports[name] = self.entered[name] = result
+            self.errors.pop(name, None)
 
     def _endpoint(self, host: Host) -> Endpoint:
         """A key file is named relative to the project, from wherever the command is given."""
         endpoint = endpoint_of(host)
+        if self._session.sudo:
+            endpoint = replace(endpoint, become=True, password=self._session.sudo)
         if endpoint.key_file and not endpoint.key_file.startswith("~"):
             endpoint = replace(endpoint, key_file=str(self._session.options.root / endpoint.key_file))
         return endpoint

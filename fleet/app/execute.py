@@ -3,71 +3,147 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from fleet.app.connections import Connections
+from fleet.app.failed import remember
 from fleet.app.session import Session
 from fleet.app.told import told
 from fleet.errors import Exit, FleetError
+from fleet.model.hosts import Host
 from fleet.report import events as ev
+from fleet.report.grouped import Printed, grouped
 from fleet.report.names import fold
+from fleet.run.blocks import Blocks
 from fleet.run.interrupt import on_signals
-from fleet.transport.base import Result, Transport
+from fleet.run.printed import Printing
+from fleet.transport.base import HandTransport, Result
+
+ENDING = "interrupted: the command is ended on every host"
+INTERRUPTED = "not begun: interrupted"
+NOT_BEGUN = "not begun: a host before it failed"
+CAUSES = 5
+"""Kinds of trouble with connections that are told whole; the hosts of all others are only named."""
 
 
-def execute(session: Session, command: str, timeout: float) -> Exit:
-    """``command`` is a line of shell, run as the user that ``ansible_become`` says; ``timeout`` in seconds.
-    Hosts that cannot be reached fail alone."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``script`` is run as the user that ``ansible_become`` says; ``shown`` is how it reads. ``timeout`` in
+    seconds. ``group``: equal outputs are folded. ``serial``: hosts at once, of which each has to succeed
+    before others begin; 0: no limit but the session's."""
+
+    script: str
+    shown: str
+    timeout: float
+    group: bool = False
+    serial: int = 0
+
+
+def execute(session: Session, order: Order) -> Exit:
+    """Hosts that cannot be reached fail alone. Those that failed are remembered for the next time."""
+    began = time.monotonic()
+    names = [host.name for host in session.hosts]
+    session.emit(ev.CommandStarted(order.shown, tuple(names)))
     with Connections(session) as connections:
-        began = time.monotonic()
-        connections.open(session.hosts)
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
-            ended = _everywhere(session, connections.transports, command, timeout)
-        failed: dict[str, str] = {name: error.what for name, error in connections.errors.items()}
-        errors = dict(connections.errors)
-        for name, result in ended.items():
-            if isinstance(result, FleetError):
-                failed[name] = result.what
-                errors[name] = result
-            elif not result.ok:
-                failed[name] = result.ending(timeout)
-        if errors:
-            session.report.error(session.masked(told(errors)))
-    session.emit(_finish(session, failed, time.monotonic() - began))
+        work = _Work(session, connections, order)
+        notes = on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning")), ENDING)
+        with notes, work.blocks.ticking():
+            for batch in _batches(session.hosts, order.serial or len(names)):
+                connections.each(batch, work.run, order.serial)
+                if connections.errors or work.lost or not all(end.ok for end in work.ended.values()):
+                    break
+        lost = {**connections.errors, **work.lost}
+    for same in grouped({name: work.printed[name] for name in names if name in work.printed}):
+        session.emit(same)
+    if lost:
+        session.report.error(session.masked(trouble(lost)))
+    causes = {name: error.what for name, error in lost.items()}
+    causes |= {name: end.ending for name, end in work.ended.items() if not end.ok}
+    left = [name for name in names if name not in causes and name not in work.ended]
+    causes |= dict.fromkeys(left, INTERRUPTED if session.interrupt.asked.is_set() else NOT_BEGUN)
+    remember(session, [name for name in names if name in causes])
+    session.emit(finished(names, causes, connections.errors, time.monotonic() - began))
     if session.interrupt.asked.is_set():
         return Exit.INTERRUPTED
-    if failed and set(failed) == set(connections.errors):
+    if causes and set(causes) == set(connections.errors):
         return Exit.UNREACHABLE
-    return Exit.FAILED if failed else Exit.OK
+    return Exit.FAILED if causes else Exit.OK
 
 
-def _everywhere(
-    session: Session, transports: Mapping[str, Transport], command: str, timeout: float
-) -> dict[str, Result | FleetError]:
-    def one(item: tuple[str, Transport]) -> Result | FleetError:
-        name, transport = item
+def _batches(hosts: Sequence[Host], size: int) -> Iterator[Sequence[Host]]:
+    return (hosts[first : first + size] for first in range(0, len(hosts), max(1, size)))
+
+
+class _Work:
+    """``ended`` and ``printed`` by host; ``lost``: hosts that failed in another way."""
+
+    def __init__(self, session: Session, connections: Connections, order: Order) -> None:
+        self._session = session
+        self._order = order
+        self.blocks = Blocks(lambda host, stream, line: session.emit(ev.Output(host, stream, line)))
+        self.ended: dict[str, ev.CommandEnded] = {}
+        self.printed: dict[str, Printed] = {}
+        self.lost: dict[str, FleetError] = {}
+
+    def run(self, name: str, transport: HandTransport) -> None:
+        cancel = self._session.interrupt.asked
+        if cancel.is_set():
+            return
+        printing = Printing()
 
         def line(stream: str, text: str) -> None:
-            session.emit(ev.Output(name, stream, text))
+            if self._order.group:
+                printing.take(stream, self._session.masked(text))
+            else:
+                self.blocks.take(name, stream, text)
 
-        if session.interrupt.asked.is_set():
-            return FleetError("not begun: interrupted", host=name)
+        timeout = self._order.timeout
         try:
-            return transport.run(command, timeout=timeout, on_line=line, cancel=session.interrupt.asked)
+            result = transport.run(self._order.script, timeout=timeout, on_line=line, cancel=cancel)
         except FleetError as error:
-            return error
+            self.lost[name] = error
+            self.blocks.end(name, lambda: None)
+            return
+        end = _ended(name, result, timeout)
+        self.ended[name] = end
+        if self._order.group:
+            self.printed[name] = printing.ended(end.ending, end.ok)
+        self.blocks.end(name, lambda: self._tell(end))
 
-    with ThreadPoolExecutor(max(1, min(session.parallel, len(transports)))) as pool:
-        return dict(zip(transports, pool.map(one, transports.items()), strict=True))
+    def _tell(self, end: ev.CommandEnded) -> None:
+        if not self._order.group or self._session.options.json:
+            self._session.emit(end)
 
 
-def _finish(session: Session, failed: Mapping[str, str], seconds: float) -> ev.RunFinished:
-    total = len(session.hosts)
-    if not failed:
-        return ev.RunFinished(f"done on {total} {'host' if total == 1 else 'hosts'}", True, seconds)
-    causes: dict[str, list[str]] = {}
-    for name, cause in failed.items():
-        causes.setdefault(cause, []).append(name)
-    told = tuple(f"{fold(names)}: {cause}" for cause, names in causes.items())
-    return ev.RunFinished(f"failed on {len(failed)} of {total} hosts", False, seconds, told)
+def _ended(name: str, result: Result, timeout: float) -> ev.CommandEnded:
+    status = -1 if result.rc is None else result.rc
+    return ev.CommandEnded(name, result.ok, result.ending(timeout), status, result.seconds)
+
+
+def trouble(errors: Mapping[str, FleetError]) -> str:
+    """The first causes whole: behind a switch that is off, a hundred hosts have a hundred of them."""
+    blocks = told(errors).split("\n")
+    starts = [number for number, line in enumerate(blocks) if not line.startswith(" ")]
+    if len(starts) <= CAUSES:
+        return "\n".join(blocks)
+    rest = len(starts) - CAUSES
+    return "\n".join([*blocks[: starts[CAUSES]], f"and {rest} more like these"])
+
+
+def finished(
+    names: Sequence[str], causes: Mapping[str, str], unreached: Mapping[str, FleetError], seconds: float
+) -> ev.RunFinished:
+    total = f"{len(names)} {'host' if len(names) == 1 else 'hosts'}"
+    if not causes:
+        return ev.RunFinished(f"done on {total}", True, seconds)
+    several = len({causes[name] for name in unreached}) > CAUSES
+    hosts: dict[str, list[str]] = {}
+    for name in names:
+        if name in causes:
+            cause = "cannot be reached" if several and name in unreached else causes[name]
+            hosts.setdefault(cause, []).append(name)
+    lines = tuple(f"{fold(those)}: {cause}" for cause, those in hosts.items())
+    left = sum(cause in {INTERRUPTED, NOT_BEGUN} for cause in causes.values())
+    outcome = f"failed on {len(causes) - left} of {total}" + (f", not begun on {left}" if left else "")
+    return ev.RunFinished(outcome, False, seconds, lines)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.app.root import nearest
 from fleet.config.project import environments
 from fleet.errors import UsageError
 from fleet.plan.batches import amount
@@ -19,6 +20,9 @@ TAGS = "fleet/"
 
 
 FAILURE_ACTIONS = ("pause", "rollback", "continue")
+
+NO_VERSION = "unknown"
+"""What templates get as the version where none was given and none is needed."""
 
 USUAL = "10%"
 """What ``--unreachable skip`` alone allows, of the hosts of the run; at least one."""
@@ -69,13 +73,12 @@ class Options:
 
 
 def find_root(start: Path) -> Path:
-    """The project: the nearest directory upwards that holds ``inventories/``."""
-    for directory in (start, *start.parents):
-        if (directory / "inventories").is_dir():
-            return directory
+    """The project that ``start`` is in. Raises UsageError."""
+    if root := nearest(start):
+        return root
     raise UsageError(
         f"no inventories/ in {start} or above it",
-        hint="change to a Fleet project, or make inventories/<env>/hosts.yml and roles/<role>/compose.yml",
+        hint="change to a Fleet project, or make one in an empty directory: fleet init",
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from fleet.app.inventory import read_inventory
 from fleet.app.options import Options
-from fleet.config.inventory import limit, load_inventory
+from fleet.config.inventory import limit
 from fleet.config.project import Project, load_desired, open_project, rendered_hosts
 from fleet.config.settings import ledger, parallel, registries, state_dir, volume_image
 from fleet.errors import UsageError
@@ -22,9 +23,11 @@ from fleet.report import events as ev
 from fleet.report.plan_text import Line
 from fleet.report.redact import Redactor
 from fleet.run.interrupt import Interrupt
-from fleet.secret import Keyring, SecretRef
+from fleet.secret import Keyring, Secret, SecretRef
 from fleet.secrets import resolve
 from fleet.suggest import suggest
+
+SUDO = SecretRef("asked", "sudo")
 
 
 class Report(Protocol):
@@ -58,11 +61,13 @@ class Session:
     everyone: Mapping[str, Host]
     interrupt: Interrupt = field(default_factory=Interrupt)
     sinks: list[ev.Emit] = field(default_factory=list)
+    sudo: SecretRef | None = None
+    """The password of ``--sudo``: every host is worked on through sudo."""
 
     @classmethod
     def open(cls, options: Options, report: Report, keyring: Keyring) -> Session:
         """Raises ConfigErrors, UsageError (a limit that means no host)."""
-        inventory = load_inventory(options.root, options.env)
+        inventory = read_inventory(options.root, options.env)
         chosen = limit(inventory, options.limit or None)
         rendered = rendered_hosts(inventory, options.version)
         return cls(
@@ -154,6 +159,11 @@ class Session:
     def place(self) -> Place:
         """Where each host keeps what it knows of releases."""
         return Place(state_dir(self.everyone.values()), self.project.name, self.options.env)
+
+    def work_by_sudo(self, password: str) -> None:
+        """On every host, with a password that every report masks."""
+        self.keyring.learn(Keyring({SUDO: Secret(password)}))
+        self.sudo = SUDO
 
     def witnesses(self, desired: Desired) -> tuple[Host, ...]:
         """Hosts outside of the run that count: those of its roles that keep a minimum, and the balancers of

@@ -37,11 +37,36 @@ class Row:
     drift: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at the hosts. ``lines`` are about all of them."""
+
+    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
+
+
 def status(session: Session) -> Exit:
     """Works on whatever answers; hosts that do not are told below the table. Exit 69 if there are any."""
     desired = session.desired()
-    with Connections(session) as connections, Custody(session, connections, "", change=False) as custody:
+    with Connections(session) as connections:
         connections.open(dict.fromkeys([*session.hosts, session.ledger]))
+        seen = look(session, connections, desired)
+    if session.options.json:
+        for row in seen.rows:
+            session.report.record({"event": "Status", **asdict(row)})
+    else:
+        session.report.table(COLUMNS, [tuple(asdict(row).values()) for row in seen.rows])
+        for line in seen.lines:
+            session.show(line)
+    if connections.errors:
+        session.report.error(session.masked(causes(connections.errors)))
+    return Exit.UNREACHABLE if connections.errors else Exit.OK
+
+
+def look(session: Session, connections: Connections, desired: Desired) -> Seen:
+    """What the hosts that are connected run now. Those that fail meanwhile go to the connections' errors;
+    the host of the ledger only when it is one of the run."""
+    with Custody(session, connections, "", change=False) as custody:
         first = custody.first() if custody.host in connections.transports else None
         facts = connections.facts(desired, registries=None, first=first)
         releases, holder, trouble = _ledger(session, custody)
@@ -55,22 +80,13 @@ def status(session: Session) -> Exit:
          for row in host_rows(desired, state, facts, now, behind.get(state.host, 0))),
         key=lambda row: row.service,
     )  # fmt: skip
-    if session.options.json:
-        for row in rows:
-            session.report.record({"event": "Status", **asdict(row)})
-    else:
-        session.report.table(COLUMNS, [tuple(asdict(row).values()) for row in rows])
-        versions = ", ".join(sorted({row.version for row in rows} - {"-"})) or "none"
-        hosts = f"{len(facts.hosts)} {'host' if len(facts.hosts) == 1 else 'hosts'}"
-        headline = f"{session.options.env}: {hosts}, versions: {versions}"
-        session.show(Line(headline, "title"))
-        for line in _about(session.options.env, releases, holder, now):
-            session.show(line)
-        if trouble:
-            session.show(Line(f"warning: the releases are not known: {trouble}", "warning"))
-    if connections.errors:
-        session.report.error(session.masked(causes(connections.errors)))
-    return Exit.UNREACHABLE if connections.errors else Exit.OK
+    versions = ", ".join(sorted({row.version for row in rows} - {"-"})) or "none"
+    hosts = f"{len(facts.hosts)} {'host' if len(facts.hosts) == 1 else 'hosts'}"
+    lines = [Line(f"{session.options.env}: {hosts}, versions: {versions}", "title")]
+    lines += _about(session.options.env, releases, holder, now)
+    if trouble:
+        lines.append(Line(f"warning: the releases are not known: {trouble}", "warning"))
+    return Seen(tuple(rows), tuple(lines))
 
 
 def _ledger(session: Session, custody: Custody) -> tuple[tuple[Release, ...], Holder | None, str]:

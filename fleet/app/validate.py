@@ -14,8 +14,7 @@ def validate(session: Session) -> Exit:
     """Raises ConfigErrors with all that is wrong. Secrets are counted, not fetched: they belong to
     whoever deploys."""
     desired = session.desired()
-    Hooks(session.options.root, session.emit, session.interrupt.now).check()
-    notifiers(tuple(session.everyone.values()), session.options.root)
+    check_rest(session)
     services = sum(len(state.services) for state in desired.hosts)
     for warning in session.inventory.warnings:
         session.show(Line(f"warning: {warning}", "warning"))
@@ -26,3 +25,9 @@ def validate(session: Session) -> Exit:
         )
     )
     return Exit.OK
+
+
+def check_rest(session: Session) -> None:
+    """Hooks and notices: what belongs to no host. Raises ConfigErrors."""
+    Hooks(session.options.root, session.emit, session.interrupt.now).check()
+    notifiers(tuple(session.everyone.values()), session.options.root)

@@ -70,16 +70,20 @@ def load(
     key, unhashable key, unknown tag.
     """
     shown = shown_path(path, root)
+    return parse(read_text(path, shown), shown, scalars=scalars)
+
+
+def read_text(path: pathlib.Path, shown: str) -> str:
+    """Raises ConfigError: file unreadable, not UTF-8."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         why = error.strerror or str(error)
         raise ConfigError("cannot read the file", why=why, at=Position(shown)) from error
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_utf8(raw, error, shown) from error
-    return parse(text, shown, scalars=scalars)
 
 
 def shown_path(path: pathlib.Path, root: pathlib.Path | None = None) -> str:

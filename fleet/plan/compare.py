@@ -35,7 +35,7 @@ def compare(old: Record, new: Record) -> tuple[Change, ...]:
     before = {state.host: state for state in old.desired.hosts}
     after = {state.host: state for state in new.desired.hosts}
     both = [host for host in after if host in before]
-    return tuple(_folded([
+    return tuple(folded([
         *_by_name("hosts", _carried(before), _carried(after)),
         *_roles(old.desired.roles, new.desired.roles),
         *(replace(one, hosts=(host,)) for host in both for one in _state(before[host], after[host])),
@@ -54,7 +54,7 @@ def with_image_text(service: Service) -> Service:
     return replace(service, container=replace(service.container, image=image_text(service.container.image)))
 
 
-def _folded(changes: Iterable[Change]) -> list[Change]:
+def folded(changes: Iterable[Change]) -> list[Change]:
     """Equal ones as one, those of a subject and its hosts together, as the first of them came."""
     hosts: dict[Change, list[str]] = {}
     for change in changes:

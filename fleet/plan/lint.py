@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Facts, HostFacts, Unknown
 from fleet.model.images import ImageRef
+from fleet.model.services import Service
 from fleet.model.slots import in_slot
 from fleet.ops.containers import Create, Recipe, Replace, is_leftover
 from fleet.plan import images as image_facts
@@ -146,7 +147,8 @@ def _taken(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Iterato
             host = facts.hosts[turn.host]
             for step in turn.steps:
                 if isinstance(step, Step) and isinstance(step.op, (Create, Replace)):
-                    yield from _conflicts(step.op.recipe, host)
+                    recipe = step.op.recipe
+                    yield from conflicts(recipe.service, recipe.slot, host)
                     yield from _held(desired, step.op.recipe, host)
                 if isinstance(step, Step) and isinstance(step.op, Create) and step.op.left:
                     places = ", ".join(place for _, place in step.op.left)
@@ -154,8 +156,9 @@ def _taken(desired: Desired, facts: Facts, stages: Sequence[Rollout]) -> Iterato
                     yield Finding(False, what, "name it under volumes:, or use order: stop-first", turn.host)
 
 
-def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
-    spec = in_slot(recipe.service, recipe.slot)
+def conflicts(service: Service, slot: int, host: HostFacts) -> Iterator[Finding]:
+    """Ports and the name that others have, who are not of this project and environment."""
+    spec = in_slot(service, slot)
     ours = {one.name for one in host.containers} if isinstance(host.containers, tuple) else set()
     ports = {} if isinstance(host.ports, Unknown) else host.ports
     for port in spec.ports:
@@ -165,7 +168,7 @@ def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
         if holder and holder.removeprefix("container ") not in ours:
             yield Finding(
                 True,
-                f"{recipe.service.key}: port {port.published} is taken by {holder}",
+                f"{service.key}: port {port.published} is taken by {holder}",
                 "stop it, or publish another port",
                 host.host,
             )
@@ -173,7 +176,7 @@ def _conflicts(recipe: Recipe, host: HostFacts) -> Iterator[Finding]:
     if spec.name in foreign:
         yield Finding(
             True,
-            f"{recipe.service.key}: the name {spec.name} is taken by a container that Fleet did not make",
+            f"{service.key}: the name {spec.name} is taken by a container that Fleet did not make",
             f"look at it (docker inspect {spec.name}), then rename or remove it",
             host.host,
         )

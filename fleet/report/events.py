@@ -157,6 +157,48 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandStarted:
+    """The same on all of these hosts; what they print follows."""
+
+    command: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """On one host. ``ending``: how, in words; ``status`` -1: there is no exit status."""
+
+    host: str
+    ok: bool
+    ending: str
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Hosts whose command printed the same and ended alike. ``differs``: from the largest group, as a diff;
+    empty in the largest, and where there is nothing in common."""
+
+    hosts: tuple[str, ...]
+    ending: str
+    ok: bool
+    lines: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a container's log. ``time`` as its engine tells it."""
+
+    host: str
+    service: str
+    container: str
+    time: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """A line of a remote command. ``stream`` is ``out`` or ``err``."""
 
@@ -200,6 +242,10 @@ Event = (
     | StepFailed
     | StepSkipped
     | Command
+    | CommandStarted
+    | CommandEnded
+    | Same
+    | LogLine
     | Output
     | Note
     | RunFinished

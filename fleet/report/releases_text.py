@@ -39,9 +39,14 @@ def version_text(release: Release) -> str:
 
 def compare_lines(old: Record, new: Record, changes: Sequence[Change]) -> Iterator[Line]:
     """By subject: ``web.app on web-[1-3]``, and below it what differs."""
-    yield Line(f"{_named(old)} → {_named(new)}", "title")
+    yield Line(f"{named(old)} → {named(new)}", "title")
     if not changes:
         yield Line("no difference")
+    yield from change_lines(changes)
+
+
+def change_lines(changes: Iterable[Change]) -> Iterator[Line]:
+    """By subject and hosts, an empty line before each."""
     subject, hosts = "", ""
     for change in changes:
         here = fold(change.hosts)
@@ -71,7 +76,8 @@ def _hosts(names: Sequence[str]) -> str:
     return folded if len(folded) <= HOSTS_WIDTH else f"{len(names)} hosts"
 
 
-def _named(record: Record) -> str:
+def named(record: Record) -> str:
+    """``v41 (release 5)``."""
     return f"{record.head.version} (release {record.head.number})"
 
 

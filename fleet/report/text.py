@@ -106,8 +106,8 @@ class TextReport:
             case ev.Command(host, text):
                 for part in text.splitlines():
                     yield self._step(host, "$", part, "faint")
-            case ev.Output(host, stream, line):
-                yield self._step(host, "|", line, "plain" if stream == "out" else "warning")
+            case ev.CommandStarted() | ev.CommandEnded() | ev.Same() | ev.LogLine() | ev.Output():
+                yield from self._by_hand(event)
             case ev.Note(text, level):
                 yield Line(text, {"info": "plain"}.get(level, level))
             case ev.RunFinished(outcome, ok, seconds, state, hint):
@@ -118,6 +118,24 @@ class TextReport:
                     yield Line(f"  → {hint}")
             case _:
                 return
+
+    def _by_hand(
+        self, event: ev.CommandStarted | ev.CommandEnded | ev.Same | ev.LogLine | ev.Output
+    ) -> Iterable[Line]:
+        """What commands on hosts print, and their logs."""
+        match event:
+            case ev.CommandStarted(_, hosts):
+                self._width = max(map(len, hosts), default=8)
+            case ev.CommandEnded(host, ok, ending) if not ok:
+                yield self._step(host, "✗", ending, "error")
+            case ev.Same():
+                yield from same_lines(event)
+            case ev.LogLine(host, service, _, _, line):
+                name = f"{host} {service}" if service else host
+                self._width = max(self._width, len(name))
+                yield self._step(name, "|", line, "plain")
+            case ev.Output(host, stream, line):
+                yield self._step(host, "|", line, "plain" if stream == "out" else "warning")
 
     def _step(self, host: str, mark: str, text: str, style: str) -> Line:
         return Line(f"{host:<{self._width}} {mark} {text}", style, hang=self._width + 3)
@@ -142,6 +160,18 @@ class TextReport:
 
     def close(self) -> None:
         """Nothing is held back."""
+
+
+def same_lines(event: ev.Same) -> Iterable[Line]:
+    how = "" if event.ok else f": {event.ending}"
+    yield Line(f"{_hosts(len(event.hosts))}{how}: {fold(event.hosts)}", "title" if event.ok else "error")
+    if event.differs:
+        yield Line("  differs by", "faint")
+        for line in event.differs:
+            style = {"+": "add", "-": "remove", "@": "faint"}.get(line[:1], "plain")
+            yield Line(f"  {line}", style, hang=1)
+    else:
+        yield from (Line(f"  {line}") for line in event.lines)
 
 
 def _hosts(count: int) -> str:

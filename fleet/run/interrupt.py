@@ -29,14 +29,15 @@ class Interrupt:
 
 
 @contextmanager
-def on_signals(interrupt: Interrupt, say: Callable[[str], None]) -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP press it while the block runs; for the main thread only."""
+def on_signals(interrupt: Interrupt, say: Callable[[str], None], first: str = FIRST) -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP press it while the block runs; for the main thread only. ``first``:
+    what is said at the first press."""
 
     telling: list[threading.Thread] = []
 
     def pressed(number: int, frame: FrameType | None) -> None:
         interrupt.press()
-        text = SECOND if interrupt.now.is_set() else FIRST
+        text = SECOND if interrupt.now.is_set() else first
         # Not from here: a handler runs in the midst of anything, also while a report holds its lock.
         thread = threading.Thread(target=say, args=(text,))
         telling.append(thread)

@@ -7,18 +7,23 @@ loading SSH and Docker libraries takes.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from invoke.collection import Collection
 
+from fleet.tasks.aliases import with_aliases
 from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
-from fleet.tasks.hosts import exec
-from fleet.tasks.look import inventory, status, validate
-from fleet.tasks.rehearse import rehearse
+from fleet.tasks.hosts import exec, get, logs, put, ssh
+from fleet.tasks.look import doctor, inventory, status, validate
+from fleet.tasks.rehearse import init, rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
 from fleet.tasks.traffic import drain, maintenance, ready
+from fleet.tasks.trust import trust
 from fleet.tasks.vip import vip
 from fleet.tasks.volumes import volumes
 
-ns = Collection(
+ns = with_aliases(Collection(
     deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
-    releases, diff, lock, unlock, prune, validate, inventory, exec, rehearse,
-)  # fmt: skip
+    releases, diff, lock, unlock, prune, trust, doctor, validate, inventory, exec, logs, put, get, ssh,
+    rehearse, init,
+), Path.cwd())  # fmt: skip

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 HELP = {
     "env": "environment: a directory of inventories/ (else FLEET_ENV, else fleet.env in invoke.yaml)",
+    "sudo": "as root through sudo; its password is asked once, or read from standard input",
     "limit": "hosts, in Ansible's pattern language: web:&staging:!web3, web[0:2], ~regex, @file",
     "roles": "only these roles, comma separated",
     "version": "the version to deploy (else git describe --tags)",
@@ -48,7 +52,7 @@ HELP = {
 
 
 SWITCHES = {
-    "check", "diff", "yes", "json", "remove_orphans", "show_commands", "allow_downtime",
+    "check", "diff", "yes", "json", "remove_orphans", "show_commands", "allow_downtime", "sudo",
 }  # fmt: skip
 DEFAULTS = {"unreachable": "fail"}
 
@@ -62,10 +66,12 @@ ROLLING = (
 VOLUMES = ("adopt", "allow_empty", "volume_from", "max_downtime", "copy_rate")
 """Of those, what a task has that may come upon volumes."""
 
-POSITIONAL = ("command", "old", "new", "host", "switch")
+POSITIONAL = ("command", "old", "new", "host", "switch", "source", "target")
 """Arguments that are no flags, in whichever task has them."""
-OPTIONAL = ("action", "name", "file")
+OPTIONAL = ("action", "name", "file", "service")
 """Those that may be left out, from the last one on."""
+INSTEAD = {"--", "-t", "--script"}
+"""With one of these a command may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +106,11 @@ def operator_task(*names: str, **help_texts: str) -> Callable[[Callable[..., int
         functools.update_wrapper(run, body)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         texts = {name.replace("_", "-"): HELP[name] for name in names} | help_texts
-        # invoke demands a positional argument as soon as there is one; after "--" it is not wanted, nor one
-        # that was left out.
-        positional = [name for name in POSITIONAL if name in help_texts and "--" not in sys.argv]
-        optional = [name for name in OPTIONAL if name in help_texts]
-        positional += optional[: bare_words(body.__name__, parameters[1:], sys.argv)]
+        # invoke demands a positional argument as soon as there is one, also one that was left out.
+        bare = bare_words(body.__name__, parameters[1:], sys.argv)
+        needed = bare or not INSTEAD & set(sys.argv)
+        positional = [name for name in POSITIONAL if name in help_texts and (needed or name != "command")]
+        positional += [name for name in OPTIONAL if name in help_texts][:bare]
         return task(help=texts, positional=positional, auto_shortflags=False)(guarded(run))
 
     return wrap
@@ -118,7 +124,8 @@ def _flag(name: str) -> inspect.Parameter:
 def bare_words(name: str, flags: Iterable[inspect.Parameter], argv: Sequence[str]) -> int:
     """How many words after the task's name are neither a flag nor the value of one."""
     switches = {f"--{one.name.replace('_', '-')}" for one in flags if isinstance(one.default, bool)}
-    words = argv[argv.index(name) + 1 :] if name in argv else ()
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    words = own[own.index(name) + 1 :] if name in own else ()
     before = ("", *words)
     valued = (flag.startswith("--") and "=" not in flag and flag not in switches for flag in before)
     return sum(not word.startswith("-") and not value for word, value in zip(words, valued, strict=False))
@@ -139,6 +146,12 @@ def guarded(body: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
+def configured_env(config: Config) -> str:
+    """``fleet.env`` of invoke's configuration; empty where there is none."""
+    settings = config.get("fleet", {})
+    return str(settings.get("env", "") or "") if hasattr(settings, "get") else ""
+
+
 def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **given: Any) -> Options:
     from fleet.app import options  # noqa: PLC0415
     from fleet.app.options import FAILURE_ACTIONS, budget  # noqa: PLC0415
@@ -149,12 +162,13 @@ def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **
         if flag.startswith("--") and "=" not in flag and value == "":
             raise UsageError(f"{flag} is empty")
     root = options.find_root(Path.cwd())
-    configured = str(ctx.config.get("fleet", {}).get("env", ""))
+    configured = configured_env(ctx.config)
     parallel = given.pop("parallel", "")
     roles = names(given.pop("roles", ""))
     version = given.pop("version", "")
     wait = given.pop("wait", "")
     moving = volumes_given(given)
+    given.pop("sudo", None)
     on_failure = given.get("on_failure", "")
     if on_failure not in {"", *FAILURE_ACTIONS}:
         raise UsageError(f"--on-failure {on_failure}{suggest(on_failure, FAILURE_ACTIONS)}",
@@ -163,7 +177,7 @@ def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **
     return options.Options(
         root=root,
         env=options.choose_env(root, env, os.environ, configured),
-        version=options.choose_version(root, version) if needs_version else version or "unknown",
+        version=options.choose_version(root, version) if needs_version else version or options.NO_VERSION,
         roles=roles,
         parallel=whole("--parallel", parallel, "how many hosts at once") if parallel else 0,
         wait=span("--wait", wait) if wait else 0,
@@ -214,6 +228,29 @@ def span(flag: str, text: str) -> float:
         return duration(text)
     except ValueError as error:
         raise UsageError(f"{flag} {text}: {error}") from error
+
+
+def moment(flag: str, text: str) -> float | datetime:
+    """Seconds back, of ``10m``, or a time: without a zone in that of this machine."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return span(flag, text)
+
+
+def by_sudo(given: Given, use: Callable[[Session], int]) -> Callable[[Session], int]:
+    """``use``, with the password for sudo when one is wanted. Raises UsageError."""
+    if not given["sudo"]:
+        return use
+    typed = getpass.getpass("sudo password: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not typed and not sys.stdin.isatty():
+        raise UsageError("--sudo: no password on standard input", hint="an empty line, where sudo wants none")
+
+    def work(session: Session) -> int:
+        session.work_by_sudo(typed.rstrip("\n"))
+        return use(session)
+
+    return work
 
 
 def with_session(options: Options, use: Callable[[Session], int]) -> int:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 from fleet.tasks.common import Given, confirming, operator_task, with_session
 
 WHAT_NEXT = """
-The shop is at http://{address}/ — try next:
-  .venv/bin/inv status --env rehearsal
-  .venv/bin/inv deploy --env rehearsal --version v42     rolling, batch by batch
-  .venv/bin/inv deploy --env rehearsal --version v44     never gets healthy: see it go back
-  .venv/bin/inv exec "docker ps" --env rehearsal --limit web
-  .venv/bin/inv rehearse --down                          ends it; nothing is left running"""
+It answers at http://{address}/ — try next:
+  {call} status --env rehearsal
+  {call} deploy --env rehearsal --version v42     rolling, batch by batch
+  {call} deploy --env rehearsal --version v44     never gets healthy: see it go back
+  {call} exec "docker ps" --env rehearsal --limit web
+  {call} rehearse --down                          ends it; nothing is left running"""
 
 
 @operator_task(
-    version="the version of the shop to deploy",
+    version="the version to deploy",
     down="end the rehearsal: hosts, network and volumes",
     purge="with --down: its images, too",
 )
 def rehearse(given: Given, version: str = "v41", down: bool = False, purge: bool = False) -> int | None:
-    """Boot a fleet of real hosts on this machine and deploy the sample shop onto it."""
+    """Boot a fleet of real hosts on this machine and deploy the project onto it."""
     from fleet.app.options import find_root  # noqa: PLC0415
     from fleet.rehearsal import Rehearsal  # noqa: PLC0415
 
@@ -35,5 +37,24 @@ def rehearse(given: Given, version: str = "v41", down: bool = False, purge: bool
 
     code = with_session(options, lambda session: run(session, confirming(options)))
     if not code:
-        print(WHAT_NEXT.format(address=rehearsal.address))
+        print(WHAT_NEXT.format(address=rehearsal.address, call=_called()))
     return code
+
+
+@operator_task()
+def init(given: Given) -> None:
+    """Write a small project into this directory; it deploys onto the rehearsal as it is."""
+    from fleet.app.init import init as run  # noqa: PLC0415
+
+    for name in run(Path.cwd()):
+        print(f"  {name}")
+    print("What next: README.md says it; begin with: fleet rehearse")
+
+
+def _called() -> str:
+    """The program as the operator may call it again: by its name, where that is found."""
+    program = Path(sys.argv[0])
+    if shutil.which(program.name):
+        return program.name
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)

@@ -149,3 +149,14 @@ class Transport(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+class HandTransport(Transport, Protocol):
+    """What an operator does by hand needs besides. Nothing of it is ever part of a run."""
+
+    def shell(self, line: str = "", *, become: bool = True) -> int:
+        """``line``, or a login shell, on the operator's terminal, with its size and its signals. sudo may
+        ask there. Answers the exit status.
+
+        Raises ConnectionLost, RemoteFailed when the host gives no terminal.
+        """

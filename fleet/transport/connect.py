@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fleet.errors import Unreachable
 from fleet.secret import Keyring
-from fleet.transport.base import Transport
+from fleet.transport.base import HandTransport
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.known_hosts import KnownHosts
 from fleet.transport.local import LocalTransport
@@ -19,6 +19,8 @@ from fleet.transport.route import Resolver, Route
 
 if TYPE_CHECKING:
     from fleet.transport.link import Link
+
+Use = Callable[[str, HandTransport | Unreachable], None]
 
 STARTS_PER_JUMP_HOST = 8
 """Below sshd's default MaxStartups of 10, past which it drops connections at random."""
@@ -54,7 +56,7 @@ class Connector:
     ) -> None:
         self.close()
 
-    def connect(self, endpoint: Endpoint) -> Transport:
+    def connect(self, endpoint: Endpoint) -> HandTransport:
         """Raises Unreachable, ConfigError."""
         result = self.connect_all([endpoint])[endpoint.name]
         if isinstance(result, Unreachable):
@@ -62,9 +64,15 @@ class Connector:
         return result
 
     def connect_all(
-        self, endpoints: Iterable[Endpoint], parallel: int = 32
-    ) -> dict[str, Transport | Unreachable]:
-        """By host name, in the given order. Raises ConfigError, before the first connection."""
+        self,
+        endpoints: Iterable[Endpoint],
+        parallel: int = 32,
+        use: Use | None = None,
+        lasting: bool = False,
+    ) -> dict[str, HandTransport | Unreachable]:
+        """By host name, in the given order. Raises ConfigError, before the first connection. ``use`` is
+        called with each as soon as it is there, ``parallel`` of them at once; if ``lasting`` all at once,
+        and only to connect is done by ``parallel`` at once."""
         # Fabric's configuration is read once and is not made for several threads.
         with self._lock:
             ways = [
@@ -74,13 +82,20 @@ class Connector:
             for gateway in self._gateways.values():
                 gateway.failure = None
 
-        def one(way: tuple[Endpoint, Route]) -> Transport | Unreachable:
-            try:
-                return self._enter(*way)
-            except Unreachable as error:
-                return error
+        def one(way: tuple[Endpoint, Route]) -> HandTransport | Unreachable:
+            result: HandTransport | Unreachable
+            with entering:
+                try:
+                    result = self._enter(*way)
+                except Unreachable as error:
+                    result = error
+            if use is not None:
+                use(way[0].name, result)
+            return result
 
-        with ThreadPoolExecutor(max(1, min(parallel, len(ways))), "connect") as pool:
+        entering = threading.BoundedSemaphore(max(1, parallel))
+        threads = len(ways) if lasting else min(parallel, len(ways))
+        with ThreadPoolExecutor(max(1, threads), "connect") as pool:
             return dict(zip((endpoint.name for endpoint, _ in ways), pool.map(one, ways), strict=True))
 
     def close(self) -> None:
@@ -89,7 +104,7 @@ class Connector:
         for gateway in gateways.values():
             gateway.close()
 
-    def _enter(self, endpoint: Endpoint, route: Route) -> Transport:
+    def _enter(self, endpoint: Endpoint, route: Route) -> HandTransport:
         if not route:
             return LocalTransport(endpoint, self._keyring)
         from fleet.transport.ssh import SshTransport  # noqa: PLC0415 - paramiko costs 100 ms

@@ -8,6 +8,7 @@ from typing import Literal
 
 from fleet.errors import ConfigError
 from fleet.model.hosts import Host
+from fleet.secret import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Endpoint:
 
     ``proxy_jump``: hops as in OpenSSH's ProxyJump (``[user@]host[:port]``, comma separated, the first one is
     entered first); ``none`` forbids a jump that ``~/.ssh/config`` asks for. ``docker``: the words of the
-    Docker client on the host, without ``sudo``.
+    Docker client on the host, without ``sudo``. ``password``: sudo's, where it wants one.
     """
 
     name: str
@@ -29,10 +30,22 @@ class Endpoint:
     proxy_jump: str = ""
     connection: Literal["ssh", "local"] = "ssh"
     docker: tuple[str, ...] = ("docker",)
+    password: SecretRef | None = None
 
     def sudo(self, become: bool = True) -> tuple[str, ...]:
         """The words that go before a command; none where the inventory or the caller says so."""
-        return ("sudo", "-n", "-u", self.become_user, "--") if self.become and become else ()
+        return self._sudo("-n") if self.become and become else ()
+
+    def sudo_asking(self, prompt: str) -> tuple[str, ...]:
+        """The same for sudo that may ask for a password on its standard input."""
+        return self._sudo("-S", "-p", prompt)
+
+    def sudo_terminal(self) -> tuple[str, ...]:
+        """The same on a terminal, where sudo asks the operator itself."""
+        return self._sudo() if self.become else ()
+
+    def _sudo(self, *how: str) -> tuple[str, ...]:
+        return ("sudo", *how, "-u", self.become_user, "--")
 
 
 def endpoint_of(host: Host) -> Endpoint:

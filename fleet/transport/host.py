@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fleet.ops.effects import ApiCall
-from fleet.secret import Keyring, Text
+from fleet.secret import Hole, Keyring, SealedText, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import ASKS, CAUSE_SECONDS, Line, NotOpened, converse, gone, too_slow
 from fleet.transport.base import Feed, OnBytes, OnLine, OnProgress, Result
+from fleet.transport.becoming import PROMPT, Becoming
 from fleet.transport.docker_api import DockerApi
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.pump import NeverBegan, Process, carry_out
@@ -23,6 +25,9 @@ from fleet.transport.tunnel import Stream as TcpStream
 
 if TYPE_CHECKING:
     from fleet.transport.docker_http import Stream
+
+
+LOGIN_SHELL = 'cd; exec "${SHELL:-sh}" -l'
 
 
 class HostTransport(ABC):
@@ -39,8 +44,8 @@ class HostTransport(ABC):
         self._docker = DockerApi(self.host, lambda: self._dial(words), keyring)
 
     @abstractmethod
-    def _start(self, command: str, prefix: Sequence[str]) -> Process:
-        """Let a shell run ``command``; ``prefix`` are the words with which its processes are killed."""
+    def _start(self, command: str, becoming: Becoming) -> Process:
+        """Let a shell run ``command``; ``becoming`` is as whom its processes are killed."""
 
     @abstractmethod
     def _dial(self, words: Sequence[str]) -> Stream:
@@ -49,6 +54,11 @@ class HostTransport(ABC):
     @abstractmethod
     def _connect(self, path: str, timeout: float) -> Line:
         """A connection to a unix socket. Raises NotOpened, TimeoutError, ConnectionLost."""
+
+    @abstractmethod
+    def terminal(self, command: str) -> int:
+        """``command`` on the operator's terminal, or a login shell; the exit status. Raises
+        ConnectionLost."""
 
     @abstractmethod
     def dial(self, address: str, port: int, *, timeout: float) -> TcpStream: ...
@@ -71,12 +81,10 @@ class HostTransport(ABC):
         on_bytes: OnBytes | None = None,
         feed: Feed | None = None,
     ) -> Result:
-        prefix = self._endpoint.sudo(become)
+        becoming = self._becoming(become)
         payload = scripts.payload(self._keyring.reveal(script), fed=feed is not None)
-        with self._count:
-            self._commands += 1
-        process = self._start(scripts.command(prefix, timeout), prefix)
-        try:
+        process = self._begin(scripts.command(becoming.before, timeout), becoming)
+        with self._beginning(becoming):
             return carry_out(
                 process,
                 payload,
@@ -86,8 +94,35 @@ class HostTransport(ABC):
                 on_bytes=on_bytes,
                 feed=feed,
             )
+
+    def _becoming(self, become: bool = True) -> Becoming:
+        words, ref = self._endpoint.sudo(become), self._endpoint.password
+        password = self._keyring.reveal(SealedText((Hole(ref),))) if ref else ""
+        return Becoming(self._endpoint.sudo_asking(PROMPT) if words and password else words, password)
+
+    def _begin(self, command: str, becoming: Becoming) -> Process:
+        with self._count:
+            self._commands += 1
+        return becoming.guard(self._start(command, becoming))
+
+    @contextmanager
+    def _beginning(self, becoming: Becoming) -> Iterator[None]:
+        try:
+            yield
         except NeverBegan as failure:
-            raise not_begun(failure.said, self.host, sudo=bool(prefix)) from failure
+            raise not_begun(
+                failure.said, self.host, sudo=bool(becoming.words), told=bool(becoming.password)
+            ) from failure
+
+    def shell(self, line: str = "", *, become: bool = True) -> int:
+        words = self._endpoint.sudo_terminal() if become else ()
+        if line:
+            words = (*words, "sh", "-c", line)
+        elif words:
+            words = (*words, "sh", "-c", LOGIN_SHELL)
+        with self._count:
+            self._commands += 1
+        return self.terminal(f"exec {shlex.join(words)}" if words else "")
 
     def docker(
         self,

@@ -11,6 +11,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.errors import Unreachable
+
+
+class HostKeyRefused(Unreachable):
+    """The server shows a host key that is not known, not the known one, or revoked."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:

@@ -7,7 +7,7 @@ import errno
 import logging
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import paramiko
@@ -15,7 +15,7 @@ from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.ssh_exception import IncompatiblePeer
 
 from fleet.errors import Unreachable
-from fleet.transport.known_hosts import KnownHosts, KnownKey, fingerprint, name_of
+from fleet.transport.known_hosts import HostKeyRefused, KnownHosts, KnownKey, fingerprint, name_of
 from fleet.transport.listening import Listening
 from fleet.transport.login import OUT_OF_FILES, log_in
 from fleet.transport.route import Hop
@@ -114,24 +114,25 @@ def open_link(host: str, hop: Hop, known: KnownHosts, *, through: Link | None, t
 
     ``host`` is the inventory's name, for the messages. Raises Unreachable.
     """
-    try:
+    with _told(host, hop, timeout):
         link = Link(_socket(hop, through, timeout))
         try:
-            _shake_hands(hop, link, known, timeout)
+            name = key_name(hop)
+            keys = known.keys(hop.known_hosts, name)
+            kind, blob = _shake_hands(hop, link, keys, timeout)
+            _check_key(hop, name, blob, kind, keys)
             link.auth_timeout = timeout
             log_in(hop, link)
         except BaseException:
             link.close()
             raise
         link.watch()
-    except OSError as error:
-        failure = _no_connection(hop, error, timeout)
-        failure.host = host
-        raise failure from error
-    except Unreachable as error:
-        error.host = host
-        raise
     return link
+
+
+def key_name(hop: Hop) -> str:
+    """The name under which ``known_hosts`` lists it."""
+    return name_of(hop.key_name or hop.address, hop.port)
 
 
 def _socket(hop: Hop, through: Link | None, timeout: float) -> Any:
@@ -202,9 +203,34 @@ def _forwarded(hop: Hop, through: Link, timeout: float) -> paramiko.Channel:
     raise Unreachable(f"the jump host did not connect to {hop}", why=why, hint=hint) from cause
 
 
-def _shake_hands(hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) -> None:
-    name = name_of(hop.key_name or hop.address, hop.port)
-    known = known_hosts.keys(hop.known_hosts, name)
+def shown_key(
+    host: str, hop: Hop, known: Iterable[KnownKey], *, through: Link | None, timeout: float
+) -> tuple[str, bytes]:
+    """The kind and the blob of the host key that the server shows, of the kinds of ``known`` where it has
+    one. Nobody logs in. Raises Unreachable."""
+    with _told(host, hop, timeout):
+        link = Link(_socket(hop, through, timeout))
+        try:
+            return _shake_hands(hop, link, known, timeout)
+        finally:
+            link.close()
+
+
+@contextlib.contextmanager
+def _told(host: str, hop: Hop, timeout: float) -> Iterator[None]:
+    """Every failure in the name of ``host``."""
+    try:
+        yield
+    except OSError as error:
+        failure = _no_connection(hop, error, timeout)
+        failure.host = host
+        raise failure from error
+    except Unreachable as error:
+        error.host = host
+        raise
+
+
+def _shake_hands(hop: Hop, link: Link, known: Iterable[KnownKey], timeout: float) -> tuple[str, bytes]:
     _prefer(link, (key.kind for key in known if not key.revoked))
     link.banner_timeout = timeout
     try:
@@ -228,7 +254,7 @@ def _shake_hands(hop: Hop, link: Link, known_hosts: KnownHosts, timeout: float) 
             hint="the host hangs: look at its console, its memory and its disks",
         )
     shown = link.get_remote_server_key()
-    _check_key(hop, name, shown.asbytes(), shown.get_name(), known)
+    return shown.get_name(), shown.asbytes()
 
 
 def _prefer(link: Link, kinds: Iterable[str]) -> None:
@@ -244,7 +270,7 @@ def _prefer(link: Link, kinds: Iterable[str]) -> None:
 def _check_key(hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKey, ...]) -> None:
     got = fingerprint(blob)
     if revoked := next((key for key in known if key.revoked and key.blob == blob), None):
-        raise Unreachable(
+        raise HostKeyRefused(
             f"the host key of {hop} is revoked",
             why=f"{kind} {got}\nrevoked in {revoked.place}",
             hint="do not connect; give the host a new key",
@@ -255,19 +281,19 @@ def _check_key(hop: Hop, name: str, blob: bytes, kind: str, known: tuple[KnownKe
     if not valid:
         first = hop.known_hosts[0] if hop.known_hosts else "known_hosts"
         scan = f"ssh-keyscan -p {hop.port} {hop.address}"
-        raise Unreachable(
+        raise HostKeyRefused(
             f"the host key of {hop} is not known",
             why=f"{kind} {got}",
             hint=f"compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub), then add "
-            f"it as {name!r} to {first} ({scan})",
+            f"it as {name!r} to {first} (inv trust, or {scan})",
         )
     same = [key for key in valid if key.kind == kind] or valid
-    raise Unreachable(
+    raise HostKeyRefused(
         f"the host key of {hop} has changed",
         why="\n".join(
             [f"it shows   {kind} {got}"]
             + [f"known is   {key.kind} {fingerprint(key.blob)} ({key.place})" for key in same]
         ),
         hint="someone may be in between. If the host was installed anew: remove "
-        f"{', '.join(key.place for key in same)} and add the new key",
+        f"{', '.join(key.place for key in same)} and add the new key (inv trust --replace)",
     )

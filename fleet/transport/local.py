@@ -16,6 +16,7 @@ from typing import IO
 from fleet.errors import Unreachable
 from fleet.transport import script as scripts
 from fleet.transport.asking import NotOpened
+from fleet.transport.becoming import NOBODY_ELSE, Becoming
 from fleet.transport.docker_errors import engine_gone
 from fleet.transport.host import HostTransport
 from fleet.transport.pump import Ending
@@ -25,8 +26,17 @@ from fleet.transport.tunnel import Dial, Tunnel
 class LocalTransport(HostTransport):
     """See :class:`fleet.transport.base.Transport`."""
 
-    def _start(self, command: str, prefix: Sequence[str]) -> LocalProcess:
-        return LocalProcess(command, prefix)
+    def _start(self, command: str, becoming: Becoming) -> LocalProcess:
+        return LocalProcess(command, becoming)
+
+    def terminal(self, command: str) -> int:
+        former = signals.signal(signals.SIGINT, signals.SIG_IGN)
+        try:
+            words = ["sh", "-c", command] if command else [os.environ.get("SHELL", "sh"), "-l"]
+            # ^C of this terminal is for the command alone.
+            return subprocess.Popen(words, preexec_fn=_heed_interrupts).wait()  # noqa: S603, PLW1509
+        finally:
+            signals.signal(signals.SIGINT, former)
 
     def _dial(self, words: Sequence[str]) -> _LocalStream:
         return _LocalStream(words, self.host)
@@ -59,6 +69,10 @@ class LocalTransport(HostTransport):
         return _LocalLine(path, timeout)
 
 
+def _heed_interrupts() -> None:
+    signals.signal(signals.SIGINT, signals.SIG_DFL)
+
+
 def _accept(server: socket.socket, tunnel: Tunnel) -> None:
     """Until nobody listens any more."""
     with contextlib.suppress(OSError):
@@ -72,12 +86,12 @@ class LocalProcess:
     def __init__(
         self,
         command: str,
-        prefix: Sequence[str] = (),
+        becoming: Becoming = NOBODY_ELSE,
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._prefix = prefix
+        self._becoming = becoming
         self._child = subprocess.Popen(  # noqa: S603 - running commands is what it is for
             ["/bin/sh", "-c", command],
             stdin=subprocess.PIPE,
@@ -145,8 +159,8 @@ class LocalProcess:
 
     def kill(self, group: int, signal: str) -> None:
         subprocess.run(  # noqa: S603
-            ["/bin/sh", "-c", scripts.kill_command(self._prefix, group, signal)],
-            stdin=subprocess.DEVNULL,
+            ["/bin/sh", "-c", scripts.kill_command(self._becoming.words, group, signal)],
+            input=self._becoming.line,
             capture_output=True,
             timeout=20,
             check=False,

@@ -22,6 +22,9 @@ QUIET = 1.0
 """Seconds. A background child may hold the streams open after the script's end; silence ends the wait."""
 
 
+CHUNK = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """``rc``, or ``signal`` (``SIGTERM``) when the process was killed."""

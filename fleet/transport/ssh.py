@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import signal as signals
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 
 import paramiko
 
-from fleet.errors import FleetError, RemoteFailed, Unreachable
+from fleet.errors import FleetError, Interrupted, RemoteFailed, Unreachable
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import NotOpened
 from fleet.transport.base import ConnectionLost, Feed, OnBytes, OnLine, Result
+from fleet.transport.becoming import Becoming
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.host import HostTransport
 from fleet.transport.link import Link
 from fleet.transport.listening import HINT
 from fleet.transport.pump import TICK, Ending
 from fleet.transport.ssh_streams import SshLine, SshStream, ready
+from fleet.transport.ssh_terminal import ask_for, join
 from fleet.transport.streamlocal import open_streamlocal
 from fleet.transport.tunnel import Dial, Tunnel
 
@@ -28,6 +32,9 @@ RUN_SESSIONS = 5
 """With the 3 of Docker calls 8; with one more to kill a command below sshd's default MaxSessions of 10."""
 
 OPEN_TIMEOUT = 20.0
+SIGNALLED = 128
+"""Added to a signal's number it is the exit status that shells tell of it."""
+
 CLOSING = 3.0
 """Seconds in which a refused session is asked for again."""
 
@@ -72,8 +79,8 @@ class SshTransport(HostTransport):
         self._link.close()
         super().close()
 
-    def _start(self, command: str, prefix: Sequence[str]) -> _SshProcess:
-        return _SshProcess(self, self._session(command), prefix)
+    def _start(self, command: str, becoming: Becoming) -> _SshProcess:
+        return _SshProcess(self, self._session(command), becoming)
 
     def _dial(self, words: Sequence[str]) -> SshStream:
         return SshStream(self, self._session("exec " + shlex.join(words)))
@@ -117,6 +124,21 @@ class SshTransport(HostTransport):
             self._link.listening.end(port)
             tunnel.close()
 
+    def terminal(self, command: str) -> int:
+        channel = self._session(command, terminal=True)
+        number = channel.get_id()
+        try:
+            if not join(channel, sys.stdin.fileno(), sys.stdout.fileno()):
+                raise Interrupted("ended by a signal", host=self.host)
+            channel.status_event.wait(OPEN_TIMEOUT)
+            if signal := self.exit_signal(number):
+                return SIGNALLED + getattr(signals, signal, 0)
+            if not self.connected or channel.exit_status < 0:
+                raise self.lost()
+            return channel.exit_status
+        finally:
+            channel.close()
+
     @property
     def connected(self) -> bool:
         return self._link.is_active()
@@ -147,8 +169,9 @@ class SshTransport(HostTransport):
                     raise
                 time.sleep(0.1)
 
-    def _session(self, command: str) -> paramiko.Channel:
-        """A channel that runs ``command``. Raises ConnectionLost, RemoteFailed."""
+    def _session(self, command: str, *, terminal: bool = False) -> paramiko.Channel:
+        """A channel that runs ``command``, or without one a login shell. Raises ConnectionLost,
+        RemoteFailed."""
         try:
             channel = self._opened()
         except paramiko.ChannelException as error:
@@ -161,7 +184,12 @@ class SshTransport(HostTransport):
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self.lost(error) from error
         try:
-            channel.exec_command(command)
+            if terminal:
+                ask_for(channel)
+            if command:
+                channel.exec_command(command)
+            else:
+                channel.invoke_shell()
         except (paramiko.SSHException, OSError, EOFError) as error:
             if not self.connected:
                 raise self.lost(error) from error
@@ -173,9 +201,10 @@ class SshTransport(HostTransport):
             ) from error
         return channel
 
-    def signal(self, prefix: Sequence[str], group: int, signal: str) -> None:
-        with contextlib.suppress(FleetError):
-            channel = self._session(scripts.kill_command(prefix, group, signal))
+    def signal(self, becoming: Becoming, group: int, signal: str) -> None:
+        with contextlib.suppress(FleetError, OSError):
+            channel = self._session(scripts.kill_command(becoming.words, group, signal))
+            channel.sendall(becoming.line)
             channel.status_event.wait(OPEN_TIMEOUT)
             channel.close()
 
@@ -193,10 +222,10 @@ class _News(threading.Event):
 class _SshProcess:
     """See :class:`fleet.transport.pump.Process`."""
 
-    def __init__(self, transport: SshTransport, channel: paramiko.Channel, prefix: Sequence[str]) -> None:
+    def __init__(self, transport: SshTransport, channel: paramiko.Channel, becoming: Becoming) -> None:
         self._transport = transport
         self._channel = channel
-        self._prefix = prefix
+        self._becoming = becoming
         self._id = channel.get_id()
         self._news = _News()
         channel.in_buffer.set_event(self._news)
@@ -247,7 +276,7 @@ class _SshProcess:
         return None
 
     def kill(self, group: int, signal: str) -> None:
-        self._transport.signal(self._prefix, group, signal)
+        self._transport.signal(self._becoming, group, signal)
 
     def close(self) -> None:
         self._channel.close()

@@ -149,13 +149,14 @@ class Project:
         tops = {key.replace("_", "-"): value for key, value in top.items()}
         self.write(f"roles/{role}/compose.yml", {**tops, "services": services})
 
-    def run(self, *words: str, program: str = "fleet", timeout: float = 120) -> Done:
+    def run(self, *words: str, program: str = "fleet", timeout: float = 120, typed: str = "") -> Done:
+        """``typed``: what it reads on standard input."""
         began = time.monotonic()
         done = subprocess.run(
             [BIN / program, *words],
             cwd=self.root,
             env=self._environment(),
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=timeout,

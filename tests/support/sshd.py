@@ -46,9 +46,9 @@ def children(pid: int) -> list[int]:
 
 
 class Sshd:
-    """``extra`` are further lines of ``sshd_config``."""
+    """``extra`` are further lines of ``sshd_config``, ``environment`` what sessions have besides HOME."""
 
-    def __init__(self, directory: Path, extra: str = "") -> None:
+    def __init__(self, directory: Path, extra: str = "", environment: str = "") -> None:
         ensure_sshd()
         directory.mkdir(parents=True)
         self.directory = directory
@@ -62,7 +62,7 @@ class Sshd:
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {directory}/host_key\n"
             f"AuthorizedKeysFile {directory}/authorized_keys\nStrictModes no\nUsePAM no\n"
-            f"PasswordAuthentication no\nPidFile none\nSetEnv HOME={directory}\n{extra}\n"
+            f"PasswordAuthentication no\nPidFile none\nSetEnv HOME={directory} {environment}\n{extra}\n"
         )
         self.log = directory / "log"
         self._process = subprocess.Popen([SSHD, "-D", "-f", str(config), "-E", str(self.log)])

@@ -167,7 +167,7 @@ def test_exec_takes_a_line_or_words(project: Path, words: tuple[str, ...]) -> No
     command = ("exec", *where, *words) if words[0] == "--" else ("exec", *words, *where)
     done = process(project, *command)
     assert done.returncode == 0, done
-    assert done.stdout.splitlines()[0] == "web-1    | a|b c|"
+    assert done.stdout.splitlines()[0] == "web-1 | a|b c|"
 
 
 def test_exec_takes_not_both(project: Path) -> None:
@@ -207,3 +207,44 @@ def test_nobody_to_ask_is_wrong_use(
 def test_the_list_of_tasks_and_the_help_of_one(fleet: Fleet, project: Path) -> None:
     assert "deploy" in fleet(project, "--list").stdout
     assert "--limit" in fleet(project, "--help", "deploy").stdout
+
+
+def test_validate_needs_no_network(fleet: Fleet, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a socket nor a name, and no program that might open one."""
+
+    def used(*_: object, **__: object) -> None:
+        raise AssertionError("the network was used")
+
+    for name in (
+        "socket.socket.connect",
+        "socket.getaddrinfo",
+        "socket.create_connection",
+        "subprocess.Popen",
+    ):
+        monkeypatch.setattr(name, used)
+    hosts = project / "inventories" / "test" / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("ansible_connection: local, ", ""))
+    done = fleet(project, "validate", "--env", "test")
+    assert done == Done(0, "test is valid: 2 hosts, 1 roles, 2 services, 0 secrets referred to\n", "")
+
+
+def test_the_projects_invoke_yaml_counts_for_fleet_too(fleet: Fleet, project: Path) -> None:
+    (project / "invoke.yaml").write_text("fleet: {env: test}\n")
+    assert fleet(project / "roles" / "web", "validate").returncode == 0
+
+
+def test_an_invoke_yaml_that_cannot_be_read(fleet: Fleet, project: Path) -> None:
+    (project / "invoke.yaml").write_text("fleet: {env: [\n")
+    done = fleet(project, "validate", "--env", "test")
+    assert done.returncode == 65
+    assert "the project's invoke.yaml cannot be read" in done.stderr
+
+
+def test_init_writes_a_project_and_never_over_one(fleet: Fleet, tmp_path: Path) -> None:
+    done = fleet(tmp_path, "init")
+    assert done.returncode == 0
+    assert "  roles/web/compose.yml\n" in done.stdout
+    assert fleet(tmp_path, "validate").returncode == 0
+    again = fleet(tmp_path, "init")
+    assert again.returncode == 64
+    assert "there is something here already: README.md, " in again.stderr

@@ -31,7 +31,7 @@ def test_outside_of_a_project(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find_root(tmp_path)
     assert caught.value.code is Exit.USAGE
-    assert "inventories/<env>/hosts.yml" in caught.value.hint
+    assert "fleet init" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,9 @@ class Loaded:
         self._cli.loader, self._cli.inventory, self._cli.vm = self._loader, self._manager, self._variables
         return json.loads(self._cli.dump(self._cli.json_inventory(self._manager.groups["all"])))
 
+    def graph(self) -> str:
+        return "\n".join(self._cli._graph_group(self._manager.groups["all"]))
+
     def list_hosts(self, pattern: str) -> list[str]:
         return [host.name for host in self._manager.list_hosts(pattern)]
 

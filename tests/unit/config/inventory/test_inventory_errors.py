@@ -6,8 +6,10 @@ import pathlib
 
 import pytest
 
+from fleet.app.inventory import read_inventory
 from fleet.config.inventory import load_inventory, select
 from fleet.errors import ConfigErrors, Exit, FleetError, UsageError
+from fleet.model.unsafe import Unsafe
 
 AT = "inventories/test/hosts.yml"
 
@@ -173,27 +175,118 @@ class TestSources:
         root = project({"hosts.yml": "a: {}\n", "hosts": "a: {}\n"})
         assert "hosts.yml and hosts: which one is the inventory?" in message(root)
 
+    def test_a_directory_without_a_file_of_hosts(self, project):
+        root = project({"hosts/.hidden": "a: {}\n", "hosts/a.yml~": "a: {}\n", "hosts/note.txt": "no\n"})
+        assert message(root).startswith("inventories/test:1:1: no hosts.yml in this environment")
+
+    def test_a_mistake_in_one_of_several_sources(self, project):
+        root = project({"hosts/1.yml": "web: [\n", "hosts/2.ini": "[web:x]\n"})
+        text = message(root)
+        assert "inventories/test/hosts/1.yml:" in text
+        assert "inventories/test/hosts/2.ini:1:1: the section [web:x] is of no known kind" in text
+
+
+INI = "inventories/test/hosts.ini"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", f"{INI}:1:1: the inventory is empty\n  → name a group and its hosts"),
+        ("# nothing\n", f"{INI}:1:1: the inventory is empty"),
+        ("[web:hsots]\n", f"{INI}:1:1: the section [web:hsots] is of no known kind, did you mean 'hosts'?"),
+        ("[we b]\na\n", f"{INI}:1:1: the section [we b] cannot be read\n  → it is [group], [group:children]"),
+        ("a\n[web:vars]\nx=1\n", f"{INI}:2:1: variables of group 'web', which no other section declares"),
+        (
+            "[web]\na\n[all2:children]\nwbe\n",
+            f"{INI}:4:1: there is no group 'wbe', which is to be a child of 'all2', did you mean 'web'?",
+        ),
+        ("[x:children]\na b\n", f"{INI}:2:1: 'a b' is no name of a group"),
+        ("[web]\na\n[web:vars]\n  x\n", f"{INI}:4:3: 'x' sets no variable\n  → it is: name=value"),
+        ("a x\n", f"{INI}:1:1: 'x' sets no variable of 'a'\n  → it is: host name=value; quote values"),
+        ("a x='1\n", f'{INI}:1:1: the host "a x=\'1" cannot be read\n    No closing quotation'),
+        ("a[3:1]\n", "[3:1] is empty: the first must not be greater than the last"),
+        ("all\n", f"{INI}:1:1: a host cannot be called 'all': that is a group"),
+        ("a ansible_port=x\n", f"{INI}:1:1: ansible_port cannot be 'x'"),
+        (
+            "a p='!secret env:X'\n",
+            f"{INI}:1:1: a secret cannot be referred to from INI\n  → set the variable in",
+        ),
+        ("[a:children]\nb\n[b:children]\na\n", "contains itself"),
+    ],
+)
+def test_a_mistake_in_ini_is_told_with_its_place(project, text, expected):
+    assert expected in message(project({"hosts.ini": text}))
+
+
+def answering(project, listed: str, host: str = "{}", status: int = 0):
+    cases = f"case $1 in --list) echo '{listed}' ;; *) echo '{host}' ;; esac"
+    script = f"#!/bin/sh\necho trouble >&2\n{cases}\nexit {status}\n"
+    root = project({"hosts": script})
+    (root / "inventories/test/hosts").chmod(0o755)
+    return root
+
+
+def answered(root) -> str:
+    with pytest.raises(FleetError) as caught:
+        read_inventory(root, "test")
+    assert caught.value.code == Exit.CONFIG
+    return str(caught.value)
+
+
+class TestExecutables:
     @pytest.mark.parametrize(
-        ("name", "text"),
+        ("listed", "host", "expected"),
         [
-            ("hosts", "[web]\nw1\n"),
-            ("hosts", "# mine\nw1 ansible_host=192.0.2.1\n"),
-            ("hosts.ini", "w1\n"),
-            ("hosts", "w1\nw2\n"),
+            ("nonsense", "{}", "--list: its answer is no JSON"),
+            ("[]", "{}", "--list: its answer is no JSON object"),
+            ('{"web": ["a"]}', "[]", "--host a: its answer is no JSON object"),
+            ('{"web": "a"}', "{}", "group 'web' is a list of hosts, or has hosts, vars and children"),
+            ('{"web": {"hosts": "a"}}', "{}", "hosts of group 'web' is a list of names"),
+            ('{"web": {"children": [1]}}', "{}", "children of group 'web' is a list of names"),
+            ('{"web": {"vars": []}, "db": {"vars": 5}}', "{}", "vars of group 'db' is a mapping"),
+            ('{"web": ["all"]}', "{}", "a host cannot be called 'all': that is a group"),
+            (
+                '{"web": ["a"], "_meta": {"hostvars": {"a": 5}}}',
+                "{}",
+                "the variables of host 'a' are a mapping",
+            ),
         ],
     )
-    def test_ini_is_named_as_not_supported_yet(self, project, name, text):
-        what = f"inventories/test/{name}:1:1: an INI inventory is not supported yet"
-        assert message(project({name: text})).startswith(what)
+    def test_an_answer_that_makes_no_sense(self, project, listed, host, expected):
+        text = answered(answering(project, listed, host))
+        assert text.startswith("inventories/test/hosts:1:1: ")
+        assert expected in text
 
-    def test_a_script_is_named_as_not_supported_yet(self, project):
-        root = project({"hosts": "#!/bin/sh\necho {}\n"})
-        assert "an executable inventory is not supported yet" in message(root)
+    def test_a_program_that_fails(self, project):
+        text = answered(answering(project, "{}", status=3))
+        assert "hosts --list ended with exit status 3\n    trouble" in text
 
-    def test_an_executable_file_is_named_as_not_supported_yet(self, project):
-        root = project({"hosts": "a: {}\n"})
+    def test_a_program_that_cannot_be_run(self, project):
+        root = project({"hosts": "#!/no/such/interpreter\n"})
         (root / "inventories/test/hosts").chmod(0o755)
-        assert "an executable inventory is not supported yet" in message(root)
+        assert "hosts --list cannot be run" in answered(root)
+
+    def test_a_script_without_the_right_to_run_is_told_how_to_get_it(self, project):
+        assert "chmod +x" in answered(project({"hosts": "#!/bin/sh\necho {}\n"}))
+
+    def test_a_program_that_hangs(self, project, monkeypatch):
+        monkeypatch.setattr("fleet.app.inventory.SECONDS", 0.05)
+        root = project({"hosts": "#!/bin/sh\nexec sleep 30\n"})
+        (root / "inventories/test/hosts").chmod(0o755)
+        assert "hosts --list does not end within 0.05 s" in answered(root)
+
+    def test_nothing_is_run_where_nobody_said_so(self, project):
+        assert "an executable inventory is not run here" in message(answering(project, "{}"))
+
+    def test_text_that_is_marked_is_no_template(self, project):
+        listed = '{"web": {"hosts": ["a"], "vars": {"x": [{"__ansible_unsafe": "{{ 1 }}"}, "{{ 2 }}"]}}}'
+        one, two = read_inventory(answering(project, listed), "test").hosts["a"].vars["x"]
+        assert isinstance(one, Unsafe)
+        assert not isinstance(two, Unsafe)
+
+    def test_a_program_may_know_nothing_of_a_host(self, project):
+        assert dict(read_inventory(answering(project, '{"web": ["a"]}', ""), "test").hosts["a"].vars) == {}
 
 
 class TestWarnings:
