@@ -113,10 +113,24 @@ class LoggingOptions(Strict):
     options: dict[str, Str] = {}
 
 
+class Include(Strict):
+    path: Str
+
+
+class Extends(Strict):
+    service: Str
+    file: Str = ""
+
+    @model_validator(mode="after")
+    def _taken_in(self) -> Self:
+        # Files are put together before templates are rendered; then there is none of it left.
+        raise wrong("a template cannot bring this in: it is read before there are variables")
+
+
 class Dependency(Strict):
     condition: Literal["service_started", "service_healthy"] = "service_started"
     restart: Literal[False] = False
-    required: Literal[True] = True
+    required: Bool = True
 
 
 class EnvFile(Strict):
@@ -134,6 +148,14 @@ class DeviceMapping(Strict):
     source: Str
     target: Str = ""
     permissions: Str = "rwm"
+
+
+class ConfigUse(Strict):
+    source: Str
+    target: Annotated[Str, AfterValidator(rules.config_target)] = ""
+    uid: Natural = 0
+    gid: Natural = 0
+    mode: OctalMode = "0444"
 
 
 class SecretUse(Strict):

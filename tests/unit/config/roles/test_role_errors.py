@@ -131,7 +131,7 @@ def test_one_mistake(files: Files, body: str, expected: str) -> None:
     ("text", "expected"),
     [
         ("services: {app: {image: x}}\nname: shop\n", ["2:1: 'name' is not carried out by Fleet"]),
-        ("services: {app: {image: x}}\nconfigs: {}\n", ["2:1: 'configs' is not carried out by Fleet"]),
+        ("services: {app: {image: x}}\nmodels: {}\n", ["2:1: 'models' is not carried out by Fleet"]),
         ("services: {app: {image: x}}\nservcies: {}\n", ["2:1: unknown key 'servcies', did you mean 'services'?"]),
         ("services: {}\n", ["1:11: services: needs at least 1"]),
         ("volumes: {}\n", ["1:1: 'services' is missing"]),
