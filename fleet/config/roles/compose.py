@@ -40,8 +40,10 @@ NamesOr = BeforeValidator(as_names, json_schema_input_type=list[str] | dict[str,
 
 class ServiceModel(Strict):
     image: Annotated[Str, AfterValidator(rules.image)]
+    blkio_config: parts.BlockIoLimits | None = None
     cap_add: Capabilities = []
     cap_drop: Capabilities = []
+    cgroup: Literal["host", "private"] | None = None
     cgroup_parent: Str | None = None
     command: Words = None
     configs: list[Annotated[parts.ConfigUse, BeforeValidator(short_syntax.alone("source"))]] = []
@@ -113,10 +115,14 @@ class ServiceModel(Strict):
 class Subnet(Strict):
     subnet: Str
     gateway: Str = ""
+    ip_range: Str = ""
+    aux_addresses: dict[str, Str] = {}
 
 
 class Ipam(Strict):
+    driver: Str = "default"
     config: list[Subnet] = []
+    options: dict[str, Str] = {}
 
 
 class NetworkModel(Strict):

@@ -21,6 +21,7 @@ REMARKS: Mapping[str, Reasons] = {
     },
     "services.*": {
         "configs": "a change replaces the container; what can reload it goes to `x-fleet.config`",
+        "cgroup": "`host` or `private`",
         "command": "text is split into words as Compose does; no shell",
         "container_name": "replaces `<project>-<env>-<role>-<service>-1`",
         "depends_on": "order within the role; every condition waits for the gate",
@@ -52,6 +53,7 @@ REMARKS: Mapping[str, Reasons] = {
         "condition": "`service_started`, `service_healthy`: both wait for the gate; for jobs see x-fleet.md",
         "required": "`false`: nothing is wrong when its profile keeps it away",
     },
+    "services.*.deploy.resources.reservations": {"devices": "such as GPUs; the engine needs their driver"},
     "configs.*": {
         "content": "a template, as every text of the file",
         "environment": "the variable of the controller's environment",
@@ -83,9 +85,7 @@ REFUSED: Mapping[str, Reasons] = {
     "services.*": {
         "annotations": _EXTRA,
         "attach": "only matters to the output of `docker compose up`",
-        "blkio_config": "block IO limits are not carried out yet",
         "build": _BUILD,
-        "cgroup": "not carried out yet; `cgroup_parent` is",
         "cpu_count": _WINDOWS,
         "cpu_percent": _WINDOWS,
         "cpu_rt_period": "needs a real-time kernel; not carried out",
@@ -93,7 +93,7 @@ REFUSED: Mapping[str, Reasons] = {
         "credential_spec": _WINDOWS,
         "develop": "is for development on one machine",
         "external_links": "give both services a common external network",
-        "gpus": "device requests are not carried out yet",
+        "gpus": "say it in `deploy.resources.reservations.devices`",
         "isolation": _WINDOWS,
         "label_file": "write the labels in `labels`",
         "links": "services reach each other by name; another name goes to `networks.<name>.aliases`",
@@ -117,7 +117,6 @@ REFUSED: Mapping[str, Reasons] = {
     },
     "services.*.deploy.resources.reservations": {
         "cpus": "Docker cannot reserve CPUs outside of Swarm: use `cpu_shares`",
-        "devices": "device requests are not carried out yet",
         "generic_resources": _SWARM,
         "pids": "pids can only be limited: use `limits`",
     },
@@ -126,7 +125,6 @@ REFUSED: Mapping[str, Reasons] = {
         "driver_opts": _EXTRA,
         "gw_priority": _EXTRA,
         "interface_name": _EXTRA,
-        "link_local_ips": "not carried out",
     },
     "services.*.ports.*": {
         "app_protocol": "nothing reads it",
@@ -146,14 +144,6 @@ REFUSED: Mapping[str, Reasons] = {
         "subpath": _EXTRA,
     },
     "networks.*": {"enable_ipv4": _EXTRA},
-    "networks.*.ipam": {
-        "driver": "only the default one",
-        "options": "only the default driver, which has none",
-    },
-    "networks.*.ipam.config.*": {
-        "aux_addresses": "not carried out",
-        "ip_range": "not carried out; choose a smaller `subnet`",
-    },
     "configs.*": {
         "external": _SWARM + "; use `file` or `content`",
         "labels": _SWARM,

@@ -34,6 +34,10 @@ def config_target(path: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+def all_or_some(count: Any) -> Any:
+    return -1 if count == "all" else count
+
+
 def health_test(test: Any) -> Any:
     if not isinstance(test, list):
         return ["CMD-SHELL", test]
