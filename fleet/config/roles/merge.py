@@ -24,6 +24,9 @@ _NAMES = frozenset({"depends_on", "networks"})
 
 def laid_over(base: Piece, own: Piece) -> Piece:
     """The service ``own`` over ``base``. Raises ConfigError where a template stands for what is merged."""
+    if not isinstance(base.value, dict):
+        what = "a service that another one extends must be a mapping, not a template"
+        raise ConfigError(what, at=base.at(()))
     return _mapping(base, own, _key)
 
 
@@ -36,18 +39,19 @@ def _key(key: str, base: Piece, own: Piece) -> Piece:
         return _mapping(_as_names(key, base), _as_names(key, own))
     if key == "logging" and _driver(base) != _driver(own) and _driver(own):
         return own
-    if key == "x-fleet" and isinstance(base.value, dict) and isinstance(own.value, dict):
+    if key == "x-fleet":
         # What is said of a gate or a balancer is one thing.
         return _mapping(base, own, lambda _, __, mine: mine)
-    return _any(key, base, own)
+    return _mapping(base, own)
 
 
-def _any(key: str, base: Piece, own: Piece) -> Piece:
-    mappings = isinstance(base.value, dict) and isinstance(own.value, dict)
-    return _mapping(base, own) if mappings else own
+def _any(_: str, base: Piece, own: Piece) -> Piece:
+    return _mapping(base, own)
 
 
 def _mapping(base: Piece, own: Piece, one: Callable[[str, Piece, Piece], Piece] = _any) -> Piece:
+    if not isinstance(base.value, dict) or not isinstance(own.value, dict):
+        return own
     written = own.entries().items()
     # A key without a value is an absent key.
     mine = {key: part for key, part in written if part.value is not None or key not in base.value}

@@ -136,6 +136,8 @@ APP = "services:\n  app: {image: x}\n"
         ("services:\n  app: {extends: '{{ role }}'}\n", "2:18: extends: no template can stand here: files are read before there are variables"),
         ("services:\n  app: {extends: base}\n  base: {extends: app}\n", "3:19: services extend each other in a circle: app → base → app"),
         ("services:\n  app: {extends: {service: app}}\n", "2:28: services extend each other in a circle: app → app"),
+        ("services:\n  base: '{{ b }}'\n  app: {extends: base}\n", "2:9: a service that another one extends must be a mapping, not a template"),
+        ("services:\n  base: {image: x, labels: [a]}\n  app: {extends: base, labels: 5}\n", "3:32: labels: must be a mapping, not a number"),
         ("services:\n  base: {image: x, ports: '{{ p }}'}\n  app: {extends: base, ports: [80]}\n", "2:27: a template cannot stand for 'ports' here: it is merged with that of another service"),
         ("services:\n  base: {image: x, environment: '{{ p }}'}\n  app: {extends: base, environment: {A: b}}\n", "2:33: a template cannot stand for 'environment' here: it is merged with that of another service"),
         ("services:\n  base: {image: x, environment: ['${p}=1']}\n  app: {extends: base, environment: {A: b}}\n", "2:34: a template cannot stand for 'environment' here: it is merged with that of another service"),
