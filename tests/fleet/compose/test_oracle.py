@@ -13,7 +13,6 @@ from tests.fleet.compose.sides import ENGINES, Both, of
 
 REFUSED = {
     ("20.10", "networks-mac-address"): "requires API version 1.44",
-    **{(engine, "devices-long"): "devices" for engine in ENGINES},
     **{(engine, "environment-file-raw"): "env_file" for engine in ENGINES},
 }
 """Files that Compose does not bring up, and what it says; Fleet does."""
