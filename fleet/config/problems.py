@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fleet.config.yaml import Document, Path
+from typing import Protocol
+
+from fleet.config.yaml import Path
 from fleet.errors import ConfigError, ConfigErrors, FleetError, Position
 
 
@@ -40,10 +42,18 @@ class Problems:
             raise ConfigErrors([error for error, _ in self._found.values()])
 
 
+class Places(Protocol):
+    """Where what stands at a path is written: a file, or several that are read as one."""
+
+    def at(self, path: Path) -> Position: ...
+
+    def key_at(self, path: Path) -> Position: ...
+
+
 class FileProblems:
     """Those of one file as one host has it, told by their paths in the file."""
 
-    def __init__(self, problems: Problems, document: Document, host: str = "") -> None:
+    def __init__(self, problems: Problems, document: Places, host: str = "") -> None:
         self._problems = problems
         self._document = document
         self._host = host

@@ -17,6 +17,7 @@ from fleet.secret import Hole, SealedText, SecretRef, Text
 from fleet.suggest import suggest
 
 STATE_DIR = "/var/lib/fleet"
+PROFILES = "fleet_profiles"
 PARALLEL = 32
 PULL_PARALLEL = 8
 LEASE_SECONDS = 60

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleet.config.project import Project, load_desired
-from fleet.config.roles.source import COMPOSE_FILE, RoleSource, load_role
+from fleet.config.roles.source import RoleSource, load_role
 from fleet.config.trust import asked_for
 from fleet.errors import ConfigError, ConfigErrors, FleetError
 from fleet.model.desired import HostState
@@ -24,8 +24,8 @@ _FILLED_IN = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}|\$\w+")
 
 
 def role_sources(root: pathlib.Path, roles: Iterable[str]) -> dict[str, str]:
-    """``web/compose.yml`` → its text, for each file that rendering these roles reads: the Compose file,
-    ``defaults.yml``, templates and environment files. Files of secrets are not among them.
+    """``web/compose.yml`` → its text, for each file that rendering these roles reads: the Compose files,
+    ``defaults.yml``, templates, environment files and configs. Files of secrets are not among them.
 
     What lies outside of the role's directory (``env_file: ../common.env``), is larger than 256 KiB or no
     UTF-8 is left out. Raises ConfigError, ConfigErrors for a Compose file that cannot be read.
@@ -34,7 +34,7 @@ def role_sources(root: pathlib.Path, roles: Iterable[str]) -> dict[str, str]:
     secret = {ref.name for ref in asked_for(root) if ref.provider == "file"}
     for role in roles:
         source = load_role(root, role)
-        patterns = (COMPOSE_FILE, "defaults.yml", "templates/*", *_env_files(source))
+        patterns = (*map(_escaped, source.files), "defaults.yml", "templates/*", *_named(source))
         for path in sorted(source.directory.rglob("*")):
             name = path.relative_to(source.directory).as_posix()
             wanted = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
@@ -67,16 +67,21 @@ def render_added(
             raise ConfigErrors([_placed(error, number) for error in errors.errors]) from errors
 
 
-def _env_files(source: RoleSource) -> Iterator[str]:
-    """Patterns of what ``env_file`` names; where a name is filled in, any file may be meant."""
-    services = source.document.value.get("services")
-    for service in services.values() if isinstance(services, dict) else ():
-        written: Any = service.get("env_file") if isinstance(service, dict) else None
+def _named(source: RoleSource) -> Iterator[str]:
+    """Patterns of what ``env_file`` and ``configs`` name; where a name is filled in, any file may be
+    meant."""
+    for path in (*_values(source, "services", "env_file"), *_values(source, "configs", "file")):
+        if isinstance(path, str):
+            literal = _FILLED_IN.sub("\0", path.removeprefix("./"))
+            yield "*".join(map(_escaped, literal.split("\0")))
+
+
+def _values(source: RoleSource, section: str, key: str) -> Iterator[Any]:
+    items = source.document.value.get(section)
+    for item in items.values() if isinstance(items, dict) else ():
+        written: Any = item.get(key) if isinstance(item, dict) else None
         for entry in written if isinstance(written, list) else [written]:
-            path = entry.get("path") if isinstance(entry, dict) else entry
-            if isinstance(path, str):
-                literal = _FILLED_IN.sub("\0", path.removeprefix("./"))
-                yield "*".join(map(_escaped, literal.split("\0")))
+            yield entry.get("path") if isinstance(entry, dict) else entry
 
 
 def _escaped(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fleet.config.roles.source import COMPOSE_FILE
 from fleet.secret import PROVIDERS, SecretRef
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -73,15 +72,18 @@ def _tagged(node: Node | None, seen: set[int]) -> Iterator[SecretRef]:
 
 
 def _compose_secrets(path: pathlib.PurePosixPath, top: Node | None) -> Iterator[SecretRef]:
-    """What stands under ``secrets:`` of a role, in Compose's own words."""
-    if path.name != COMPOSE_FILE or path.parts[0] != "roles":
+    """What stands under ``secrets:`` and ``configs:`` of a role, in Compose's own words. Any file of it may
+    be included by its Compose file."""
+    if path.parts[0] != "roles" or path.suffix not in {".yml", ".yaml"}:
         return
-    for _, secret in _items(dict(_items(top)).get("secrets")):
-        for key, value in _items(secret):
-            if key == "environment" and isinstance(value, ScalarNode):
-                yield SecretRef("env", value.value)
-            elif key == "file" and isinstance(value, ScalarNode):
-                yield SecretRef("file", str(path.parent / value.value))
+    sections = dict(_items(top))
+    for section in ("secrets", "configs"):
+        for _, item in _items(sections.get(section)):
+            for key, value in _items(item):
+                if key == "environment" and isinstance(value, ScalarNode):
+                    yield SecretRef("env", value.value)
+                elif key == "file" and section == "secrets" and isinstance(value, ScalarNode):
+                    yield SecretRef("file", str(path.parent / value.value))
 
 
 def _items(node: Node | None) -> Iterator[tuple[str, Node]]:

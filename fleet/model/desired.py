@@ -28,6 +28,12 @@ class Network:
     """(subnet, gateway) pairs; a gateway may be empty."""
     labels: Pairs = ()
     external: bool = False
+    ip_ranges: Pairs = ()
+    """(subnet, the part of it that containers get addresses from) pairs."""
+    aux_addresses: tuple[tuple[str, str, str], ...] = ()
+    """(subnet, name, address) of addresses that no container gets."""
+    ipam_driver: str = "default"
+    ipam_options: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,16 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from fleet.model.services import ContainerSpec, Device, Healthcheck, Logging, NetworkAttachment, Ulimit
+from fleet.model.services import (
+    BlockIo,
+    ContainerSpec,
+    Device,
+    DeviceRequest,
+    Healthcheck,
+    Logging,
+    NetworkAttachment,
+    Ulimit,
+)
 
 
 class Change(NamedTuple):
@@ -18,7 +27,11 @@ class Change(NamedTuple):
 
 
 # Fields whose name in a Compose file is another, and those compared name by name.
-_COMPOSE_NAMES = {"name": "container_name", "mounts": "volumes"}
+_COMPOSE_NAMES = {
+    "name": "container_name",
+    "mounts": "volumes",
+    "device_requests": "deploy.resources.reservations.devices",
+}
 _BY_KEY = ("environment", "labels", "sysctls", "tmpfs")
 _BY_ITEM = ("ports", "mounts", "networks", "ulimits", "devices")
 
@@ -77,7 +90,12 @@ def _healthcheck(check: Healthcheck) -> str:
 
 
 def _network(attached: NetworkAttachment) -> str:
-    fixed = (attached.ipv4_address, attached.ipv6_address, attached.mac_address)
+    fixed = (
+        attached.ipv4_address,
+        attached.ipv6_address,
+        attached.mac_address,
+        *attached.link_local_ips,
+    )
     more = [*attached.aliases, *(address for address in fixed if address)]
     return f"{attached.name}({','.join(more)})"
 
@@ -94,10 +112,26 @@ def _device(device: Device) -> str:
     return f"{device.source}:{device.target}:{device.permissions}"
 
 
+def _block_io(limits: BlockIo) -> str:
+    weight = [f"weight={limits.weight}"] if limits.weight else []
+    rates = [(rate.kind, rate.path, rate.rate) for rate in limits.rates]
+    single = [*(("weight_device", *one) for one in limits.weights), *rates]
+    return " ".join([*weight, *(f"{kind}={path}:{value}" for kind, path, value in single)])
+
+
+def _device_request(request: DeviceRequest) -> str:
+    count = {-1: ("all",), 0: ()}.get(request.count, (str(request.count),))
+    options = (f"{key}={value}" for key, value in request.options)
+    words = (request.driver, ",".join(request.capabilities), *count, *request.device_ids, *options)
+    return " ".join(filter(None, words))
+
+
 _SHOWN: dict[type, Callable[[Any], str]] = {
     Healthcheck: _healthcheck,
     NetworkAttachment: _network,
     Logging: _logging,
     Ulimit: _ulimit,
     Device: _device,
+    BlockIo: _block_io,
+    DeviceRequest: _device_request,
 }

@@ -60,6 +60,7 @@ class NetworkAttachment:
     ipv4_address: str = ""
     ipv6_address: str = ""
     mac_address: str = ""
+    link_local_ips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,36 @@ class Device:
     source: str
     target: str
     permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRate:
+    """A limit of one block device; ``kind`` as Compose names it: ``device_read_bps``, …"""
+
+    kind: str
+    path: str
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockIo:
+    """``weight`` from 10 to 1000, 0: the engine's default; ``weights`` are of single devices."""
+
+    weight: int = 0
+    weights: tuple[tuple[str, int], ...] = ()
+    rates: tuple[DeviceRate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """Devices that a driver of the engine hands out, such as GPUs. ``count`` -1: all that there are; 0: those
+    of ``device_ids``."""
+
+    capabilities: tuple[str, ...]
+    driver: str = ""
+    count: int = 0
+    device_ids: tuple[str, ...] = ()
+    options: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +173,7 @@ class ContainerSpec:
     pid: str | None = None
     uts: str | None = None
     userns_mode: str | None = None
+    cgroup: str | None = None
     cgroup_parent: str | None = None
     runtime: str | None = None
     shm_size: int = 0
@@ -157,6 +189,8 @@ class ContainerSpec:
     cpu_quota: int = 0
     cpuset: str = ""
     pids_limit: int = 0
+    blkio_config: BlockIo | None = None
+    device_requests: tuple[DeviceRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

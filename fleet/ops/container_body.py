@@ -6,7 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from fleet.model.services import ContainerSpec, Healthcheck, Mount, NetworkAttachment, Port
+from fleet.model.services import (
+    BlockIo,
+    ContainerSpec,
+    DeviceRequest,
+    Healthcheck,
+    Mount,
+    NetworkAttachment,
+    Port,
+)
 
 NANOSECONDS = 1_000_000_000
 
@@ -84,7 +92,11 @@ def _nanoseconds(seconds: float) -> int:
 
 def _endpoint(spec: ContainerSpec, network: NetworkAttachment) -> dict[str, Any]:
     endpoint: dict[str, Any] = {"Aliases": list(dict.fromkeys([spec.name, *network.aliases]))}
-    addresses = {"IPv4Address": network.ipv4_address, "IPv6Address": network.ipv6_address}
+    addresses: dict[str, Any] = {
+        "IPv4Address": network.ipv4_address,
+        "IPv6Address": network.ipv6_address,
+        "LinkLocalIPs": list(network.link_local_ips),
+    }
     if any(addresses.values()):
         endpoint["IPAMConfig"] = {key: value for key, value in addresses.items() if value}
     return endpoint
@@ -120,6 +132,8 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
     }
     if spec.init is not None:
         config["Init"] = spec.init
+    if spec.cgroup:
+        config["CgroupnsMode"] = spec.cgroup
     if spec.runtime:
         config["Runtime"] = spec.runtime
     if spec.logging:
@@ -148,9 +162,39 @@ def _resources(spec: ContainerSpec) -> dict[str, Any]:
     }
     if spec.mem_swappiness is not None:
         resources["MemorySwappiness"] = spec.mem_swappiness
+    if spec.device_requests:
+        resources["DeviceRequests"] = [_device_request(request) for request in spec.device_requests]
     if spec.pids_limit:
         resources["PidsLimit"] = spec.pids_limit
-    return resources
+    return resources | (_block_io(spec.blkio_config) if spec.blkio_config else {})
+
+
+def _device_request(request: DeviceRequest) -> dict[str, Any]:
+    return {
+        "Driver": request.driver,
+        "Count": request.count,
+        "DeviceIDs": list(request.device_ids) or None,
+        "Capabilities": [list(request.capabilities)],
+        "Options": dict(request.options),
+    }
+
+
+_RATES = {
+    "device_read_bps": "BlkioDeviceReadBps",
+    "device_read_iops": "BlkioDeviceReadIOps",
+    "device_write_bps": "BlkioDeviceWriteBps",
+    "device_write_iops": "BlkioDeviceWriteIOps",
+}
+
+
+def _block_io(limits: BlockIo) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "BlkioWeight": limits.weight,
+        "BlkioWeightDevice": [{"Path": path, "Weight": weight} for path, weight in limits.weights],
+    }
+    for one in limits.rates:
+        found.setdefault(_RATES[one.kind], []).append({"Path": one.path, "Rate": one.rate})
+    return found
 
 
 def _security(spec: ContainerSpec) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fleet.facts.volumes import made_with
 from fleet.model import labels
@@ -34,7 +35,7 @@ class MakeNetwork:
 
     def effects(self) -> tuple[Effect, ...]:
         network = self.network
-        body: dict[str, object] = {
+        body: dict[str, Any] = {
             "Name": network.name,
             "Driver": network.driver,
             "Options": dict(network.options),
@@ -43,12 +44,11 @@ class MakeNetwork:
             "EnableIPv6": network.enable_ipv6,
             "Labels": _marks(self.project, self.env, network.role) | dict(network.labels),
         }
-        if network.subnets:
-            pools = [
-                {"Subnet": subnet} | ({"Gateway": gateway} if gateway else {})
-                for subnet, gateway in network.subnets
-            ]
-            body["IPAM"] = {"Driver": "default", "Config": pools}
+        if network.subnets or network.ipam_options or network.ipam_driver != "default":
+            pools = [_pool(network, subnet, gateway) for subnet, gateway in network.subnets]
+            body["IPAM"] = {"Driver": network.ipam_driver, "Config": pools}
+            if network.ipam_options:
+                body["IPAM"] |= {"Options": dict(network.ipam_options)}
         return (Api(CreateNetwork(body)),)
 
 
@@ -95,6 +95,17 @@ class MakeVolume:
     def labels(self) -> dict[str, str]:
         volume = self.volume
         return _marks(self.project, self.env, volume.role) | dict(volume.labels)
+
+
+def _pool(network: Network, subnet: str, gateway: str) -> dict[str, object]:
+    pool: dict[str, object] = {"Subnet": subnet}
+    if gateway:
+        pool["Gateway"] = gateway
+    if part := dict(network.ip_ranges).get(subnet):
+        pool["IPRange"] = part
+    if aside := {name: address for of, name, address in network.aux_addresses if of == subnet}:
+        pool["AuxiliaryAddresses"] = aside
+    return pool
 
 
 def _marks(project: str, env: str, role: str) -> dict[str, str]:

@@ -216,16 +216,23 @@ def host_fleet(
     keys: Path,
     *,
     disk_mb: Mapping[str, int] | None = None,
+    images: Mapping[str, str] | None = None,
     say: Say = lambda _: None,
 ) -> Iterator[HostFleet]:
     """Hosts for one test, up inside the ``with`` and gone after it, in the first subnet that is free.
 
-    ``keys`` is the directory for the keys; ``disk_mb`` gives a host of that name a small disk of its own.
+    ``keys`` is the directory for the keys; ``disk_mb`` gives a host of that name a small disk of its own,
+    ``images`` another image than ``host``.
     """
     found = engine(say)
     for subnet in _TEST_SUBNETS.subnets(new_prefix=24):
         specs = [
-            HostSpec(host, str(subnet[10 + number]), disk_mb=(disk_mb or {}).get(host))
+            HostSpec(
+                host,
+                str(subnet[10 + number]),
+                image=(images or {}).get(host, "host"),
+                disk_mb=(disk_mb or {}).get(host),
+            )
             for number, host in enumerate(hosts)
         ]
         fleet = HostFleet(found, name, specs, Keys(keys), say)

@@ -19,6 +19,7 @@ from fleet.config.roles.scalars import (
     Microseconds,
     Natural,
     Number,
+    Sealable,
     Size,
     Str,
     StrList,
@@ -39,10 +40,13 @@ NamesOr = BeforeValidator(as_names, json_schema_input_type=list[str] | dict[str,
 
 class ServiceModel(Strict):
     image: Annotated[Str, AfterValidator(rules.image)]
+    blkio_config: parts.BlockIoLimits | None = None
     cap_add: Capabilities = []
     cap_drop: Capabilities = []
+    cgroup: Literal["host", "private"] | None = None
     cgroup_parent: Str | None = None
     command: Words = None
+    configs: list[Annotated[parts.ConfigUse, BeforeValidator(short_syntax.alone("source"))]] = []
     container_name: Annotated[Str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] | None = None
     cpu_period: Microseconds = 0
     cpu_quota: Microseconds = 0
@@ -63,6 +67,7 @@ class ServiceModel(Strict):
     ] = []
     environment: Environment = {}
     expose: list[parts.Exposed] = []
+    extends: Annotated[parts.Extends, BeforeValidator(short_syntax.alone("service"))] | None = None
     extra_hosts: Annotated[list[Str], BeforeValidator(short_syntax.extra_hosts)] = []
     group_add: Annotated[StrList, AfterValidator(rules.sorted_once)] = []
     healthcheck: parts.Healthcheck | None = None
@@ -84,6 +89,7 @@ class ServiceModel(Strict):
     pids_limit: Int = 0
     ports: list[parts.PortItem] = []
     privileged: Bool = False
+    profiles: StrList = []
     pull_policy: Literal["missing", "if_not_present", "always", "never"] = "missing"
     read_only: Bool = False
     restart: Annotated[Str, AfterValidator(rules.restart)] = "no"
@@ -109,10 +115,14 @@ class ServiceModel(Strict):
 class Subnet(Strict):
     subnet: Str
     gateway: Str = ""
+    ip_range: Str = ""
+    aux_addresses: dict[str, Str] = {}
 
 
 class Ipam(Strict):
+    driver: Str = "default"
     config: list[Subnet] = []
+    options: dict[str, Str] = {}
 
 
 class NetworkModel(Strict):
@@ -135,6 +145,12 @@ class VolumeModel(Strict):
     labels: Labels = {}
 
 
+class ConfigModel(Strict):
+    content: Sealable = ""
+    environment: Str = ""
+    file: Str = ""
+
+
 class SecretModel(Strict):
     environment: Str = ""
     file: Str = ""
@@ -147,7 +163,9 @@ Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$")]
 class ComposeFile(Strict):
     services: Annotated[dict[Name, ServiceModel], Field(min_length=1)]
     version: Str = ""
+    include: list[Annotated[parts.Include, BeforeValidator(short_syntax.alone("path"))]] = []
     networks: dict[Name, NetworkModel | None] = {}
     volumes: dict[Name, VolumeModel | None] = {}
+    configs: dict[Name, ConfigModel] = {}
     secrets: dict[Name, SecretModel] = {}
     x_fleet: RoleExtension = Field(default=RoleExtension(), alias="x-fleet")

@@ -21,6 +21,7 @@ from fleet.config.roles.scalars import (
     Bool,
     Duration,
     Int,
+    Labels,
     Natural,
     Number,
     OctalMode,
@@ -96,6 +97,7 @@ class Attachment(Strict):
     ipv4_address: Str = ""
     ipv6_address: Str = ""
     mac_address: Str = ""
+    link_local_ips: StrList = []
     priority: Number = 0
 
 
@@ -113,10 +115,24 @@ class LoggingOptions(Strict):
     options: dict[str, Str] = {}
 
 
+class Include(Strict):
+    path: Str
+
+
+class Extends(Strict):
+    service: Str
+    file: Str = ""
+
+    @model_validator(mode="after")
+    def _taken_in(self) -> Self:
+        # Files are put together before templates are rendered; then there is none of it left.
+        raise wrong("a template cannot bring this in: it is read before there are variables")
+
+
 class Dependency(Strict):
     condition: Literal["service_started", "service_healthy"] = "service_started"
     restart: Literal[False] = False
-    required: Literal[True] = True
+    required: Bool = True
 
 
 class EnvFile(Strict):
@@ -134,6 +150,14 @@ class DeviceMapping(Strict):
     source: Str
     target: Str = ""
     permissions: Str = "rwm"
+
+
+class ConfigUse(Strict):
+    source: Str
+    target: Annotated[Str, AfterValidator(rules.config_target)] = ""
+    uid: Natural = 0
+    gid: Natural = 0
+    mode: OctalMode = "0444"
 
 
 class SecretUse(Strict):
@@ -157,14 +181,53 @@ class RollbackConfig(UpdateConfig):
     failure_action: Literal["pause", "continue"] = "pause"
 
 
+class DeviceWeight(Strict):
+    path: Str
+    weight: Annotated[Int, Field(ge=10, le=1000)]
+
+
+class ByteRate(Strict):
+    path: Str
+    rate: Size
+
+
+class OperationRate(Strict):
+    path: Str
+    rate: Natural
+
+
+class BlockIoLimits(Strict):
+    weight: Annotated[Int, Field(ge=10, le=1000)] | None = None
+    weight_device: list[DeviceWeight] = []
+    device_read_bps: list[ByteRate] = []
+    device_read_iops: list[OperationRate] = []
+    device_write_bps: list[ByteRate] = []
+    device_write_iops: list[OperationRate] = []
+
+
 class Limits(Strict):
     cpus: Number = 0
     memory: Size = 0
     pids: Int = 0
 
 
+class ReservedDevice(Strict):
+    capabilities: Annotated[StrList, Field(min_length=1)]
+    driver: Str = ""
+    count: Annotated[Int, BeforeValidator(rules.all_or_some)] | None = None
+    device_ids: StrList = []
+    options: Labels = {}
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.count is not None and self.device_ids:
+            raise wrong("count and device_ids exclude each other")
+        return self
+
+
 class Reservations(Strict):
     memory: Size = 0
+    devices: list[ReservedDevice] = []
 
 
 class Resources(Strict):

@@ -6,13 +6,24 @@ import dataclasses
 from typing import Any, TypeVar
 
 from fleet.config.roles.compose import ServiceModel
+from fleet.config.roles.compose_parts import BlockIoLimits, LongPort, ReservedDevice
 from fleet.config.roles.compose_parts import Healthcheck as HealthcheckModel
-from fleet.config.roles.compose_parts import LongPort
 from fleet.config.roles.environment import environment
 from fleet.config.roles.mounts import mounts
 from fleet.config.roles.networks import attachments
 from fleet.config.roles.scope import ServiceScope, pairs
-from fleet.model.services import ContainerSpec, Device, Healthcheck, Logging, Pairs, Port, Ulimit
+from fleet.model.services import (
+    BlockIo,
+    ContainerSpec,
+    Device,
+    DeviceRate,
+    DeviceRequest,
+    Healthcheck,
+    Logging,
+    Pairs,
+    Port,
+    Ulimit,
+)
 
 N = TypeVar("N", int, float)
 
@@ -41,6 +52,8 @@ def container(service: ServiceScope) -> ContainerSpec:
         "security_opt": tuple(sorted(set(model.security_opt))),
         "devices": tuple(Device(d.source, d.target or d.source, d.permissions) for d in model.devices),
         "ulimits": tuple(Ulimit(key, pair.soft, pair.hard) for key, pair in sorted(model.ulimits.items())),
+        "blkio_config": model.blkio_config and _block_io(model.blkio_config),
+        "device_requests": tuple(_device_request(one) for one in reservations.devices),
         "mem_limit": _one(service, "mem_limit", model.mem_limit, limits.memory),
         "mem_reservation": _one(service, "mem_reservation", model.mem_reservation, reservations.memory),
         "cpus": _one(service, "cpus", model.cpus, limits.cpus),
@@ -73,6 +86,30 @@ def ports(service: ServiceScope) -> tuple[Port, ...]:
             taken.add(key)
             found.add(port)
     return tuple(sorted(found, key=lambda p: (p.target, p.protocol, p.published, p.host_ip)))
+
+
+def _block_io(model: BlockIoLimits) -> BlockIo:
+    return BlockIo(
+        model.weight or 0,
+        tuple((one.path, one.weight) for one in model.weight_device),
+        tuple(
+            DeviceRate(kind, one.path, one.rate)
+            for kind in ("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops")
+            for one in getattr(model, kind)
+        ),
+    )
+
+
+def _device_request(model: ReservedDevice) -> DeviceRequest:
+    # Which ones is not said: all.
+    every = model.count is None and not model.device_ids
+    return DeviceRequest(
+        tuple(model.capabilities),
+        model.driver,
+        -1 if every else model.count or 0,
+        tuple(model.device_ids),
+        pairs(model.options),
+    )
 
 
 def _healthcheck(model: HealthcheckModel | None) -> Healthcheck | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pathlib
 
-from fleet.config.roles.compose import SecretModel
-from fleet.config.roles.mounts import SECRETS_TARGET
+from fleet.config.roles.compose import ConfigModel, SecretModel
+from fleet.config.roles.compose_parts import ConfigUse
+from fleet.config.roles.mounts import CONTENT, SECRETS_TARGET
 from fleet.config.roles.scope import Part, RoleScope, ServiceScope
 from fleet.config.roles.xfleet import ConfigItem
 from fleet.errors import ConfigError
@@ -56,6 +57,56 @@ def _config_file(service: ServiceScope, name: str, item: ConfigItem, place: tupl
         what = f"{name!r} holds a secret and mode {mode} lets everybody on the host read it"
         service.wrong(what, *place, "mode", hint='use "0600", or "0640" with a gid')
     return ConfigFile(name, content, mode)
+
+
+def configs(service: ServiceScope) -> tuple[ConfigDir, ...]:
+    """Compose's own: each a file in a directory of its own, mounted by itself. What changes in it replaces
+    the container."""
+    found: dict[str, tuple[ConfigUse, ConfigDir]] = {}
+    for index, use in enumerate(service.model.configs):
+        model = service.role.file.configs.get(use.source)
+        if model is None:
+            service.undeclared("configs", use.source, "configs", index)
+            continue
+        first = found.get(use.source, (use, None))[0]
+        if (first.uid, first.gid, first.mode) != (use.uid, use.gid, use.mode):
+            service.wrong(f"config {use.source!r} has another owner or mode above", "configs", index)
+        try:
+            content = _config_content(service, use.source, model)
+        except ConfigError as error:
+            service.take(error, "configs", index)
+            continue
+        if isinstance(content, SealedText) and not model.environment and int(use.mode, 8) & 0o007:
+            what = f"config {use.source!r} holds a secret and mode {use.mode} lets everybody read it"
+            hint = "make it one of the 'secrets', or set mode: 0400 and the uid that reads it"
+            service.wrong(what, "configs", index, hint=hint)
+        file = ConfigFile(CONTENT, content, use.mode)
+        made = ConfigDir(
+            service.config_dir(use.source), use.target or f"/{use.source}", (file,), use.uid, use.gid
+        )
+        found[use.source] = found.get(use.source, (use, made))
+    return tuple(made for _, made in found.values() if made)
+
+
+def _config_content(service: ServiceScope, name: str, model: ConfigModel) -> Text:
+    """Raises ConfigError: there is no such file, or more or less than one source."""
+    source, path = service.role.source, ("configs", name)
+    if len(model.model_fields_set & {"content", "environment", "file"}) != 1:
+        what = f"config {name!r} needs exactly one source"
+        hint = "file: path, content: text or environment: NAME"
+        raise ConfigError(what, at=source.document.key_at(path), hint=hint)
+    if model.environment:
+        ref = SecretRef("env", model.environment, source.document.at((*path, "environment")))
+        return SealedText((Hole(ref),))
+    if not model.file:
+        return content if isinstance(content := model.content, SealedText) else str(content)
+    text = source.text(model.file)
+    if text is None:
+        hint = f"it is looked for below {source.shown}"
+        raise ConfigError(
+            f"there is no file {model.file!r}", at=source.document.at((*path, "file")), hint=hint
+        )
+    return text
 
 
 def secret_files(service: ServiceScope) -> tuple[SecretFile, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, ServiceModel
 from fleet.config.roles.container import ports
+from fleet.config.roles.profiles import active
 from fleet.config.roles.rolling import port_pairs
 from fleet.config.roles.scope import RoleScope, ServiceScope
 from fleet.config.roles.source import RoleSource
@@ -23,7 +24,7 @@ from fleet.model.gates import GateSpec
 from fleet.model.services import ContainerSpec, Service
 from fleet.render import Variables
 
-_LISTENS: tuple[str, ...] = ("container_name", "network_mode", "ports")
+_LISTENS: tuple[str, ...] = ("container_name", "network_mode", "ports", "profiles")
 BALANCER, SERVER = ("balancer",), ("load_balancer", "port_pair")
 
 
@@ -58,7 +59,12 @@ def glimpse(
         part = {key: service[key] for key in _LISTENS if key in service}
         part["x-fleet"] = {key: extension[key] for key in words if key in extension}
         model = read(ServiceModel, {"image": "none", **part}, render, problems, ("services", name))
-        if model:
+        try:
+            here = model is not None and active(model, source, variables)
+        except ConfigError as error:
+            problems.take(error, ("services", name, "profiles"))
+            continue
+        if model and here:
             file = ComposeFile.model_construct(services={name: model})
             role = RoleScope(project, env, source, variables, problems, file, balancing)
             found.append(_seen(ServiceScope(role, name, model)))

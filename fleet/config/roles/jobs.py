@@ -20,6 +20,10 @@ def _jobs(scope: RoleScope) -> Iterator[Job]:
         if model.service not in services:
             what = f"there is no service {model.service!r}{suggest(model.service, services)}"
             scope.problems.add(what, ("x-fleet", "jobs", name, "service"))
+        elif services[model.service].profiles:
+            what = f"service {model.service!r} has profiles: not every host of the role has it"
+            hint = "let the job run in a service without profiles"
+            scope.problems.add(what, ("x-fleet", "jobs", name, "service"), hint=hint)
         yield Job(
             role=scope.role,
             name=name,

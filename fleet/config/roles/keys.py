@@ -13,20 +13,26 @@ Reasons = Mapping[str, str]
 # What is carried out with a remark worth knowing; keys carried out plainly are those of the models.
 REMARKS: Mapping[str, Reasons] = {
     "": {
+        "configs": "single files; those of `x-fleet.config` are rendered, validated and reloaded",
+        "include": "files of the role's directory",
         "services": "each runs once on every host of the role",
         "version": "accepted and without meaning, as in Compose",
         "x-fleet": "see x-fleet.md",
     },
     "services.*": {
+        "configs": "a change replaces the container; what can reload it goes to `x-fleet.config`",
+        "cgroup": "`host` or `private`",
         "command": "text is split into words as Compose does; no shell",
         "container_name": "replaces `<project>-<env>-<role>-<service>-1`",
         "depends_on": "order within the role; every condition waits for the gate",
         "deploy": "the update and resource parts",
         "env_file": "relative to the role's directory",
         "environment": "a name without a value takes the inventory variable of that name",
+        "extends": "a service of the same file or of another one in the role's directory",
         "labels": "no secrets, and none that begins with `fleet.`",
         "network_mode": "`host`, `none`, `bridge`, `container:<name>`",
         "networks": "without it the role's `default` network",
+        "profiles": "on hosts whose variable `fleet_profiles` names one of them",
         "pull_policy": "`missing`, `always`, `never`",
         "secrets": "files below `/run/secrets`, kept in memory on the host",
         "security_opt": "`seccomp` only as `unconfined`",
@@ -34,6 +40,9 @@ REMARKS: Mapping[str, Reasons] = {
         "volumes": "absolute host paths and named volumes; the short form creates a missing host path",
         "x-fleet": "see x-fleet.md",
     },
+    "include.*": {"path": "relative to the file that it stands in, as all paths are"},
+    "services.*.extends": {"file": "relative to the file that it stands in; without it, that file"},
+    "services.*.configs.*": {"target": "default: `/<source>`"},
     "services.*.deploy": {"replicas": "only 1: the inventory says how many hosts run a service"},
     "services.*.deploy.update_config": {
         "parallelism": "hosts at once; 0 is all; `x-fleet.batches` says more",
@@ -41,7 +50,14 @@ REMARKS: Mapping[str, Reasons] = {
     },
     "services.*.deploy.rollback_config": {"failure_action": "`pause` or `continue`"},
     "services.*.depends_on.*": {
-        "condition": "`service_started`, `service_healthy`: both wait for the gate; for jobs see x-fleet.md"
+        "condition": "`service_started`, `service_healthy`: both wait for the gate; for jobs see x-fleet.md",
+        "required": "`false`: nothing is wrong when its profile keeps it away",
+    },
+    "services.*.deploy.resources.reservations": {"devices": "such as GPUs; the engine needs their driver"},
+    "configs.*": {
+        "content": "a template, as every text of the file",
+        "environment": "the variable of the controller's environment",
+        "file": "relative to the role's directory; text, taken as it is",
     },
     "networks.*": {"external": "only looked for, never created"},
     "volumes.*": {"external": "only looked for, never created"},
@@ -60,26 +76,24 @@ _EXTRA = "needs a newer engine than the oldest that Fleet supports (20.10)"
 REFUSED: Mapping[str, Reasons] = {
     "": {
         "name": "names are `<fleet_project>-<env>-<role>`: set `fleet_project` in the inventory",
-        "configs": "use `x-fleet.config` of the service: rendered, validated, reloaded",
-        "include": "one file per role: merge with YAML anchors, or make another role",
         "models": "language models are not run by Fleet",
+    },
+    "include.*": {
+        "env_file": "variables come from the inventory and defaults.yml",
+        "project_directory": "paths are relative to the file that they stand in",
     },
     "services.*": {
         "annotations": _EXTRA,
         "attach": "only matters to the output of `docker compose up`",
-        "blkio_config": "block IO limits are not carried out yet",
         "build": _BUILD,
-        "cgroup": "not carried out yet; `cgroup_parent` is",
-        "configs": "use `x-fleet.config`: rendered, validated, reloaded",
         "cpu_count": _WINDOWS,
         "cpu_percent": _WINDOWS,
         "cpu_rt_period": "needs a real-time kernel; not carried out",
         "cpu_rt_runtime": "needs a real-time kernel; not carried out",
         "credential_spec": _WINDOWS,
         "develop": "is for development on one machine",
-        "extends": "use YAML anchors within the file",
         "external_links": "give both services a common external network",
-        "gpus": "device requests are not carried out yet",
+        "gpus": "say it in `deploy.resources.reservations.devices`",
         "isolation": _WINDOWS,
         "label_file": "write the labels in `labels`",
         "links": "services reach each other by name; another name goes to `networks.<name>.aliases`",
@@ -87,7 +101,6 @@ REFUSED: Mapping[str, Reasons] = {
         "platform": "the host's engine decides; pin the image by digest where that matters",
         "post_start": "not carried out yet; check the start with `x-fleet.gate`",
         "pre_stop": "not carried out yet; use `stop_signal` and `stop_grace_period`",
-        "profiles": "leave the service out, or give it a role of its own and pick with --roles",
         "provider": "is an extension point of the docker compose command",
         "pull_refresh_after": "use `pull_policy: always`; Fleet pulls by digest",
         "scale": "the inventory says how many hosts run a service",
@@ -104,7 +117,6 @@ REFUSED: Mapping[str, Reasons] = {
     },
     "services.*.deploy.resources.reservations": {
         "cpus": "Docker cannot reserve CPUs outside of Swarm: use `cpu_shares`",
-        "devices": "device requests are not carried out yet",
         "generic_resources": _SWARM,
         "pids": "pids can only be limited: use `limits`",
     },
@@ -113,7 +125,6 @@ REFUSED: Mapping[str, Reasons] = {
         "driver_opts": _EXTRA,
         "gw_priority": _EXTRA,
         "interface_name": _EXTRA,
-        "link_local_ips": "not carried out",
     },
     "services.*.ports.*": {
         "app_protocol": "nothing reads it",
@@ -133,13 +144,11 @@ REFUSED: Mapping[str, Reasons] = {
         "subpath": _EXTRA,
     },
     "networks.*": {"enable_ipv4": _EXTRA},
-    "networks.*.ipam": {
-        "driver": "only the default one",
-        "options": "only the default driver, which has none",
-    },
-    "networks.*.ipam.config.*": {
-        "aux_addresses": "not carried out",
-        "ip_range": "not carried out; choose a smaller `subnet`",
+    "configs.*": {
+        "external": _SWARM + "; use `file` or `content`",
+        "labels": _SWARM,
+        "name": _SWARM,
+        "template_driver": _SWARM,
     },
     "secrets.*": {
         "driver": _SWARM,

@@ -12,15 +12,22 @@ from fleet.model.desired import Volume
 from fleet.model.services import Mount
 
 SECRETS_TARGET = "/run/secrets"
+CONTENT = "content"
+"""The file that one of the role's ``configs`` is, in a directory of its own."""
 
 
 def mounts(service: ServiceScope) -> tuple[Mount, ...]:
     found: dict[str, Mount] = {}
     for index, written in enumerate(service.model.volumes):
         mount = _mount(service, written, index)
-        if mount.target in found:
+        if mount.target in found and not service.overrides("volumes", index):
             service.wrong(f"a second mount at {mount.target!r}", "volumes", index, hint="remove one of them")
         found[mount.target] = mount
+    for index, use in enumerate(service.model.configs):
+        target, path = use.target or f"/{use.source}", f"{service.config_dir(use.source)}/{CONTENT}"
+        if target in found:
+            service.wrong(f"a second mount at {target!r}", "configs", index, hint="give it another target")
+        found[target] = Mount("bind", target, path, read_only=True, create_host_path=False)
     if service.model.secrets:
         found[SECRETS_TARGET] = Mount(
             "bind", SECRETS_TARGET, service.secret_dir, read_only=True, create_host_path=False

@@ -25,7 +25,12 @@ def attachments(service: ServiceScope) -> tuple[NetworkAttachment, ...]:
         model = options or Attachment()
         aliases = tuple(dict.fromkeys([service.name, *model.aliases]))
         attached = NetworkAttachment(
-            service.role.network_name(key), aliases, model.ipv4_address, model.ipv6_address, model.mac_address
+            service.role.network_name(key),
+            aliases,
+            model.ipv4_address,
+            model.ipv6_address,
+            model.mac_address,
+            tuple(model.link_local_ips),
         )
         found.append((-model.priority, key, attached))
     main, *others = [attached for _, _, attached in sorted(found, key=lambda item: item[:2])]
@@ -74,6 +79,14 @@ def _network(scope: RoleScope, name: str, model: NetworkModel) -> Network:
         attachable=model.attachable,
         enable_ipv6=model.enable_ipv6,
         subnets=tuple((subnet.subnet, subnet.gateway) for subnet in model.ipam.config),
+        ip_ranges=tuple((subnet.subnet, subnet.ip_range) for subnet in model.ipam.config if subnet.ip_range),
+        aux_addresses=tuple(
+            (subnet.subnet, name, address)
+            for subnet in model.ipam.config
+            for name, address in pairs(subnet.aux_addresses)
+        ),
+        ipam_driver=model.ipam.driver,
+        ipam_options=pairs(model.ipam.options),
         labels=pairs(model.labels),
         external=model.external,
     )

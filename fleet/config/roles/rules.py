@@ -26,6 +26,18 @@ def container_path(written: str) -> str:
     return written
 
 
+def config_target(path: str) -> str:
+    """A relative one is below the root, as in Compose."""
+    parts = path.split("/")
+    if path.endswith("/") or {".", ".."} & set(parts) or "" in parts[1:]:
+        raise wrong(f"{path!r} is not the path of a file in the container")
+    return path if path.startswith("/") else f"/{path}"
+
+
+def all_or_some(count: Any) -> Any:
+    return -1 if count == "all" else count
+
+
 def health_test(test: Any) -> Any:
     if not isinstance(test, list):
         return ["CMD-SHELL", test]

@@ -9,12 +9,14 @@ from typing import Literal
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, NetworkModel, ServiceModel, VolumeModel
 from fleet.config.roles.source import RoleSource
+from fleet.config.settings import STATE_DIR
 from fleet.errors import ConfigError, Position
 from fleet.model.services import Pairs
 from fleet.render import Variables
 from fleet.suggest import suggest
 
 Part = str | int
+Section = Literal["networks", "volumes", "configs", "secrets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,12 @@ class ServiceScope:
     def secret_dir(self) -> str:
         return f"/run/fleet/{self.role.project}/{self.role.env}/{self.role.role}/{self.name}"
 
+    def config_dir(self, name: str) -> str:
+        """Of one of the role's ``configs``, where it lasts: an engine that starts again mounts it again."""
+        role = self.role
+        state = str(role.variables.get("fleet_state_dir", STATE_DIR)).rstrip("/")
+        return f"{state}/configs/{role.project}/{role.env}/{role.role}/{self.name}/{name}"
+
     def wrong(self, what: str, *path: Part, hint: str = "", key: bool = False) -> None:
         """A mistake at ``path`` below the service."""
         self.role.problems.add(what, ("services", self.name, *path), hint=hint, key=key)
@@ -76,12 +84,18 @@ class ServiceScope:
     def take(self, error: ConfigError, *path: Part) -> None:
         self.role.problems.take(error, ("services", self.name, *path))
 
+    def overrides(self, key: str, index: int) -> bool:
+        """Whether the item of a list is laid over those of a service that this one extends."""
+        document = self.role.source.document
+        first, own = (document.origin(("services", self.name, key, at)) for at in (0, index))
+        return (first[0], first[1][:2]) != (own[0], own[1][:2])
+
     def item(self, key: str, name: str) -> tuple[Part, Part]:
         """Where ``name`` stands in the list or mapping of names at ``key``."""
         path = self.role.source.item(("services", self.name, key), name)
         return key, path[-1]
 
-    def undeclared(self, kind: Literal["networks", "volumes", "secrets"], name: str, *path: Part) -> None:
+    def undeclared(self, kind: Section, name: str, *path: Part) -> None:
         """``name`` refers to nothing in the top-level section ``kind``."""
         what = f"there is no {kind.removesuffix('s')} {name!r}{suggest(name, getattr(self.role.file, kind))}"
         self.wrong(what, *path, hint=f"declare it in the top-level '{kind}'")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleet.config.roles.assemble import Assembly
+from fleet.config.roles.piece import Piece
 from fleet.config.yaml import Document, Path, Scalars, load, shown_path
 from fleet.errors import ConfigError, Position
 from fleet.render import Renderer
@@ -21,7 +23,10 @@ class RoleSource:
     directory: pathlib.Path
     shown: str
     """The directory as messages show it."""
-    document: Document
+    document: Piece
+    """The Compose file with all that it includes and extends."""
+    files: tuple[str, ...]
+    """The Compose files that it was put together from."""
     defaults: Mapping[str, Any]
     places: Mapping[str, Position]
     renderer: Renderer
@@ -72,9 +77,13 @@ def is_role(root: pathlib.Path, name: str) -> bool:
 def load_role(root: pathlib.Path, name: str) -> RoleSource:
     """Read ``roles/<name>``. Raises ConfigError or ConfigErrors: not readable, not YAML, not a mapping."""
     directory = root / "roles" / name
-    document = load(directory / COMPOSE_FILE, root=root, scalars=Scalars.COMPOSE)
-    if not isinstance(document.value, dict):
-        raise ConfigError("a Compose file is a mapping with 'services'", at=document.at(()))
+
+    def compose(name: str) -> Document | None:
+        path = directory / name
+        return load(path, root=root, scalars=Scalars.COMPOSE) if path.is_file() else None
+
+    assembly = Assembly(compose)
+    document = assembly.file(COMPOSE_FILE)
     defaults: Mapping[str, Any] = {}
     places: dict[str, Position] = {}
     if (directory / "defaults.yml").is_file():
@@ -88,7 +97,8 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
         places = {key: read.at((key,)) for key in defaults}
     shown = shown_path(directory, root)
     templates = functools.partial(_template, directory / "templates", shown)
-    return RoleSource(name, directory, shown, document, defaults, places, Renderer(templates))
+    files = tuple(assembly.files)
+    return RoleSource(name, directory, shown, document, files, defaults, places, Renderer(templates))
 
 
 def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str] | None:

@@ -1,7 +1,16 @@
 """A difference names fields as the Compose file does, and shows no secret."""
 
 from fleet.model.difference import difference
-from fleet.model.services import ContainerSpec, Healthcheck, Mount, NetworkAttachment, Port
+from fleet.model.services import (
+    BlockIo,
+    ContainerSpec,
+    DeviceRate,
+    DeviceRequest,
+    Healthcheck,
+    Mount,
+    NetworkAttachment,
+    Port,
+)
 from fleet.secret import Hole, SealedText, SecretRef
 
 SECRET = SealedText(("pw:", Hole(SecretRef("env", "DB_PASSWORD"))))
@@ -44,4 +53,17 @@ def test_by_key_by_item_and_plain() -> None:
         ("healthcheck", "", "CMD true interval=0.5s retries=2"),
         ("read_only", "false", "true"),
         ("cpus", "0.5", "1.5"),
+    )
+
+
+def test_limits_of_block_devices_and_addresses_are_told_in_their_own_words() -> None:
+    limits = BlockIo(300, (("/dev/a", 10),), (DeviceRate("device_read_bps", "/dev/b", 5),))
+    networks = (NetworkAttachment("net", link_local_ips=("169.254.0.5",)),)
+    gpus = (DeviceRequest(("gpu",), count=-1), DeviceRequest(("gpu",), "nvidia", 0, ("0",), (("a", "b"),)))
+    old = ContainerSpec("c", "i")
+    new = ContainerSpec("c", "i", networks=networks, blkio_config=limits, device_requests=gpus)
+    assert difference(old, new) == (
+        ("networks", "", "net(169.254.0.5)"),
+        ("blkio_config", "", "weight=300 weight_device=/dev/a:10 device_read_bps=/dev/b:5"),
+        ("deploy.resources.reservations.devices", "", "gpu all nvidia gpu 0 a=b"),
     )

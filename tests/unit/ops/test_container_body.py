@@ -1,8 +1,11 @@
 """The create body, golden where it is long, and the places where Compose's choice is not obvious."""
 
 from fleet.model.services import (
+    BlockIo,
     ContainerSpec,
     Device,
+    DeviceRate,
+    DeviceRequest,
     Healthcheck,
     Logging,
     Mount,
@@ -209,3 +212,36 @@ def test_without_wishes_the_image_and_the_engine_decide() -> None:
         assert absent not in body
     for absent in ("Init", "Runtime", "LogConfig", "MemorySwappiness", "PidsLimit", "MaskedPaths"):
         assert absent not in body["HostConfig"]
+
+
+def test_limits_of_block_devices() -> None:
+    rates = (DeviceRate("device_read_bps", "/dev/a", 5), DeviceRate("device_write_iops", "/dev/a", 6))
+    found = host_config(blkio_config=BlockIo(300, (("/dev/a", 10),), rates), cgroup="private")
+    assert {key: value for key, value in found.items() if key.startswith(("Blkio", "Cgroupns"))} == {
+        "BlkioWeight": 300,
+        "BlkioWeightDevice": [{"Path": "/dev/a", "Weight": 10}],
+        "BlkioDeviceReadBps": [{"Path": "/dev/a", "Rate": 5}],
+        "BlkioDeviceWriteIOps": [{"Path": "/dev/a", "Rate": 6}],
+        "CgroupnsMode": "private",
+    }
+
+
+def test_devices_of_a_driver() -> None:
+    request = DeviceRequest(("gpu",), "nvidia", 0, ("0",), (("a", "b"),))
+    assert host_config(device_requests=(request, DeviceRequest(("gpu",), count=-1)))["DeviceRequests"] == [
+        {
+            "Driver": "nvidia",
+            "Count": 0,
+            "DeviceIDs": ["0"],
+            "Capabilities": [["gpu"]],
+            "Options": {"a": "b"},
+        },
+        {"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}},
+    ]
+
+
+def test_link_local_addresses() -> None:
+    networks = (NetworkAttachment("n", link_local_ips=("169.254.0.5",)),)
+    body, _ = create_body(ContainerSpec("c", "i", networks=networks), IMAGE, {})
+    endpoint = body["NetworkingConfig"]["EndpointsConfig"]["n"]
+    assert endpoint["IPAMConfig"] == {"LinkLocalIPs": ["169.254.0.5"]}

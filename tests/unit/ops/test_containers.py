@@ -221,6 +221,32 @@ def test_a_network(engine: FakeEngine) -> None:
     assert (made.target, made.describe()) == ("network:shop_front", "create network shop_front")
 
 
+def test_a_network_with_addresses_set_aside() -> None:
+    network = Network(
+        "n",
+        "web",
+        subnets=(("10.1.0.0/24", ""), ("10.2.0.0/24", "")),
+        ip_ranges=(("10.1.0.0/24", "10.1.0.128/25"),),
+        aux_addresses=(("10.1.0.0/24", "printer", "10.1.0.9"),),
+        ipam_driver="own",
+        ipam_options=(("a", "b"),),
+    )
+    (call,) = calls(MakeNetwork("shop", "test", network))
+    assert isinstance(call, fx.CreateNetwork)
+    assert call.body["IPAM"] == {
+        "Driver": "own",
+        "Options": {"a": "b"},
+        "Config": [
+            {
+                "Subnet": "10.1.0.0/24",
+                "IPRange": "10.1.0.128/25",
+                "AuxiliaryAddresses": {"printer": "10.1.0.9"},
+            },
+            {"Subnet": "10.2.0.0/24"},
+        ],
+    }
+
+
 def test_a_network_without_wishes_leaves_addresses_to_the_engine() -> None:
     (call,) = calls(MakeNetwork("shop", "test", Network("n", "web")))
     assert isinstance(call, fx.CreateNetwork)

@@ -50,6 +50,14 @@ KEYS = {
     "services.*.devices.*": "source target permissions",
     "services.*.logging": "driver options",
     "services.*.secrets.*": "source target uid gid mode",
+    "services.*.configs.*": "source target uid gid mode",
+    "services.*.extends": "service file",
+    "services.*.deploy.resources.reservations.devices.*": "capabilities driver count device_ids options",
+    "services.*.blkio_config": (
+        "weight weight_device device_read_bps device_read_iops device_write_bps device_write_iops"
+    ),
+    "include.*": "path project_directory env_file",
+    "configs.*": "name content environment file external labels template_driver",
     "networks.*": "name driver driver_opts ipam external internal enable_ipv4 enable_ipv6 attachable labels",
     "networks.*.ipam": "driver config options",
     "networks.*.ipam.config.*": "subnet ip_range gateway aux_addresses",

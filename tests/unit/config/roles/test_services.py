@@ -9,9 +9,12 @@ import pytest
 from fleet.model import gates
 from fleet.model.services import (
     Batches,
+    BlockIo,
     ConfigDir,
     ConfigFile,
     Device,
+    DeviceRate,
+    DeviceRequest,
     Healthcheck,
     Logging,
     Mount,
@@ -70,6 +73,11 @@ def app(body: str, rest: str = "") -> str:
         ("extra_hosts: [a:1.2.3.4, 'b=::1']", "extra_hosts", ("a:1.2.3.4", "b:::1")),
         ("extra_hosts: {a: [1.1.1.1, 2.2.2.2]}", "extra_hosts", ("a:1.1.1.1", "a:2.2.2.2")),
         ("tmpfs: /run:size=1m", "tmpfs", (("/run", "size=1m"),)),
+        ("cgroup: private", "cgroup", "private"),
+        ("blkio_config: {weight: 300, weight_device: [{path: /dev/a, weight: 10}], device_write_bps: [{path: /dev/a, rate: 1mb}], device_read_iops: [{path: /dev/a, rate: 5}]}",
+         "blkio_config", BlockIo(300, (("/dev/a", 10),), (DeviceRate("device_read_iops", "/dev/a", 5), DeviceRate("device_write_bps", "/dev/a", 1048576)))),
+        ("deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}, {capabilities: [gpu], driver: nvidia, device_ids: ['0'], options: {a: b}}, {capabilities: [tpu], count: 2}, {capabilities: [x]}]}}}",
+         "device_requests", (DeviceRequest(("gpu",), count=-1), DeviceRequest(("gpu",), "nvidia", 0, ("0",), (("a", "b"),)), DeviceRequest(("tpu",), count=2), DeviceRequest(("x",), count=-1))),
         ("ulimits: {nproc: 9, nofile: {soft: 1, hard: 2}}", "ulimits", (Ulimit("nofile", 1, 2), Ulimit("nproc", 9, 9))),
         ("devices: ['/dev/a', '/dev/b:/dev/c:r']", "devices", (Device("/dev/a", "/dev/a"), Device("/dev/b", "/dev/c", "r"))),
         ("cap_add: [CAP_NET_ADMIN, net_raw]", "cap_add", ("NET_ADMIN", "NET_RAW")),
@@ -141,6 +149,26 @@ def test_networks_by_priority(files: Files) -> None:
         ("edge", False, (("10.0.0.0/24", ""),)),
         ("shop-test-web_back", True, ()),
     ]
+
+
+def test_a_networks_addresses(files: Files) -> None:
+    rest = """\
+networks:
+  n:
+    ipam:
+      driver: own
+      options: {a: b}
+      config: [{subnet: 10.0.0.0/24, ip_range: 10.0.0.128/25, aux_addresses: {printer: 10.0.0.200}}, {subnet: 10.0.1.0/24}]
+"""
+    files.compose(app("networks: {n: {link_local_ips: [169.254.0.5]}}", rest))
+    state = files.desired().hosts[0]
+    (made,) = state.networks
+    assert (made.ipam_driver, made.ipam_options) == ("own", (("a", "b"),))
+    assert (made.ip_ranges, made.aux_addresses) == (
+        (("10.0.0.0/24", "10.0.0.128/25"),),
+        (("10.0.0.0/24", "printer", "10.0.0.200"),),
+    )
+    assert state.services[0].container.networks[0].link_local_ips == ("169.254.0.5",)
 
 
 def test_the_default_network(files: Files) -> None:

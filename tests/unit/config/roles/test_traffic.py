@@ -357,3 +357,17 @@ def test_a_thousand_servers_are_found_once(shop: Files) -> None:
     text = str(desired.hosts[1].services[0].configs[0].files[0].content)
     assert text.count("\n") == 2001
     assert took < 3, f"{took:.2f} s of CPU"
+
+
+def test_what_a_profile_keeps_away_is_no_server(shop: Files) -> None:
+    shop.compose(API.replace("image: api,", "image: api, profiles: [api],"), "api")
+    shop.write("inventories/test/host_vars/api-1.yml", "fleet_profiles: [api]\n")
+    assert [line for line in written(shop) if "70" in line] == [" api-1 api-1 api-1:7000 1 - False"]
+
+
+def test_profiles_that_are_no_names_are_told_once(shop: Files) -> None:
+    shop.compose(API.replace("image: api,", "image: api, profiles: [api],"), "api")
+    shop.write("inventories/test/host_vars/api-1.yml", "fleet_profiles: 5\n")
+    with pytest.raises(ConfigErrors) as caught:
+        shop.desired()
+    assert [error.what for error in caught.value.errors] == ["fleet_profiles is not a list of names"]
