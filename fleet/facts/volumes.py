@@ -8,13 +8,17 @@ from dataclasses import asdict
 
 from fleet.facts.probe import Answer, Question
 from fleet.model import codec, labels
+from fleet.model.desired import HostState
 from fleet.model.found import Unknown
-from fleet.model.volumes import FoundVolume, Mark
+from fleet.model.volumes import FoundVolume, Mark, is_directory
 from fleet.shell import words
 
 DIRECTORY = "volumes"
 """Below the state directory: a file for each marked volume, called like it. A name that begins with a dot is
 of a file that is being written."""
+
+SLASH = "%"
+"""In place of it in the names of these files: a directory is called by its path."""
 
 LABELS = (labels.PROJECT, labels.ENV, labels.ROLE)
 VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS)])
@@ -23,12 +27,19 @@ VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}
 SCRIPT = f"""\
 docker volume ls --format '{VOLUME}' || exit
 docker ps -a --no-trunc --format 'mounts {{{{.Names}}}}\t{{{{.Mounts}}}}' || exit
-[ -d "$dir" ] || exit 0
-cd "$dir" || exit
+marks() {{
+[ -d "$dir" ] || return 0
+cd "$dir" || return
 for name in *; do
   [ -e "$name" ] || continue
-  text=$(cat "$name") || exit
+  text=$(cat "$name") || return
   printf 'mark %s\\t%s\\n' "$name" "$text"
+  case $name in {SLASH}*) directories=$(echo "$directories"; echo "$name" | tr {SLASH} /) ;; esac
+done
+}}
+marks || exit
+printf '%s\\n' "$directories" | while read -r path; do
+  [ ! -d "$path" ] || printf 'directory %s\\t%s\\n' "$path" "$(ls -A "$path" | head -c 1)"
 done
 """
 
@@ -37,7 +48,9 @@ class VolumesProbe:
     name = "volumes"
 
     def script(self, question: Question) -> str:
-        return f"dir={words([directory(question.state_dir)])}\n{SCRIPT}"
+        paths = "\n".join(_directories(question.wanted))
+        head = {"dir": directory(question.state_dir), "directories": paths}
+        return "".join(f"{name}={words([value])}\n" for name, value in head.items()) + SCRIPT
 
     def parse(self, answer: Answer) -> Mapping[str, FoundVolume] | Unknown:
         if answer.rc:
@@ -48,9 +61,13 @@ class VolumesProbe:
                 users.setdefault(name, []).append(container)
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
-        for name, driver, project, env, role in _rows(answer.out, "volume", 5):
+        rows = [(name, *rest) for name, *rest in _rows(answer.out, "volume", 5)]
+        # One that is empty and that nobody has marked is no data.
+        held = [name for name, any_ in _rows(answer.out, "directory", 2) if any_ or file_name(name) in marks]
+        rows += [(name, "local", "", "", "") for name in held]
+        for name, driver, project, env, role in rows:
             try:
-                mark = read_mark(marks[name]) if name in marks else None
+                mark = read_mark(marks[file_name(name)]) if file_name(name) in marks else None
             except ValueError:
                 return Unknown(f"volumes: the mark of {name} is damaged")
             mounting = tuple(sorted(users.get(name, ())))
@@ -63,14 +80,26 @@ def directory(state_dir: str) -> str:
     return f"{state_dir}/{DIRECTORY}"
 
 
+def file_name(volume: str) -> str:
+    """What files that are noted of it are called."""
+    return volume.replace("/", SLASH)
+
+
 def mark_text(mark: Mark) -> str:
-    """What a mark's file holds: all fields, so that a script can change one of them."""
-    return codec.canonical(asdict(mark)) + "\n"
+    """What a mark's file holds: all fields that a script may change, and of the later ones those that say
+    something, as a mark is compared with what an earlier version has written."""
+    later = {name: value for name in ("called", "mounted") if not (value := getattr(mark, name))}
+    return codec.canonical({k: v for k, v in asdict(mark).items() if k not in later}) + "\n"
 
 
 def read_mark(text: str) -> Mark:
     """Raises ValueError."""
     return codec.load(Mark, json.loads(text))
+
+
+def _directories(wanted: HostState) -> list[str]:
+    names = (name for one in wanted.volumes for name in (one.name, one.origin))
+    return [name for name in dict.fromkeys(names) if is_directory(name)]
 
 
 def _rows(out: str, kind: str, columns: int) -> Iterator[list[str]]:

@@ -10,12 +10,14 @@ the service. What was written down is taken by renaming it, and only one can do 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from fleet.model.volumes import Mark, Relocation, State
+from fleet.facts.volumes import file_name
+from fleet.model.volumes import Relocation
 from fleet.ops import marks
 from fleet.ops.effects import Shell
 from fleet.ops.volume_helper import Helper
+from fleet.ops.volume_users import mounting
 from fleet.shell import words
 
 PATIENCE = 60
@@ -26,7 +28,7 @@ TICK = 2
 # $moving: what stopped, while it may go on by itself; .kept: it may not any more; .back: it is about to.
 FUNCTIONS = """\
 users() { # -a: also who has stopped; that nobody answers does not mean that there are none
-  using=$(docker ps "$@" --no-trunc --filter "volume=$volume" --format '{{.ID}} {{.Names}}') || return
+  using=$(mounting "$@") || return
   printf '%s\\n' "$using" | while read -r one name; do
     case $name in "$helper" | '') ;; *) echo "$one" ;; esac
   done
@@ -111,7 +113,7 @@ put_mark "$fenced" "$fenced_end"
 
 
 def written_down(state_dir: str, volume: str) -> str:
-    return f"{state_dir}/moving/{volume}"
+    return f"{state_dir}/moving/{file_name(volume)}"
 
 
 def forget(state_dir: str, volume: str) -> Shell:
@@ -123,18 +125,6 @@ def forget(state_dir: str, volume: str) -> Shell:
 @dataclass(frozen=True, slots=True)
 class Fence:
     move: Relocation
-
-    @property
-    def fenced(self) -> Mark:
-        return replace(self.move.mark, state=State.FENCED, peer=self.move.target)
-
-    @property
-    def before(self) -> Mark:
-        """What the source is again when the move comes to nothing."""
-        mark = self.move.mark
-        # A run before has fenced it off, for this very move.
-        cut = mark.state is State.FENCED and mark.peer == self.move.target
-        return replace(mark, state=State.LIVE, peer="") if cut else mark
 
     def stop(self) -> Shell:
         """Ends with Drift when the mark is another one, or when somebody else uses the volume; then nothing
@@ -176,17 +166,18 @@ class Fence:
 
     def forget(self) -> Shell:
         """The target has it: nothing goes on here any more."""
-        return forget(self.move.place.state_dir, self.move.volume)
+        return forget(self.move.place.state_dir, self.move.at_source)
 
     def _script(self, body: str, **variables: str) -> Shell:
         move = self.move
-        moving = written_down(move.place.state_dir, move.volume)
-        before, before_end = marks.around(self.before)
-        fenced, fenced_end = marks.around(self.fenced)
+        moving = written_down(move.place.state_dir, move.at_source)
+        before, before_end = marks.around(move.before)
+        fenced, fenced_end = marks.around(move.fenced)
         given = {
             "moving": moving, "helper": Helper(move, reads=True).name, "patience": str(PATIENCE),
             "tick": str(TICK), "before": before, "before_end": before_end, "fenced": fenced,
             "fenced_end": fenced_end, **variables,
         }  # fmt: skip
         head = "".join(f"{name}={words([value])}\n" for name, value in given.items())
-        return Shell(f"{marks.head(move.place.state_dir, move.volume)}{head}{FUNCTIONS}{body}")
+        lead = marks.head(move.place.state_dir, move.at_source)
+        return Shell(f"{lead}{mounting(move.at_source)}{head}{FUNCTIONS}{body}")

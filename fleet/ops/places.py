@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from fleet.model import labels
 from fleet.model.desired import Network, Volume
-from fleet.model.volumes import Mark
+from fleet.model.volumes import Mark, is_directory
 from fleet.ops.adopt import born
-from fleet.ops.effects import Api, CreateNetwork, CreateVolume, Effect
+from fleet.ops.effects import Api, CreateNetwork, CreateVolume, Effect, Shell
+from fleet.shell import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class MakeVolume:
         return 60
 
     def describe(self) -> str:
-        return f"create volume {self.volume.name}"
+        kind = "directory" if is_directory(self.volume.name) else "volume"
+        return f"create {kind} {self.volume.name}"
 
     def diff(self) -> tuple[str, ...]:
         return ()
@@ -84,7 +86,9 @@ class MakeVolume:
             "DriverOpts": dict(volume.options),
             "Labels": _marks(self.project, self.env, volume.role) | dict(volume.labels),
         }
-        make = Api(CreateVolume(body))
+        make: Effect = Api(CreateVolume(body))
+        if is_directory(volume.name):
+            make = Shell(f"mkdir -p {words([volume.name])}\n")
         # The mark first: cut off between the two there is no volume, and so no data of unknown origin.
         return (make,) if self.mark is None else (born(self.state_dir, volume.name, self.mark), make)
 

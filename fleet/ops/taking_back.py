@@ -8,12 +8,15 @@ from fleet.model.volumes import Mark, Writer
 from fleet.ops import marks
 from fleet.ops.effects import Api, Effect, Shell, StopContainer
 from fleet.ops.fence import forget
+from fleet.ops.volume_users import mounting
 from fleet.shell import words
 
 # Also those that have stopped: a host that is started anew would bring them back.
 STAYS = """\
-all=$(docker ps -aq --no-trunc --filter "volume=$volume") || exit
-for one in $all; do docker update --restart no "$one" >/dev/null || exit; done
+all=$(mounting -a) || exit
+for one in $(echo "$all" | cut -d ' ' -f 1); do
+  docker update --restart no "$one" >/dev/null || exit
+done
 """
 
 
@@ -37,13 +40,13 @@ class GiveUp:
 
     def describe(self) -> str:
         stopped = f", and stop {', '.join(one.name for one in self.writers)}" if self.writers else ""
-        return f"give volume {self.volume} up to {self.mark.peer}{stopped}"
+        return f"give volume {self.volume} up to {self.mark.called or self.mark.peer}{stopped}"
 
     def diff(self) -> tuple[str, ...]:
         return ()
 
     def effects(self) -> tuple[Effect, ...]:
-        stays = Shell(f"volume={words([self.volume])}\n{STAYS}")
+        stays = Shell(f"volume={words([self.volume])}\n{mounting(self.volume)}{STAYS}")
         stops = [Api(StopContainer(one.id, one.grace)) for one in self.writers]
         return (stays, *stops, marks.write(self.state_dir, self.volume, self.found, self.mark))
 
@@ -66,7 +69,8 @@ class TakeBack:
         return 60
 
     def describe(self) -> str:
-        return f"take volume {self.volume} back from {self.found.peer}, as it was before it went there"
+        there = self.found.called or self.found.peer
+        return f"take volume {self.volume} back from {there}, as it was before it went there"
 
     def diff(self) -> tuple[str, ...]:
         return ()

@@ -9,38 +9,48 @@ from fleet.model.volumes import Mark
 from fleet.ops import marks
 from fleet.ops.effects import Shell
 from fleet.ops.volume_helper import Helper
+from fleet.ops.volume_users import mounting
 from fleet.shell import words
 
 SCRIPT = """\
 docker version --format 'engine {{.Server.Version}}' || exit
 docker image inspect "$image" >/dev/null 2>&1 && echo image
-docker volume inspect -f 'driver {{.Driver}}' "$volume" 2>/dev/null || :
+case $volume in
+  /*)
+    real=$(readlink -f "$volume" || :)
+    [ "$real" = "$volume" ] || echo "real $real"
+    [ ! -d "$volume" ] || echo 'driver local' ;;
+  *) docker volume inspect -f 'driver {{.Driver}}' "$volume" 2>/dev/null || : ;;
+esac
 found=$(mark)
 echo "mark $found"
-docker ps --no-trunc --filter "volume=$volume" --format 'user {{.ID}} {{.Names}}'
+using=$(mounting)
+[ -z "$using" ] || printf '%s\n' "$using" | sed 's/^/user /'
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``driver``: empty when there is no such volume. ``users``: id → name of the containers that run on it,
+    """``driver``: empty when there is no such volume. ``real``: of a directory whose path leads over a
+    symbolic link, where it really is. ``users``: id → name of the containers that run on it,
     the helper left out. ``image``: the helper's is there."""
 
     driver: str = ""
     image: bool = False
     mark: Mark | None = None
     users: tuple[tuple[str, str], ...] = ()
+    real: str = ""
 
 
 def look(helper: Helper) -> Shell:
     move = helper.move
-    head = marks.head(move.place.state_dir, move.volume)
+    head = f"{marks.head(move.place.state_dir, helper.data)}{mounting(helper.data)}"
     return Shell(f"{head}image={words([move.image])}\n{SCRIPT}")
 
 
 def read(text: str, helper: Helper) -> Look:
     """Raises ValueError."""
-    driver, image, mark, users = "", False, "", list[tuple[str, str]]()
+    driver, image, mark, real, users = "", False, "", "", list[tuple[str, str]]()
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         match kind:
@@ -48,10 +58,12 @@ def read(text: str, helper: Helper) -> Look:
                 driver = rest
             case "image":
                 image = True
+            case "real":
+                real = rest
             case "mark":
                 mark = rest
             case "user":
                 one, _, name = rest.partition(" ")
                 if name != helper.name:
                     users.append((one, name))
-    return Look(driver, image, read_mark(mark) if mark else None, tuple(users))
+    return Look(driver, image, read_mark(mark) if mark else None, tuple(users), real)

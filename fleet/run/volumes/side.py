@@ -46,6 +46,11 @@ class Side:
         return self.move.source if self.reads else self.move.target
 
     @property
+    def volume(self) -> str:
+        """What the data is called here."""
+        return self.helper.data
+
+    @property
     def helper(self) -> Helper:
         return Helper(self.move, self.reads)
 
@@ -60,7 +65,7 @@ class Side:
         result = self._run(self.helper.start(), START_SECONDS)
         if result.ok:
             return
-        error = self._named(failure(f"start the helper for volume {self.move.volume}", result, START_SECONDS))
+        error = self._named(failure(f"start the helper for volume {self.volume}", result, START_SECONDS))
         if "No such image" in error.why or "not found" in error.why:
             error.what = f"the helper image {self.move.image} is not on the host"
             error.hint = "plan again: a plan pulls it first"
