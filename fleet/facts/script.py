@@ -20,6 +20,7 @@ from fleet.facts.ports import PortsProbe
 from fleet.facts.probe import Answer, Probe, Question
 from fleet.facts.proven import ProvenProbe
 from fleet.facts.release import ReleaseProbe
+from fleet.facts.snapshots import SnapshotsProbe
 from fleet.facts.volumes import VolumesProbe
 from fleet.model.found import HostFacts, Unknown
 
@@ -30,6 +31,7 @@ PROBES: tuple[Probe, ...] = (
     ImagesProbe(),
     NetworksProbe(),
     VolumesProbe(),
+    SnapshotsProbe(),
     DirsProbe(),
     SealedProbe(),
     PortsProbe(),

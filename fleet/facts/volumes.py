@@ -20,7 +20,7 @@ of a file that is being written."""
 SLASH = "%"
 """In place of it in the names of these files: a directory is called by its path."""
 
-LABELS = (labels.PROJECT, labels.ENV, labels.ROLE)
+LABELS = (labels.PROJECT, labels.ENV, labels.ROLE, labels.SNAPSHOT)
 VOLUME = "\t".join(["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS)])
 
 # The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
@@ -61,17 +61,17 @@ class VolumesProbe:
                 users.setdefault(name, []).append(container)
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
-        rows = [(name, *rest) for name, *rest in _rows(answer.out, "volume", 5)]
+        rows = [(name, *rest) for name, *rest in _rows(answer.out, "volume", 6)]
         # One that is empty and that nobody has marked is no data.
         held = [name for name, any_ in _rows(answer.out, "directory", 2) if any_ or file_name(name) in marks]
-        rows += [(name, "local", "", "", "") for name in held]
-        for name, driver, project, env, role in rows:
+        rows += [(name, "local", "", "", "", "") for name in held]
+        for name, driver, project, env, role, snapshot in rows:
             try:
                 mark = read_mark(marks[file_name(name)]) if file_name(name) in marks else None
             except ValueError:
                 return Unknown(f"volumes: the mark of {name} is damaged")
             mounting = tuple(sorted(users.get(name, ())))
-            found[name] = FoundVolume(name, driver, mark, mounting, project, env, role)
+            found[name] = FoundVolume(name, driver, mark, mounting, project, env, role, snapshot)
         return dict(sorted(found.items()))
 
 
@@ -86,10 +86,13 @@ def file_name(volume: str) -> str:
 
 
 def mark_text(mark: Mark) -> str:
-    """What a mark's file holds: all fields that a script may change, and of the later ones those that say
-    something, as a mark is compared with what an earlier version has written."""
-    later = {name: value for name in ("called", "mounted") if not (value := getattr(mark, name))}
-    return codec.canonical({k: v for k, v in asdict(mark).items() if k not in later}) + "\n"
+    """What a mark's file holds: all fields, so that a script can change one of them; but for those that most
+    never have."""
+    fields = asdict(mark)
+    for name in ("snapshot", "called", "mounted"):
+        if not fields[name]:
+            del fields[name]
+    return codec.canonical(fields) + "\n"
 
 
 def read_mark(text: str) -> Mark:

@@ -9,6 +9,7 @@ from fleet.errors import Position
 from fleet.model.balancing import BalancerHost
 from fleet.model.jobs import Job, Undo
 from fleet.model.services import Pairs, Service
+from fleet.model.volume_care import NO_CARE, VolumeCare
 from fleet.model.volumes import NOTHING_SAID, Moving
 
 
@@ -44,6 +45,7 @@ class Volume:
     options: Pairs = ()
     labels: Pairs = ()
     external: bool = False
+    care: VolumeCare = NO_CARE
     origin: str = ""
 
     @property

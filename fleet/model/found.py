@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
 from fleet.model.services import Service
+from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import FoundVolume, Home
 
 
@@ -121,6 +122,8 @@ class HostFacts:
     networks: tuple[str, ...] | Unknown = ()
     volumes: Mapping[str, FoundVolume] | Unknown = field(default_factory=dict)
     """By full name, whoever made them."""
+    snapshots: Mapping[str, tuple[Snapshot, ...]] | Unknown = field(default_factory=dict)
+    """Full name of a volume → those of it that count, the oldest first."""
     dirs: Mapping[str, FoundDir] | Unknown = field(default_factory=dict)
     ports: Mapping[int, str] | Unknown = field(default_factory=dict)
     """TCP ports somebody listens on, and who: ``container NAME`` or ``a process on the host``."""

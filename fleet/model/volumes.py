@@ -25,6 +25,7 @@ class Mark:
     ``lineage`` is given once, by the host on which the data was born or adopted, and goes with the data.
     ``generation`` grows each time that it goes to another host. ``peer``: where it went to, or comes from.
     ``since``: seconds since 1970 by the host's clock. ``proven``: a service has passed its gate on it here.
+    ``snapshot``: of one that is incoming: the id of the snapshot that it comes from; then there is no peer.
     ``called``: the data's name at its peer, where that is another one; then the peer may be this host.
     ``mounted``: an anonymous volume's place, as ``role.service:/path``.
     """
@@ -35,6 +36,7 @@ class Mark:
     peer: str = ""
     since: int = 0
     proven: bool = False
+    snapshot: str = ""
     called: str = ""
     mounted: str = ""
 
@@ -48,7 +50,8 @@ def is_directory(name: str) -> bool:
 class FoundVolume:
     """A volume of a host, or a directory that services mount. ``mark`` None: nobody has told Fleet of it.
     ``users``: names of the containers that mount it, whoever made them, also stopped ones. ``project``,
-    ``env``, ``role``: its labels of ours."""
+    ``env``, ``role``: its labels of ours; ``snapshot``, too: the volume that it holds a snapshot of, or was
+    to."""
 
     name: str
     driver: str = "local"
@@ -57,6 +60,7 @@ class FoundVolume:
     project: str = ""
     env: str = ""
     role: str = ""
+    snapshot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class Fence:
         before, before_end = marks.around(move.before)
         fenced, fenced_end = marks.around(move.fenced)
         given = {
-            "moving": moving, "helper": Helper(move, reads=True).name, "patience": str(PATIENCE),
+            "moving": moving, "helper": Helper.of_move(move, reads=True).name, "patience": str(PATIENCE),
             "tick": str(TICK), "before": before, "before_end": before_end, "fenced": fenced,
             "fenced_end": fenced_end, **variables,
         }  # fmt: skip

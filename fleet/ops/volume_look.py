@@ -1,4 +1,4 @@
-"""How one side of a move is, right before it is touched."""
+"""How a volume is on its host, right before it is touched."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ class Look:
 
 
 def look(helper: Helper) -> Shell:
-    move = helper.move
-    head = f"{marks.head(move.place.state_dir, helper.data)}{mounting(helper.data)}"
-    return Shell(f"{head}image={words([move.image])}\n{SCRIPT}")
+    head = f"{marks.head(helper.place.state_dir, helper.volume)}{mounting(helper.volume)}"
+    return Shell(f"{head}image={words([helper.image])}\n{SCRIPT}")
 
 
 def read(text: str, helper: Helper) -> Look:

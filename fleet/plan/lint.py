@@ -27,6 +27,8 @@ HINTS = {
     "the state directory": "let the login user write it (ansible_become: true), or set fleet_state_dir",
     "volumes: the mark": "mend its file in {state_dir}/volumes, or move it away and deploy with --adopt "
     "NAME, if that volume holds the data",
+    "snapshots: the record": "mend its file in {state_dir}/snapshots, or remove it: that snapshot is then "
+    "none any more",
 }
 
 

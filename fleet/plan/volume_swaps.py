@@ -1,4 +1,4 @@
-"""Containers whose data goes to another name on their host, or comes back from there: how they are replaced."""
+"""How containers are replaced whose data goes to another name on their host, or comes back from there."""
 
 from __future__ import annotations
 

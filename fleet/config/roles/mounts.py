@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleet.config.roles.compose import VolumeModel
 from fleet.config.roles.compose_parts import LongMount
 from fleet.config.roles.scope import RoleScope, ServiceScope, pairs
+from fleet.config.roles.volume_care import care, check_care
 from fleet.model.desired import Volume
 from fleet.model.services import Mount
 
@@ -50,6 +53,7 @@ def _without_slash(path: str) -> str:
 
 def volumes(scope: RoleScope, used: set[str]) -> tuple[Volume, ...]:
     """The top-level volumes among ``used`` (full names)."""
+    check_care(scope)
     found = []
     for key, declared in scope.file.volumes.items():
         name = scope.volume_name(key)
@@ -57,5 +61,6 @@ def volumes(scope: RoleScope, used: set[str]) -> tuple[Volume, ...]:
             model = declared or VolumeModel()
             scope.check_external("volumes", key, model)
             options, labels = pairs(model.driver_opts), pairs(model.labels)
-            found.append(Volume(name, scope.role, model.driver, options, labels, model.external))
+            made = Volume(name, scope.role, model.driver, options, labels, model.external)
+            found.append(replace(made, care=care(scope, key, made)))
     return tuple(found)

@@ -43,6 +43,7 @@ from fleet.config.roles.traffic_keys import (
     VirtualAddressModel,
     WatchModel,
 )
+from fleet.config.roles.volume_keys import VolumeKeys
 
 
 def count_or_percent(value: Any) -> int | str:
@@ -82,12 +83,14 @@ class JobModel(Strict):
 
 
 JobName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
+VolumeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$")]
 
 
 class RoleExtension(Strict):
     needs: StrList = []
     min_healthy: CountOrPercent = 0
     jobs: dict[JobName, JobModel] = {}
+    volumes: dict[VolumeName, VolumeKeys] = {}
 
 
 class SecretExtension(Strict):

@@ -39,7 +39,7 @@ def copy(
         _make(node, target, emit, cancel)
         source.start()
         target.start()
-        room(target, source.ask("measure", "usage"), target.ask("measure", "usage"))
+        room(node.move.volume, target.host, source.ask("measure", "usage"), target.ask("measure", "usage"))
         with way(source, target) as there:
             copier = Copier(source, target, there, node.id)
             sent = copier.seed()

@@ -11,7 +11,8 @@ from typing import Any
 from fleet.errors import Interrupted, RemoteFailed
 from fleet.plan.precopy import Enough, Pass, decide
 from fleet.report import events as ev
-from fleet.run.volumes.side import Side, Told
+from fleet.run.volumes.attended import Told
+from fleet.run.volumes.side import Side
 from fleet.run.volumes.way import Way
 
 

@@ -8,15 +8,16 @@ from typing import Any
 from fleet.errors import Drift, RemoteFailed
 from fleet.model.volumes import Mark, Relocation, State
 from fleet.ops.volume_look import Look, look, read
+from fleet.run.volumes.attended import Attended
 from fleet.run.volumes.side import Side
 
 ROOM = 1.05
 """Of what the source holds: another file system keeps the same files in other blocks."""
 
 
-def seen(side: Side) -> Look:
+def seen(side: Attended) -> Look:
     """Raises RemoteFailed."""
-    what = f"look at volume {side.volume}"
+    what = f"look at volume {side.helper.volume}"
     text = side.script(look(side.helper), what)
     try:
         return read(text, side.helper)
@@ -88,16 +89,15 @@ def only_writers(side: Side, found: Look) -> None:
     _nobody(side, tuple((one, name) for one, name in found.users if one not in planned))
 
 
-def room(side: Side, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
-    """Raises RemoteFailed. What a copy that was cut off has brought counts."""
-    volume = side.volume
+def room(volume: str, host: str, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    """Raises RemoteFailed. What a copy that was cut off has brought counts. ``host``: the target's."""
     needed = int(source["bytes"] * ROOM) - target["bytes"]
     if needed > target["free"]:
         raise RemoteFailed(
             f"there is no room for volume {volume}",
             why=f"it needs {size(needed)} more, and {size(target['free'])} are free",
             hint="make room on the host (df -h), or clear away what docker system df tells",
-            host=side.host,
+            host=host,
         )
     files = source["entries"] - target["entries"]
     # Some file systems count none: they make them as they need them.
@@ -106,7 +106,7 @@ def room(side: Side, source: Mapping[str, Any], target: Mapping[str, Any]) -> No
             f"there is no room for the files of volume {volume}",
             why=f"it has {files} more, and {target['free_inodes']} inodes are free",
             hint="remove files on the host (df -i)",
-            host=side.host,
+            host=host,
         )
 
 

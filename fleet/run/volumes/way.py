@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from fleet.errors import RemoteFailed
 from fleet.report import events as ev
-from fleet.run.volumes.side import HelperFailed, Side
+from fleet.run.volumes.attended import HelperFailed
+from fleet.run.volumes.side import Side
 
 LOOPBACK = "127.0.0.1"
 REACH_SECONDS = 5

@@ -33,7 +33,7 @@ def gathered(bench: Bench, tmp_path: Path, shell: str = "sh") -> str:
           version*) echo "version 26.1.5 1.45" ;;
           info*) echo / ;;
           "image inspect") echo '[{"Id": "sha256:1", "RepoTags": ["a:1"]}]' ;;
-          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\n' ;;
+          "volume ls") printf 'volume one\\tlocal\\tshop\\ttest\\tweb\\t\\n' ;;
           *ls*) echo name one ;;
         esac""",
     )
@@ -86,7 +86,7 @@ def test_a_section_of_garbage_hides_no_other(output: str) -> None:
         for name in FACTS:
             if name != probe.name:
                 assert getattr(found, name) == getattr(whole, name), (probe.name, name)
-        if probe.name not in {"networks", "volumes", "ports", "proven", "release"}:
+        if probe.name not in {"networks", "volumes", "snapshots", "ports", "proven", "release"}:
             assert isinstance(getattr(found, probe.name), Unknown), probe.name
 
 

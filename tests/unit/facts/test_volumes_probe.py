@@ -17,7 +17,9 @@ from tests.support.shells import SHELLS, Bench
 MARK = Mark("0f" * 16, 3, State.FENCED, "db-2", 1700000000, proven=True)
 DOCKER = r"""
 case "$1" in
-  volume) printf 'volume b\tlocal\tshop\ttest\tdb\nvolume a\tnfs-driver\t\t\t\n'; echo 'WARNING: old' >&2 ;;
+  volume)
+    printf 'volume b\tlocal\tshop\ttest\tdb\ta\nvolume a\tnfs-driver\t\t\t\t\n'
+    echo 'WARNING: old' >&2 ;;
   ps) printf 'mounts db\tb,/srv/a\nmounts other\tb\nmounts none\t\n' ;;
 esac
 """
@@ -34,7 +36,7 @@ def look(bench: Bench, state: Path, shell: str = "sh") -> object:
 def test_volumes_with_users_and_marks(bench: Bench, tmp_path: Path, shell: str) -> None:
     bench.stand_in("docker", DOCKER)
     state = tmp_path / "sta te"
-    b = FoundVolume("b", "local", None, ("db", "other"), "shop", "test", "db")
+    b = FoundVolume("b", "local", None, ("db", "other"), "shop", "test", "db", "a")
     assert look(bench, state, shell) == {"a": FoundVolume("a", "nfs-driver"), "b": b}
     Path(directory(str(state))).mkdir(parents=True)
     (Path(directory(str(state))) / "b").write_text(mark_text(MARK))
@@ -61,6 +63,8 @@ def test_an_engine_that_does_not_answer_is_unknown(bench: Bench, tmp_path: Path)
 
 
 def test_a_mark_as_text() -> None:
+    restoring = Mark("x", 0, State.INCOMING, snapshot="20260101-000000-aaaa")
+    assert read_mark(mark_text(restoring)) == restoring
     assert read_mark(mark_text(MARK)) == MARK
     assert mark_text(Mark("x", 0, State.LIVE)) == (
         '{"generation":0,"lineage":"x","peer":"","proven":false,"since":0,"state":"live"}\n'

@@ -274,14 +274,14 @@ def test_fenced_off_by_another_move_it_stays_so(host: Host) -> None:
 
 
 def test_how_a_side_is(host: Host) -> None:
-    helper = Helper(host.move, reads=True)
+    helper = Helper.of_move(host.move, reads=True)
     host.host.container("cccc", helper.name, VOLUME)
     host.host.container("dddd", "stopped", VOLUME, running=False)
     rc, out = host.run(look(helper))
     assert rc == 0
     users = (("aaaa", "postgres"), ("bbbb", "exporter"))
     assert read(out, helper) == Look("local", True, SEEN, users)
-    other = Helper(replace(host.move, volume="none"), reads=False)
+    other = Helper.of_move(replace(host.move, volume="none"), reads=False)
     host.host.image(False)
     rc, out = host.run(look(other))
     assert (rc, read(out, other)) == (0, Look())

@@ -16,6 +16,7 @@ from volume.places import Places  # noqa: E402
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     (tmp_path / "data").mkdir()
-    made = Places(tmp_path / "data", tmp_path / "state")
+    (tmp_path / "copy").mkdir()
+    made = Places(tmp_path / "data", tmp_path / "state", tmp_path / "copy")
     made.prepare()
     return made

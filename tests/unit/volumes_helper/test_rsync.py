@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from volume.link import Address
 from volume.places import Places
-from volume.rsync import Sum, failure, normal_in_use, progress, rsync_words, sums
+from volume.rsync import Sum, failure, local_words, normal_in_use, progress, rsync_words, sums
 
 TO = Address("10.0.0.2", 2222)
 PARTLY = "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c"
@@ -91,3 +91,23 @@ def test_what_is_normal_while_files_are_in_use(status: int, said: str, normal: b
 )
 def test_what_a_failure_means(status: int, said: str, what: str) -> None:
     assert failure(TO, status, said).what == what
+
+
+def test_a_pass_to_the_second_volume_is_as_one_to_a_target() -> None:
+    there, beside = rsync_words(Places(), "/state/ssh-1", "target", 0), local_words(Places(), 0)
+    assert beside[-2:] == ["/data/", "/copy/"]
+    assert "--partial-dir=/copy/.fleet-partial" in beside
+    assert set(beside) - set(there) == {"--partial-dir=/copy/.fleet-partial", "/copy/"}
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "what"),
+    [
+        (11, "rsync: write failed: No space left on device (28)", "the copy has no space left"),
+        (12, "", "rsync ended with status 12"),
+        (137, "", "rsync was killed at the copy"),
+        (24, "vanished", "files vanished: something still writes to the volume"),
+    ],
+)
+def test_what_it_means_that_a_pass_to_the_second_volume_has_failed(status: int, said: str, what: str) -> None:
+    assert failure(None, status, said).what == what

@@ -118,6 +118,8 @@ def test_the_examples_of_x_fleet_load_and_name_every_key(files: Files) -> None:
     value = parse(text, "x-fleet.md").value
     assert set(value["x-fleet"]) == set(LEVELS()["x-fleet"])
     assert set(value["x-fleet"]["jobs"]["migrate"]) == set(LEVELS()["x-fleet.jobs.*"])
+    kept = {*value["x-fleet"]["volumes"]["files"], "dump", "load"}
+    assert kept == set(LEVELS()["x-fleet.volumes.*"])
     extension = value["services"]["app"]["x-fleet"]
     assert {*extension, "balancer", "virtual_address"} == set(LEVELS()["services.*.x-fleet"])
     assert set(extension["load_balancer"]) == set(LEVELS()["services.*.x-fleet.load_balancer"])

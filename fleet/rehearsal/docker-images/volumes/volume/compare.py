@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 
 from .answers import answer, refused
 from .children import Complaints, child
@@ -29,14 +30,34 @@ def compare(places: Places, link: Link) -> dict[str, object]:
         there = answer(output, "result")
         if ssh.wait() or there is None:
             raise refused(link, ssh, output, complaints)
+    return judged(
+        places,
+        began,
+        here,
+        there,
+        entries=lambda: _ask(link, "entries"),
+        doubt=lambda paths: _ask(link, "doubt", paths),
+    )
+
+
+def judged(
+    places: Places,
+    began: float,
+    here: Mapping[str, object],
+    there: Mapping[str, object],
+    *,
+    entries: Callable[[], bytes],
+    doubt: Callable[[bytes], object],
+) -> dict[str, object]:
+    """What the two manifests say. ``entries``: the other one's. ``doubt`` these files there: rsync does not
+    see what they differ in."""
     different: list[Difference] = []
     if here["digest"] != there["digest"] or here["changing"]:
-        other = _ask(link, "entries")
-        different = list(differences(decoded(places.manifest.read_bytes()), decoded(other)))
+        different = list(differences(decoded(places.manifest.read_bytes()), decoded(entries())))
         if not different:
             raise Failure("the manifests differ, and their entries do not", "they were made anew meanwhile")
         if hidden := b"\0".join(item.path for item in different if item.hidden):
-            _ask(link, "doubt", hidden)
+            doubt(hidden)
     return {
         "equal": not different,
         "entries": here["entries"],

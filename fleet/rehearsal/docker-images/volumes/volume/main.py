@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .children import settle
+from .clone import clone
 from .compare import compare
 from .hold import hold
 from .keys import pair
@@ -16,7 +17,8 @@ from .link import link
 from .manifest import make_manifest
 from .places import Places
 from .reach import reach
-from .receive import receive
+from .receive import receive, settled_manifest
+from .same import same
 from .seed import seed
 from .serve import serve
 from .sync import sync
@@ -56,18 +58,20 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="volume", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
-    for name in ("key", "usage", "manifest", "receive"):
+    for name in ("key", "usage", "receive", "same"):
         commands.add_parser(name)
+    commands.add_parser("manifest").add_argument("--copy", action="store_true")
     commands.add_parser("serve").add_argument("--client", required=True)
-    for name in ("reach", "seed", "sync", "compare"):
+    for name in ("reach", "seed", "sync", "compare", "clone"):
         command = commands.add_parser(name)
-        command.add_argument("--to", required=True)
-        command.add_argument("--host-key", required=True)
+        if name != "clone":
+            command.add_argument("--to", required=True)
+            command.add_argument("--host-key", required=True)
         if name == "reach":
             command.add_argument("--seconds", type=float, default=5)
-        if name in ("seed", "sync"):
+        if name in ("seed", "sync", "clone"):
             command.add_argument("--rate", type=int, default=0)
-        if name == "sync":
+        if name in ("sync", "clone"):
             command.add_argument("--final", action="store_true")
     return parser.parse_args(arguments)
 
@@ -91,6 +95,15 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
             return serve(places, options.client)
         case "usage":
             return usage(places)
+        case "clone":
+            _second(places)
+            return clone(places, options.rate, options.final)
+        case "same":
+            _second(places)
+            return same(places)
+        case "manifest" if options.copy:
+            _second(places)
+            return settled_manifest(places.beside, "the copy")
         case "manifest":
             settle(places.data)
             return make_manifest(places)
@@ -103,3 +116,9 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
         case "sync":
             return sync(places, there, options.rate, options.final)
     return compare(places, there)
+
+
+def _second(places: Places) -> None:
+    if not places.copy.is_dir():
+        raise Failure("there is no second volume", f"nothing is mounted at {places.copy}")
+    places.beside.prepare()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PARTIAL = ".fleet-partial"
@@ -11,15 +11,22 @@ PARTIAL = ".fleet-partial"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """``data``: the volume. ``state``: keys and caches, never in the volume."""
+    """``data``: the volume. ``state``: keys and caches, never in the volume. ``copy``: where a second volume
+    is mounted, if there is one."""
 
     data: Path = Path("/data")
     state: Path = Path("/state")
+    copy: Path = Path("/copy")
 
     def prepare(self) -> None:
         # A tmpfs is writable for everybody at first, and sshd trusts no key in such a directory.
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.state.chmod(0o700)
+
+    @property
+    def beside(self) -> Places:
+        """The second volume's own."""
+        return replace(self, data=self.copy, state=self.state / "copy")
 
     @property
     def root(self) -> bytes:

@@ -7,15 +7,14 @@ import contextlib
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 
 from .alone import alone
-from .children import child, settle
+from .children import child
+from .extract import extraction
 from .manifest import make_manifest
 from .places import Places
-from .tarstream import EXTRACT, full
-from .words import Failure, last_lines, readable, say
+from .words import Failure, readable, say
 
 
 def receive(places: Places, asked: str) -> int:
@@ -35,7 +34,7 @@ def receive(places: Places, asked: str) -> int:
             with alone(places.state / "receive.lock"):
                 return _rsync(places, ["rsync", "--server", *options, ".", there], stream)
         case ["manifest"]:
-            say("result", _manifest(places))
+            say("result", settled_manifest(places, "the target"))
         case ["entries"]:
             with places.manifest.open("rb") as entries:
                 shutil.copyfileobj(entries, sys.stdout.buffer, 1 << 20)
@@ -51,18 +50,8 @@ def _seed(places: Places) -> None:
         say("ready", {"empty": False})
         return
     say("ready", {"empty": True})
-    words = [*EXTRACT, "--directory", str(places.data)]
-    said: list[str] = []
-    with child(words, stdin=None, stderr=subprocess.PIPE) as tar:
-        assert tar.stderr  # noqa: S101 - asked for above
-        for line in tar.stderr:
-            said = [*said[-50:], line.decode("utf-8", "backslashreplace")]
-            if full(said[-1]):
-                raise Failure("the target has no space left", last_lines("".join(said)))
-        if tar.wait():
-            why = last_lines("".join(said)) or f"tar ended with status {tar.returncode}"
-            raise Failure("unpacking at the target failed", why)
-    settle(places.data)
+    with extraction(places, "the target", stdin=None):
+        pass
     say("result", {})
 
 
@@ -82,12 +71,12 @@ def tidy(places: Places) -> None:
         os.utime(places.data, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def _manifest(places: Places) -> dict[str, object]:
+def settled_manifest(places: Places, where: str) -> dict[str, object]:
     """Beside the hashing, all that was received is written to the disk: what follows is told as done."""
     with child(["sync", "-f", str(places.data)]) as disk:
         made = make_manifest(places)
         if disk.wait():
-            raise Failure("the data could not be written to the target's disk")
+            raise Failure(f"the data could not be written to {where}'s disk")
     return made
 
 

@@ -14,6 +14,21 @@ PARTLY = 23
 
 
 def rsync_words(places: Places, ssh_config: str, target: str, rate: int) -> list[str]:
+    return [
+        *_options(places, rate),
+        "-e",
+        f"ssh -F {ssh_config}",
+        f"{places.data}/",
+        f"{target}:{places.data}/",
+    ]
+
+
+def local_words(places: Places, rate: int) -> list[str]:
+    """To the second volume."""
+    return [*_options(places.beside, rate), f"{places.data}/", f"{places.copy}/"]
+
+
+def _options(there: Places, rate: int) -> list[str]:
     """``--modify-window=-1``: nanoseconds. By default whole seconds are compared, and a file that was written
     twice within one is silently left as it was."""
     return [
@@ -22,7 +37,7 @@ def rsync_words(places: Places, ssh_config: str, target: str, rate: int) -> list
         "--numeric-ids",
         "--delete-delay",
         "--modify-window=-1",
-        f"--partial-dir={places.partial}",
+        f"--partial-dir={there.partial}",
         f"--exclude=/{PARTIAL}",
         # Labels are given by the host's policy. Naming one attribute drops rsync's own rule for system.*.
         "--filter=-x security.selinux",
@@ -32,10 +47,6 @@ def rsync_words(places: Places, ssh_config: str, target: str, rate: int) -> list
         "--stats",
         "--no-human-readable",
         *([f"--bwlimit={max(1, -(-rate // 1024))}K"] if rate else []),
-        "-e",
-        f"ssh -F {ssh_config}",
-        f"{places.data}/",
-        f"{target}:{places.data}/",
     ]
 
 
@@ -97,14 +108,15 @@ _MEANINGS = {
 _CUT = (10, 12, 30, 255)
 
 
-def failure(to: Address, status: int, complaints: str) -> Failure:
-    """What it means that a pass has failed."""
+def failure(to: Address | None, status: int, complaints: str) -> Failure:
+    """What it means that a pass has failed. ``to``: None for a pass to the second volume."""
+    there = "the target" if to else "the copy"
     if re.search(r"No space left on device|Disk quota exceeded", complaints):
-        return Failure("the target has no space left", last_lines(complaints))
-    if status in _CUT:
+        return Failure(f"{there} has no space left", last_lines(complaints))
+    if to and status in _CUT:
         return link_failure(to, complaints)
     if status > 128:
         # The exit status of the far end, which ssh passes on.
-        return Failure("rsync was killed at the target", last_lines(complaints))
+        return Failure(f"rsync was killed at {there}", last_lines(complaints))
     what = _MEANINGS.get(status, f"rsync ended with status {status}")
     return Failure(what, last_lines(complaints))

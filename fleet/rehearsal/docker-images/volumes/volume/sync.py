@@ -9,10 +9,10 @@ from typing import IO
 
 from .alone import alone
 from .children import Complaints, child, settle
-from .link import NAME, Link
+from .link import NAME, Address, Link
 from .places import Places
 from .progress import Meter
-from .rsync import failure, normal_in_use, progress, rsync_words, sums
+from .rsync import Sum, failure, normal_in_use, progress, rsync_words, sums
 from .words import say
 
 
@@ -24,18 +24,22 @@ def sync(places: Places, link: Link, rate: int, final: bool) -> dict[str, object
             # The final pass need not: after the writers' end nothing is written any more, and what was
             # written since the last pass has been seen by times.
             settle(places.data)
-        complaints = Complaints()
-        words = rsync_words(places, link.config, NAME, rate)
-        with child(words, stdout=subprocess.PIPE, stderr=complaints.file) as rsync:
-            assert rsync.stdout  # noqa: S101 - asked for above
-            stats = _follow(rsync.stdout, Meter(None, began))
-            status = rsync.wait()
-        said = complaints.text()
-        if status and (final or not normal_in_use(status, said)):
-            raise failure(link.to, status, said)
-        done = sums(stats)
+        done, complete = one_pass(rsync_words(places, link.config, NAME, rate), link.to, final)
         seconds = round(time.monotonic() - began, 3)
-        return {"sent": done.sent, "changed": done.changed, "seconds": seconds, "complete": status == 0}
+        return {"sent": done.sent, "changed": done.changed, "seconds": seconds, "complete": complete}
+
+
+def one_pass(words: list[str], to: Address | None, final: bool) -> tuple[Sum, bool]:
+    """What was done, and whether that is all. Raises Failure as :func:`sync`."""
+    complaints = Complaints()
+    with child(words, stdout=subprocess.PIPE, stderr=complaints.file) as rsync:
+        assert rsync.stdout  # noqa: S101 - asked for above
+        stats = _follow(rsync.stdout, Meter(None, time.monotonic()))
+        status = rsync.wait()
+    said = complaints.text()
+    if status and (final or not normal_in_use(status, said)):
+        raise failure(to, status, said)
+    return sums(stats), status == 0
 
 
 def _follow(output: IO[bytes], meter: Meter) -> str:

@@ -1,0 +1,83 @@
+"""Snapshots: complete copies of a volume on the same host, or what a program has dumped of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from fleet.model.place import Place
+from fleet.model.volumes import Mark, Writer
+
+INFIX = ".snapshot-"
+
+
+class Kind(enum.StrEnum):
+    """``COPY``: entry by entry what the volume was. ``DUMP``: one file, which a command of the role reads."""
+
+    COPY = "copy"
+    DUMP = "dump"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One that counts: its record is written when it was found equal, or the dump has ended well.
+
+    ``id`` begins with its time, so that the newest sorts last. ``volume``: the full name of the one that it
+    is of; ``lineage`` and ``generation`` of the data in it. ``version``: the release that ran. ``at``:
+    seconds since 1970 by the host's clock. ``digest``: of the manifest, or of the dump. ``why``: what it was
+    taken for: ``before v42``.
+    """
+
+    id: str
+    volume: str
+    lineage: str
+    generation: int
+    version: str = ""
+    at: int = 0
+    entries: int = 0
+    bytes: int = 0
+    digest: str = ""
+    kind: Kind = Kind.COPY
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the Docker volume that holds it."""
+        return name(self.volume, self.id)
+
+
+def name(volume: str, id_: str) -> str:
+    return f"{volume}{INFIX}{id_}"
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A command in a container that runs: ``container`` is its id, ``service`` whose it is."""
+
+    container: str
+    service: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A snapshot to be taken of ``volume`` (its full name) on ``host``.
+
+    ``mark``: what the host says of the volume, to be seen again. ``writers``: containers of ours that run and
+    write to it; they pause, unless there are ``freeze`` and ``thaw``. ``readers``: ids of those that only
+    read. ``image``: of the helper, by digest. ``version``, ``why``: as in :class:`Snapshot`.
+    """
+
+    volume: str
+    role: str
+    host: str
+    mark: Mark
+    image: str
+    place: Place
+    writers: tuple[Writer, ...] = ()
+    readers: tuple[str, ...] = ()
+    freeze: Within | None = None
+    thaw: Within | None = None
+    dump: Within | None = None
+    version: str = ""
+    why: str = ""
