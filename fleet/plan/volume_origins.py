@@ -48,7 +48,7 @@ def wanted(desired: Desired, facts: Facts, host: str) -> dict[str, Volume]:
     there = facts.hosts[host].volumes if host in facts.hosts else {}
     for name, one in there.items() if isinstance(there, Mapping) else ():
         for service in state.services:
-            if one.mark and (_mounts(service, name) or _lacks(service, one.mark.mounted)):
+            if one.mark and (mounts(service, name) or _lacks(service, one.mark.mounted)):
                 found.setdefault(name, Volume(name, service.role))
     return found
 
@@ -109,7 +109,7 @@ def _wrong(desired: Desired, facts: Facts, host: str, volume: Volume, given: str
         what = f"volume {{name}} is not here, nor is {volume.origin}, from which its data is to come"
         return what, "correct x-fleet.volumes.{name}.from in the role"
     what = f"volume {{name}} is to come from {given}"
-    mounting = [one.key for one in _state(desired, host).services if _mounts(one, given)]
+    mounting = [one.key for one in _state(desired, host).services if mounts(one, given)]
     if mounting:
         return f"{what}, which {', '.join(mounting)} still mounts", "let it mount {name}"
     away = [one for one in users(there, facts.hosts[host]) if one.role not in desired.selected]
@@ -140,7 +140,7 @@ def _state(desired: Desired, host: str) -> HostState:
     return next((state for state in desired.hosts if state.host == host), HostState(host))
 
 
-def _mounts(service: Service, name: str) -> bool:
+def mounts(service: Service, name: str) -> bool:
     return any(one.source == name and one.type in {"bind", "volume"} for one in service.container.mounts)
 
 
