@@ -38,6 +38,15 @@ def mark_at(facts: Facts, host: str, volume: str) -> Mark | None:
     return there.mark if there else None
 
 
+def called(host: HostFacts, there: FoundVolume) -> FoundVolume | None:
+    """What the same data is, or was to be, by its other name on this host."""
+    mark, all_ = there.mark, host.volumes
+    if mark is None or mark.peer != host.host or not isinstance(all_, Mapping):
+        return None
+    other = all_.get(mark.called)
+    return other if other and other.mark and other.mark.lineage == mark.lineage else None
+
+
 def began(host: HostFacts, there: FoundVolume) -> bool:
     """Has anything ever run on it?"""
     known = {one.name: one.state for one in host.containers} if isinstance(host.containers, tuple) else {}
