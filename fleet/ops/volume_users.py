@@ -23,7 +23,11 @@ mounting() { # options of docker ps; prints id and name
     source=$(readlink -f "$source") || continue
     if [ "$source" != "$volume" ]; then
       [ "$writes" = true ] || continue
-      case $volume/ in "${source%/}"/*) ;; *) case $source/ in "$volume"/*) ;; *) continue ;; esac ;; esac
+      above=${source%/}/ below=$volume/
+      case $volume in
+        "$above"*) ;;
+        *) case $source in "$below"*) ;; *) continue ;; esac ;;
+      esac
     fi
     echo "$one ${name#/}"
   done | sort -u

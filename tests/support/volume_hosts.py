@@ -66,7 +66,7 @@ case $command in
       [ "$all" ] || [ "$(cat "$one/running")" = true ] || continue
       case $filter in
         volume=*) [ "$(cat "$one/mounts")" = "${filter#*=}" ] || continue ;;
-        label=*) [ -e "$one/helper" ] || continue ;;
+        label=*) [ "$(cat "$one/helper" 2>/dev/null)" = "${filter##*=}" ] || continue ;;
       esac
       shown "$one" "$format"
     done ;;
@@ -86,18 +86,19 @@ case $command in
   start) [ ! -e "$1/broken" ] || { echo 'port is already allocated' >&2; exit 1; }; echo true >"$1/running" ;;
   run)
     [ -e ../image ] || { echo 'Unable to find image: No such image' >&2; exit 125; }
-    mkdir helper; touch helper/helper; echo true >helper/running; echo no:0 >helper/policy
     while [ $# -gt 0 ]; do
       case $1 in
-        --name) echo "$2" >helper/name ;;
-        type=volume,*) mount=${1#*src=}; echo "${mount%%,*}" >helper/mounts ;;
+        --name) one=helper-$2; mkdir "$one"; echo true >"$one/running"; echo no:0 >"$one/policy"
+          echo "$2" >"$one/name" ;;
+        type=*) mount=${1#*src=}; echo "${mount%%,*}" >"$one/mounts" ;;
+        fleet.copy=*) echo "${1#*=}" >"$one/helper" ;;
       esac
       shift
     done
-    echo helper ;;
+    echo "$one" ;;
   rm) shift; rm -rf "$@" ;;
   exec)
-    [ -e helper ] || { echo "Error response from daemon: No such container: $1" >&2; exit 1; }
+    [ -e "helper-$1" ] || { echo "Error response from daemon: No such container: $1" >&2; exit 1; }
     shift 2
     count=$(($(cat "../asked/$1" 2>/dev/null || echo 0) + 1)); echo $count >"../asked/$1"
     answer=../answers/$1; [ ! -e "$answer.$count" ] || answer=$answer.$count
