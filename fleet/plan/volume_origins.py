@@ -33,12 +33,34 @@ def here(desired: Desired, facts: Facts, host: str, volume: Volume, how: Found) 
             what = f"an incomplete copy of {mark.called} is here as volume {{name}}"
             return Here(Known.SILENT, "", "\n".join([what, *ways]))
         return _noted(desired, facts, host, volume.name, mark, given)
-    if how is not Found.ABSENT or not volume.origin:
+    if how is not Found.ABSENT:
+        return None
+    # What was left here may have been removed since.
+    if went := _went(facts, host, volume.name):
+        kept = went in wanted(desired, facts, host)
+        return Here(Known.SILENT, "", _ITS_OWN.replace("CALLED", went)) if kept else Here(Known.LEAVES, went)
+    if not volume.origin:
         return None
     wrong = _wrong(desired, facts, host, volume, given)
     if wrong:
         return Here(Known.SILENT, "", "\n".join([*wrong, FROM, EMPTY]))
     return Here(Known.LEAVES, given)
+
+
+_ITS_OWN = f"""\
+volume {{name}} is not here, and its data is in CALLED, which is wanted, too
+let one of the two be mounted
+{EMPTY}"""
+
+
+def _went(facts: Facts, host: str, name: str) -> str:
+    """What the data that was called so is called now, on this host."""
+    there = facts.hosts[host].volumes
+    for one in there.values() if isinstance(there, Mapping) else ():
+        mark = one.mark
+        if mark and (mark.called, mark.peer, mark.state) == (name, host, State.LIVE):
+            return one.name
+    return ""
 
 
 def wanted(desired: Desired, facts: Facts, host: str) -> dict[str, Volume]:
