@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -148,10 +148,16 @@ class Connections:
         unreached = self._unreached(desired, {**self._unheard, **found.errors}, known)
         return replace(found.facts, hosts=hosts, balancers={**found.facts.balancers, **unreached})
 
-    def with_helper(self, desired: Desired, facts: Facts, registries: Mapping[str, RegistryAuth]) -> Facts:
-        """``facts`` with the digest of the image that moves volumes, when one has to be moved: only then its
-        registry may be asked."""
-        hosts = Volumes.of(desired, facts).helpers
+    def with_helper(
+        self,
+        desired: Desired,
+        facts: Facts,
+        registries: Mapping[str, RegistryAuth],
+        hosts: Sequence[str] | None = None,
+    ) -> Facts:
+        """``facts`` with the digest of the image that copies volumes, when ``hosts`` need it, or those of a
+        deploy may: only then its registry may be asked."""
+        hosts = Volumes.of(desired, facts).helpers if hosts is None else hosts
         return helper_digest(
             desired.moving.image, hosts, facts, self.transports, registries, self._session.emit
         )

@@ -18,6 +18,7 @@ from fleet.model.leavings import Leavings
 from fleet.model.releases import Record
 from fleet.ops.containers import Remove
 from fleet.ops.prune import RemoveDirectory, RemoveImage
+from fleet.ops.snapshots import ClearAway
 from fleet.plan.prune import prune as build
 from fleet.plan.retention import Retention, kept, retention
 from fleet.plan.tree import Plan, Step
@@ -130,6 +131,9 @@ def _there(step: Step, found: Leavings | None) -> bool | None:
                 if isinstance(images, Unknown)
                 else any(one.id == id and not set(names).isdisjoint(one.names) for one in images)
             )
+        case ClearAway(volume=volume):
+            begun = found.begun
+            return None if isinstance(begun, Unknown) else volume in begun
         case RemoveDirectory(path=path):
             places = found.directories
             return None if isinstance(places, Unknown) else path in places

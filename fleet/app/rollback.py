@@ -21,9 +21,10 @@ from fleet.model.desired import HostState
 from fleet.model.hosts import Host
 from fleet.model.jobs import Undo
 from fleet.model.refs import all_refs
-from fleet.model.releases import Record, Release, homes
+from fleet.model.releases import Record, Release, current, homes
 from fleet.plan.caveats import secrets_changed, spared, volumes_kept
 from fleet.plan.choose import choose, doubts
+from fleet.plan.offered import offered
 from fleet.plan.tree import Finding
 from fleet.plan.undo import undo, undone
 from fleet.plan.wish import joined, wish
@@ -98,7 +99,12 @@ def rollback(session: Session, confirm: Confirm, to: str) -> Exit:
         change.add(volumes_kept(change.plan))
         change.show()
         change.refuse()
-        return change.go(confirm)
+        code = change.go(confirm)
+        if code is Exit.OK:
+            left = current(releases)
+            for text in offered(change.plan, desired, facts, left.head.version if left else ""):
+                session.emit(ev.Note(text))
+        return code
 
 
 def _holding(

@@ -16,6 +16,7 @@ from fleet.facts.containers import definition
 from fleet.facts.files import CURRENT
 from fleet.facts.probe import Answer
 from fleet.facts.script import first_answer, framed
+from fleet.facts.snapshots import directory, unrecorded
 from fleet.model import labels
 from fleet.model.found import Unknown
 from fleet.model.leavings import Leavings, Occupant, StoredImage, Use, Uses
@@ -165,6 +166,17 @@ class DirectoriesProbe:
         return tuple(sorted({row.removeprefix("dir ") for row in rows if row.startswith("dir ")}))
 
 
+class BegunProbe:
+    def script(self, place: Place) -> str:
+        return f"snapshots={words([directory(place.state_dir)])}\n{unrecorded(place)}"
+
+    def parse(self, answer: Answer) -> tuple[str, ...] | Unknown:
+        if answer.rc:
+            return answer.unknown("snapshots that were cut off")
+        rows = answer.out.splitlines()
+        return tuple(sorted(row.removeprefix("begun ") for row in rows if row.startswith("begun ")))
+
+
 @dataclass(frozen=True, slots=True)
 class _Clock:
     """As every probe of facts reads it."""
@@ -186,6 +198,7 @@ PROBES: Mapping[str, _Probe] = {
     "occupants": OccupantsProbe(),
     "images": StoredImagesProbe(),
     "directories": DirectoriesProbe(),
+    "begun": BegunProbe(),
     "clock": _Clock(),
 }
 

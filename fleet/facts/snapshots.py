@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from fleet.facts.probe import Answer, Question
-from fleet.model import codec
+from fleet.model import codec, labels
 from fleet.model.found import Unknown
+from fleet.model.place import Place
 from fleet.model.snapshots import Snapshot
 from fleet.shell import words
 
@@ -59,6 +60,20 @@ class SnapshotsProbe:
 
 def directory(state_dir: str) -> str:
     return f"{state_dir}/{DIRECTORY}"
+
+
+def unrecorded(place: Place) -> str:
+    """A script that prints ``begun NAME`` for each volume of the environment that was to become a snapshot
+    and has no record in ``$snapshots``."""
+    filters = words(
+        word
+        for label in (f"{labels.PROJECT}={place.project}", f"{labels.ENV}={place.env}", labels.SNAPSHOT)
+        for word in ("--filter", f"label={label}")
+    )
+    return (
+        f"there=$(docker volume ls -q {filters}) || exit\n"
+        'for one in $there; do [ -e "$snapshots/$one" ] || echo "begun $one"; done\n'
+    )
 
 
 def record_text(snapshot: Snapshot) -> str:

@@ -71,12 +71,14 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Leavings:
-    """One host. ``directories``: those of this environment's uses in which files of Fleet lie."""
+    """One host. ``directories``: those of this environment's uses in which files of Fleet lie. ``begun``:
+    volumes of this environment for snapshots that were cut off."""
 
     host: str
     uses: tuple[Uses, ...] | Unknown = ()
     occupants: tuple[Occupant, ...] | Unknown = ()
     images: tuple[StoredImage, ...] | Unknown = ()
     directories: tuple[str, ...] | Unknown = ()
+    begun: tuple[str, ...] | Unknown = ()
     clock: int | Unknown = 0
     """Seconds since 1970 as the host counts them."""

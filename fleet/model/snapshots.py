@@ -81,3 +81,24 @@ class Taking:
     dump: Within | None = None
     version: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """What is in ``volume`` on ``host`` becomes what ``snapshot`` holds.
+
+    ``mark``: what the host says of it, to be seen again; None: there is no such volume. ``live``: what it
+    becomes. ``keeping``: the snapshot to be taken of what is there; None: nothing whole is. ``writers``
+    stop, and start again. ``load``: reads a dump; its service goes on running.
+    """
+
+    volume: str
+    host: str
+    snapshot: Snapshot
+    mark: Mark | None
+    live: Mark
+    image: str
+    place: Place
+    keeping: Taking | None = None
+    writers: tuple[Writer, ...] = ()
+    load: Within | None = None

@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass
 
 from fleet.facts.volumes import file_name
-from fleet.model.volumes import Relocation
+from fleet.model.place import Place
+from fleet.model.volumes import Mark, Relocation, Writer
 from fleet.ops import marks
 from fleet.ops.effects import Shell
 from fleet.ops.volume_helper import Helper
@@ -38,7 +39,7 @@ policy() {
 }
 go_on() { # what was written down is in $moving.back, unless somebody else was quicker
   noted=$(cat "$moving.back" 2>/dev/null) || return 0
-  if mark | bare | grep -q '"state":"fenced"'; then put_mark "$before" "$before_end" || return; fi
+  if mark | bare | grep -qF "$halted"; then put_mark "$before" "$before_end" || return; fi
   all=$(docker ps -aq --no-trunc) || return
   failed=
   while read -r one restart was; do
@@ -79,7 +80,7 @@ for one in $running; do
   esac
 done
 case $seen in
-  *'"state":"fenced"'*) [ ! -e "$moving.kept" ] || mv "$moving.kept" "$moving" ;;
+  *"$halted"*) [ ! -e "$moving.kept" ] || mv "$moving.kept" "$moving" ;;
   *) rm -f "$moving.kept" ;; # of a move that has been, and come back
 esac
 cat "$moving" >"$moving.new" 2>/dev/null || :
@@ -108,7 +109,7 @@ done
 for one in $pids; do wait "$one"; done
 left=$(users) || exit
 [ -z "$left" ] || drift "container $(echo $left) uses volume $volume and does not stop"
-put_mark "$fenced" "$fenced_end"
+put_mark "$halt" "$halt_end"
 """
 
 
@@ -122,18 +123,47 @@ def forget(state_dir: str, volume: str) -> Shell:
     return Shell(f"rm -f {words([moving, f'{moving}.kept', f'{moving}.back'])}\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    move: Relocation
+class Halt:
+    """What runs on ``volume`` stops, and goes on. ``seen``: its mark; ``halted`` while nothing may start, and
+    ``before`` when it goes on. ``beside``: a container of ours that does not count."""
+
+    __slots__ = ()
+
+    @property
+    def volume(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def place(self) -> Place:
+        raise NotImplementedError
+
+    @property
+    def seen(self) -> Mark:
+        raise NotImplementedError
+
+    @property
+    def halted(self) -> Mark:
+        raise NotImplementedError
+
+    @property
+    def before(self) -> Mark:
+        raise NotImplementedError
+
+    @property
+    def writers(self) -> tuple[Writer, ...]:
+        raise NotImplementedError
+
+    @property
+    def beside(self) -> str:
+        return f"{self.volume}.copy"
 
     def stop(self) -> Shell:
         """Ends with Drift when the mark is another one, or when somebody else uses the volume; then nothing
         was stopped, or :meth:`back` lets it go on."""
-        move = self.move
-        stops = " ".join(f"{one.id} {math.ceil(one.grace)}" for one in move.writers)
+        stops = " ".join(f"{one.id} {math.ceil(one.grace)}" for one in self.writers)
         head = {
-            "seen": marks.text(move.mark),
-            "writers": " ".join(one.id for one in move.writers),
+            "seen": marks.text(self.seen),
+            "writers": " ".join(one.id for one in self.writers),
             "stops": stops,
             "watcher": str(self._script("watch\n").script),
         }
@@ -142,14 +172,14 @@ class Fence:
     @property
     def seconds(self) -> float:
         """What stopping gets."""
-        return max((one.grace for one in self.move.writers), default=0) + 60
+        return max((one.grace for one in self.writers), default=0) + 60
 
     def alive(self) -> Shell:
-        """A sign of life. Fails when the source has gone on by itself."""
+        """A sign of life. Fails when it has gone on by itself."""
         return self._script('[ -e "$moving" ] && touch -c "$moving"\n')
 
     def release(self) -> Shell:
-        """From now on the source does not go on by itself. Ends with Drift when it has done so."""
+        """From now on it does not go on by itself. Ends with Drift when it has done so."""
         gone_on = f"volume $volume is used here again: nothing was heard of this run for {PATIENCE} s"
         return self._script(f'mv "$moving" "$moving.kept" 2>/dev/null || drift "{gone_on}"\n')
 
@@ -161,23 +191,58 @@ class Fence:
             "done\n"
             # Whoever else was quicker needs a moment.
             'if [ -e "$moving.back" ]; then go_on; fi\n'
-            'if mark | bare | grep -q \'"state":"fenced"\'; then put_mark "$before" "$before_end"; fi\n'
+            'if mark | bare | grep -qF "$halted"; then put_mark "$before" "$before_end"; fi\n'
         )
 
     def forget(self) -> Shell:
-        """The target has it: nothing goes on here any more."""
-        return forget(self.move.place.state_dir, self.move.at_source)
+        """Another one has it: nothing goes on here any more."""
+        return forget(self.place.state_dir, self.volume)
 
     def _script(self, body: str, **variables: str) -> Shell:
-        move = self.move
-        moving = written_down(move.place.state_dir, move.at_source)
-        before, before_end = marks.around(move.before)
-        fenced, fenced_end = marks.around(move.fenced)
+        moving = written_down(self.place.state_dir, self.volume)
+        before, before_end = marks.around(self.before)
+        halt, halt_end = marks.around(self.halted)
         given = {
-            "moving": moving, "helper": Helper.of_move(move, reads=True).name, "patience": str(PATIENCE),
-            "tick": str(TICK), "before": before, "before_end": before_end, "fenced": fenced,
-            "fenced_end": fenced_end, **variables,
+            "moving": moving, "helper": self.beside, "patience": str(PATIENCE), "tick": str(TICK),
+            "before": before, "before_end": before_end, "halt": halt, "halt_end": halt_end,
+            "halted": f'"state":"{self.halted.state}"', **variables,
         }  # fmt: skip
         head = "".join(f"{name}={words([value])}\n" for name, value in given.items())
-        lead = marks.head(move.place.state_dir, move.at_source)
-        return Shell(f"{lead}{mounting(move.at_source)}{head}{FUNCTIONS}{body}")
+        lead = f"{marks.head(self.place.state_dir, self.volume)}{mounting(self.volume)}"
+        return Shell(f"{lead}{head}{FUNCTIONS}{body}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence(Halt):
+    """The source of a move."""
+
+    move: Relocation
+
+    @property
+    def volume(self) -> str:
+        return self.move.at_source
+
+    @property
+    def place(self) -> Place:
+        return self.move.place
+
+    @property
+    def seen(self) -> Mark:
+        return self.move.mark
+
+    @property
+    def halted(self) -> Mark:
+        return self.move.fenced
+
+    @property
+    def before(self) -> Mark:
+        """What the source is again when the move comes to nothing."""
+        return self.move.before
+
+    @property
+    def writers(self) -> tuple[Writer, ...]:
+        return self.move.writers
+
+    @property
+    def beside(self) -> str:
+        return Helper.of_move(self.move, reads=True).name

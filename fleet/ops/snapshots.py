@@ -100,5 +100,38 @@ class DropSnapshot:
         return (remove(self.place, self.snapshot.volume, self.snapshot.id),)
 
 
+# One that counts by now is none that was cut off.
+CLEAR = """\
+set -eu
+[ ! -e "$snapshots/$name" ] || { echo "$name counts by now" >&2; exit 75; }
+docker volume rm "$name" >/dev/null
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAway:
+    """A volume for a snapshot that was cut off."""
+
+    volume: str
+    place: Place
+
+    @property
+    def target(self) -> str:
+        return f"volume:{self.volume}"
+
+    @property
+    def timeout(self) -> float:
+        return 600
+
+    def describe(self) -> str:
+        return f"remove {self.volume}, a snapshot that was cut off"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def effects(self) -> tuple[Effect, ...]:
+        return (Shell(f"{_head(self.place.state_dir)} name={words([self.volume])}\n{CLEAR}"),)
+
+
 def _head(state_dir: str) -> str:
     return f"snapshots={words([directory(state_dir)])}"

@@ -34,13 +34,14 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """``volume``: for whose sake it runs."""
+    """``volume``: for whose sake it runs. ``options``: more words of ``docker run``."""
 
     volume: str
     image: str
     place: Place
     mounts: tuple[Mount, ...]
     network: str = "none"
+    options: tuple[str, ...] = ()
 
     @classmethod
     def of_move(cls, move: Relocation, *, reads: bool) -> Helper:
@@ -70,6 +71,7 @@ class Helper:
             # Docker would write the stream that rsync sends to its log: a tenth of the speed.
             *("--log-driver", "none", "--network", self.network),
             *(word for mount in self.mounts for word in ("--mount", mount.words)),
+            *self.options,
             *(word for item in marks.items() for word in ("--label", "=".join(item))),
             *(self.image, "volume", "hold", "--seconds", str(HOURS * 3600)),
         ]
@@ -82,8 +84,10 @@ class Helper:
     def remove(self) -> Shell:
         return Shell(self._gone())
 
-    def ask(self, *command: str) -> Shell:
-        return Shell(f"exec {words(['docker', 'exec', self.name, 'volume', *command])}\n")
+    def ask(self, *command: str, fed: bool = False) -> Shell:
+        """``fed``: it reads what the script does."""
+        given = ("-i",) if fed else ()
+        return Shell(f"exec {words(['docker', 'exec', *given, self.name, 'volume', *command])}\n")
 
     def _gone(self) -> str:
         left = words(["docker", "ps", "-aq", "--no-trunc", "--filter", f"label={labels.COPY}={self.volume}"])

@@ -9,7 +9,6 @@ from fleet.model.desired import Desired, HostState, Role
 from fleet.model.found import Container, Facts, HostFacts, Unknown
 from fleet.model.images import ImageRef
 from fleet.model.services import Service
-from fleet.model.slots import slot_of
 from fleet.ops.containers import Remove
 from fleet.ops.effects import RegistryAuth
 from fleet.ops.op import Op
@@ -23,7 +22,7 @@ from fleet.plan.handover import addresses, held_once, one_by_one
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
-from fleet.plan.traffic import lane
+from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
 from fleet.plan.turn import overlap, turn
@@ -68,28 +67,31 @@ def plan(
     rollouts = one_by_one(rollouts, shared)
     work = jobs(desired, facts)
     data = Volumes.of(desired, facts)
-    pulls = tuple(_pulls(desired, facts, work.due, data, registries or {}, kept))
     rolling: list[Stage] = [
         *filter(None, (decided(desired, facts, role, name) for role, name in services)),
         *in_order(desired, rollouts, work.due, reverse=reverse),
         *(one for role, name in services for one in trials(desired, facts, role, name)),
     ]
     rolling = fitted(rolling, facts, data.cases)
+    snapshots = data.snapshots.before(rolling)
+    helped = {*data.movers, *(turn.host for phase in snapshots for turn in phase.turns)}
+    pulls = tuple(_pulls(desired, facts, work.due, helped, data.pinned, registries or {}, kept))
     stages: list[Stage] = [
         *data.adopted(),
         *pulls,
+        *snapshots,
         *data.copies(rolling),
         *_places(desired, facts, data),
         *leftovers(desired, facts, work.due, spared),
         *data.insisted(),
         *data.taken_back(),
-        *data.moved(rolling, lambda host, one: _drains(desired, facts, host, one)),
+        *data.moved(rolling, lambda host, one: drains(desired, facts, host, one)),
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
     findings += dict.fromkeys(backends(desired, facts, rollouts))
     findings += held_once(shared, rollouts)
-    findings += volumes(data)
+    findings += volumes(data, keeps=bool(snapshots))
     findings += work.findings
     findings += still_running(desired, facts, work.due)
     findings += left(desired, facts)
@@ -137,7 +139,7 @@ def _rollout(
         policy = policy or service.update
         manner = manner or _manner(desired, service)
         going = [
-            (one, tuple(_drains(desired, facts, state.host, one)))
+            (one, tuple(drains(desired, facts, state.host, one)))
             for one in _orphans(desired, state, host)
             if one.id not in gone
         ]
@@ -184,14 +186,15 @@ def _pulls(
     desired: Desired,
     facts: Facts,
     due: Sequence[Due],
-    data: Volumes,
+    helped: Collection[str],
+    helper: str,
     registries: Registries,
     kept: Sequence[Kept],
 ) -> Iterator[Phase]:
     """Everywhere before the first restart: a missing image must not be found in mid-rollout. What runs as
-    wanted needs none, also where a run that was cut off has pulled its image and not named it yet."""
+    wanted needs none, also where a run that was cut off has pulled its image and not named it yet.
+    ``helper``: the image by digest that hosts need which are ``helped``."""
     turns = []
-    helper = desired.moving.image
     runs = {(one.host, one.service) for one in kept}
     for state in desired.hosts:
         host = facts.hosts[state.host]
@@ -203,7 +206,7 @@ def _pulls(
         ]
         # What is undone runs in the image that did it.
         wanted += [(one.written, one.op.recipe.image) for one in due if one.host == state.host]
-        wanted += [(helper, data.pinned)] if state.host in data.helpers else []
+        wanted += [(desired.moving.image, helper)] if state.host in helped else []
         for written, pinned in wanted:
             if pinned and "@" in pinned and not images.present(pinned, host):
                 auth = registries.get(ImageRef.parse(written).registry)
@@ -256,16 +259,9 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
 
 def _leaves(desired: Desired, facts: Facts, state: HostState, one: Container) -> Iterator[Node]:
     grace = one.definition.container.stop_grace_period if one.definition else 10
-    yield from _drains(desired, facts, state.host, one)
+    yield from drains(desired, facts, state.host, one)
     why = "no role of this host has it"
     yield Step(state.host, Remove(one.name, one.id, f"{one.role}.{one.service}", grace, why))
-
-
-def _drains(desired: Desired, facts: Facts, host: str, one: Container) -> Iterator[Node]:
-    """What leads its requests away, by what it was made from."""
-    if one.definition and one.running:
-        slot = slot_of(one.definition, one.name) or 1
-        yield from lane(desired, facts, one.definition, host).drain(slot)
 
 
 def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:

@@ -15,6 +15,7 @@ from fleet.model.place import Place
 from fleet.ops.containers import Remove, is_leftover
 from fleet.ops.op import Op
 from fleet.ops.prune import ForgetUses, RemoveDirectory, RemoveImage
+from fleet.ops.snapshots import ClearAway
 from fleet.plan.retention import Retention
 from fleet.plan.tree import Finding, Phase, Plan, Step, Turn
 
@@ -36,6 +37,7 @@ class Host:
     occupants: tuple[Occupant, ...]
     images: tuple[StoredImage, ...]
     directories: tuple[str, ...]
+    begun: tuple[str, ...] = ()
     closed: bool = False
 
 
@@ -47,7 +49,7 @@ def prune(retention: Retention, place: Place, found: Mapping[str, Leavings]) -> 
     for name, leavings in found.items():
         findings += _findings(retention, leavings)
         host = _host(retention, leavings)
-        ops = tuple(_ops(retention, place, host)) if host else ()
+        ops = (*_ops(retention, place, host), *(ClearAway(one, place) for one in host.begun)) if host else ()
         if ops:
             turns.append(Turn(name, tuple(Step(name, op) for op in ops)))
     possible = turns and not any(finding.error for finding in findings)
@@ -77,11 +79,13 @@ def _findings(retention: Retention, host: Leavings) -> Iterator[Finding]:
 def _host(retention: Retention, found: Leavings) -> Host | None:
     """None: something of it could not be read."""
     uses, occupants, images, directories = found.uses, found.occupants, found.images, found.directories
+    begun = found.begun
     if (
         isinstance(uses, Unknown)
         or isinstance(occupants, Unknown)
         or isinstance(images, Unknown)
         or isinstance(directories, Unknown)
+        or isinstance(begun, Unknown)
     ):
         return None
     ours: list[Use] = []
@@ -95,7 +99,7 @@ def _host(retention: Retention, found: Leavings) -> Host | None:
         if _ours(retention, one):
             ours += one.lines
         kept |= {(use.kind, use.name) for use in one.lines if use.release in _numbers(retention, one)}
-    return Host(found.host, tuple(ours), frozenset(kept), occupants, images, directories, closed)
+    return Host(found.host, tuple(ours), frozenset(kept), occupants, images, directories, begun, closed)
 
 
 def _ours(retention: Retention, uses: Uses) -> bool:

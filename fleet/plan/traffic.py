@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from fleet.model.balancing import WEIGHT, BalancerView, Server, ServerView
 from fleet.model.desired import Desired
-from fleet.model.found import Facts
+from fleet.model.found import Container, Facts
 from fleet.model.servers import server_in, servers
 from fleet.model.services import Service
+from fleet.model.slots import slot_of
 from fleet.plan.tree import Admit, Drain, Node
 
 
@@ -86,3 +87,10 @@ def answered(desired: Desired, facts: Facts, role: str) -> Iterator[BalancerView
         view = facts.balancers.get(one.host)
         if one.role == role and isinstance(view, BalancerView):
             yield view
+
+
+def drains(desired: Desired, facts: Facts, host: str, one: Container) -> Iterator[Node]:
+    """What leads its requests away, by what it was made from."""
+    if one.definition and one.running:
+        slot = slot_of(one.definition, one.name) or 1
+        yield from lane(desired, facts, one.definition, host).drain(slot)

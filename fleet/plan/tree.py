@@ -12,6 +12,7 @@ from fleet.model.volumes import Relocation, is_directory
 from fleet.model.watch import WatchSpec
 from fleet.ops.op import Op
 from fleet.ops.places import MakeVolume
+from fleet.plan.keeping import Keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class MoveVolume:
 Haul = CopyVolume | MoveVolume
 """A volume's data goes to ``host``, from another one or from another name there."""
 
-Node = Step | Gate | Lead | Haul
+Node = Step | Gate | Lead | Haul | Keep
 
 
 def named(volume: str) -> str:

@@ -43,6 +43,11 @@ _TWICE = (
     "or stop what runs on {rivals}, if that is not to count"
 )
 
+_HALF = (
+    "volume {{name}} is half restored here\n"
+    "inv volumes restore {{name}} --snapshot {id} goes on, and another snapshot will do, too"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -114,6 +119,8 @@ class _One:
                 change, why = Change.REFUSE, wrong
             elif change is Change.CREATE and (theirs := self._places.of_another_role(host)):
                 change, why = Change.REFUSE, _THEIRS.format(role=theirs[0], host=theirs[1])
+            if (mark := self._places.mark(host)) and mark.snapshot and change is not Change.MOVE:
+                change, why = Change.REFUSE, _HALF.format(id=mark.snapshot)
             change, why = self._told(host, how, change, why)
             if change in {Change.KEEP, *MOVES} and (rivals := self._rivals(host, source)):
                 change, why = Change.REFUSE, _TWICE.format(host=host, rivals=", ".join(rivals))

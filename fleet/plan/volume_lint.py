@@ -13,19 +13,18 @@ from fleet.plan.volumes import Volumes
 from fleet.suggest import suggest
 
 
-def volumes(found: Volumes) -> Iterator[Finding]:
+def volumes(found: Volumes, *, keeps: bool) -> Iterator[Finding]:
+    """``keeps``: snapshots are to be taken."""
     desired = found.desired
     for one in found.cases:
         if one.change is Change.REFUSE:
             what, *ways = one.why.splitlines()
             yield Finding(True, what, "; ".join(ways), one.host)
     yield from _names(desired, found.cases)
-    if found.moves and not desired.moving.image:
-        what = "to move a volume, Fleet needs its helper image, and no variable names it"
-        yield Finding(True, what, "set fleet_volume_image in group_vars/all.yml")
-    elif found.moves and not found.pinned:
-        what = f"the helper image {desired.moving.image} is on no host, and no registry was asked for it"
-        yield Finding(True, what, "build and push it, or set fleet_volume_image")
+    if found.moves:
+        yield from helper(desired, found.pinned, "move a volume")
+    elif keeps:
+        yield from helper(desired, found.pinned, "take a snapshot of a volume")
     for one in found.cases:
         yield from _origin(found, one)
     for one in found.moves:
@@ -33,6 +32,15 @@ def volumes(found: Volumes) -> Iterator[Finding]:
             name = short(desired, one.volume)
             what = f"volume {name} is to come here, and {', '.join(running)} runs on what is here"
             yield Finding(True, what, f"stop it first, or keep what is here: --adopt {name}", one.host)
+
+
+def helper(desired: Desired, pinned: str, purpose: str) -> Iterator[Finding]:
+    if not desired.moving.image:
+        what = f"to {purpose}, Fleet needs its helper image, and no variable names it"
+        yield Finding(True, what, "set fleet_volume_image in group_vars/all.yml")
+    elif not pinned:
+        what = f"the helper image {desired.moving.image} is on no host, and no registry was asked for it"
+        yield Finding(True, what, "build and push it, or set fleet_volume_image")
 
 
 def _origin(found: Volumes, one: Case) -> Iterator[Finding]:

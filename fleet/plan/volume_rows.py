@@ -40,6 +40,8 @@ def _rows(desired: Desired, facts: Facts, host: HostFacts) -> Iterator[Row]:
     known = {one.name: one for state in desired.hosts for one in state.volumes}
     homes = {name: {home.host for home in found} for name, found in facts.homes.items()}
     for name, there in host.volumes.items():
+        if there.snapshot:
+            continue
         other = called(host, there)
         mine = any(ours(desired, host, one) for one in (there, other) if one)
         mine = mine or (there.mark is not None and name in homes)
@@ -77,6 +79,8 @@ def _drift(facts: Facts, host: HostFacts, there: FoundVolume, *, in_use: bool, m
         yield "the next deploy adopts it" if in_use else "from before there were marks"
     elif mark.state is State.FENCED:
         yield f"its data went to {mark.called or mark.peer}"
+    elif mark.snapshot:
+        yield f"half restored from snapshot {mark.snapshot}"
     elif mark.state is State.INCOMING:
         yield f"an incomplete copy from {mark.called or mark.peer}"
     elif others := [*_alive(facts, host.host, there.name, mark)]:

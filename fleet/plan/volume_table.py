@@ -83,7 +83,8 @@ TABLE: dict[Found, dict[Known, Cell]] = {
         # Somebody removed it: a service that finds nothing would begin anew, and look healthy.
         Known.HERE: _refuse(
             "volume {name} is not here, and its data was",
-            "restore it, then --adopt {name}", FROM, EMPTY,
+            "inv volumes restore {name} --snapshot ID, if there is one",
+            "restore it otherwise, then --adopt {name}", FROM, EMPTY,
         ),
         Known.LEAVES: (Change.MOVE, "its data goes where it is wanted"),
         # What was here is gone, so that there is nothing to take back.

@@ -13,6 +13,7 @@ from fleet.model.volumes import Mark, Relocation, State, Writer
 from fleet.ops.adopt import AdoptVolume
 from fleet.ops.places import MakeVolume
 from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.snapshots import Snapshots, grace
 from fleet.plan.tree import CopyVolume, MoveVolume, Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case, adoption, cases
 from fleet.plan.volume_order import before_its_user, has_user
@@ -48,9 +49,18 @@ class Volumes:
         return ImageRef.parse(image).pinned(digest) if digest else ""
 
     @property
-    def helpers(self) -> tuple[str, ...]:
-        """Hosts that need the helper."""
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self.desired, self.facts, self.cases, self.pinned)
+
+    @property
+    def movers(self) -> tuple[str, ...]:
+        """Hosts that need the helper for a move."""
         return tuple(dict.fromkeys(host for one in self.moves for host in (one.source, one.host)))
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Hosts that may need the helper."""
+        return tuple(dict.fromkeys([*self.movers, *self.snapshots.possible]))
 
     def adopted(self) -> Iterator[Phase]:
         """What nobody has marked so far."""
@@ -177,7 +187,7 @@ class Volumes:
 
     def _writers(self, host: str, name: str) -> tuple[Writer, ...]:
         return tuple(
-            Writer(found.id, found.name, _grace(found))
+            Writer(found.id, found.name, grace(found))
             for found in self._users(host, name)
             if found.running and not found.job
         )
@@ -200,7 +210,3 @@ def _phase(title: str, nodes: Sequence[Node], *, harmless: bool = True) -> Itera
     if by_host:
         turns = tuple(Turn(host, tuple(ours), disrupts=not harmless) for host, ours in by_host.items())
         yield Phase(title, turns, harmless=harmless)
-
-
-def _grace(found: Container) -> float:
-    return found.definition.container.stop_grace_period if found.definition else 10

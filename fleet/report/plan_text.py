@@ -26,7 +26,9 @@ from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
+from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
@@ -51,7 +53,8 @@ def body_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
     """All but the summary."""
     for stage in plan.stages:
         if isinstance(stage, Phase):
-            limit = f", {stage.limit} hosts at once" if len(stage.turns) > stage.limit else ""
+            most = "one host" if stage.limit == 1 else f"{stage.limit} hosts"
+            limit = f", {most} at once" if len(stage.turns) > stage.limit else ""
             yield Line(f"{stage.title}{limit}", "title")
             groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
         elif isinstance(stage, Trial):
@@ -115,6 +118,9 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((MoveVolume,), "volume to move", "volumes to move"),
     ((DropVolume,), "volume to remove", "volumes to remove"),
     ((TakeBack,), "volume to take back", "volumes to take back"),
+    ((RestoreVolume,), "volume to restore", "volumes to restore"),
+    ((TakeSnapshot,), "snapshot to take", "snapshots to take"),
+    ((DropSnapshot,), "snapshot to remove", "snapshots to remove"),
 )
 
 
@@ -220,6 +226,9 @@ STYLES: dict[type, str] = {
     WriteConfig: "change",
     MoveVolume: "change",
     DropVolume: "remove",
+    DropSnapshot: "remove",
+    ClearAway: "remove",
+    RestoreVolume: "change",
     GiveUp: "change",
     TakeBack: "change",
 }

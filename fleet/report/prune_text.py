@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from fleet.ops.containers import Remove
 from fleet.ops.prune import RemoveDirectory, RemoveImage, size_text
+from fleet.ops.snapshots import ClearAway
 from fleet.plan.retention import Retention
 from fleet.plan.tree import Plan, Step
 from fleet.report.plan_text import Line, body_lines, summary
@@ -14,6 +15,7 @@ COUNTED: tuple[tuple[type, str, str], ...] = (
     (Remove, "container", "containers"),
     (RemoveImage, "image", "images"),
     (RemoveDirectory, "configuration", "configurations"),
+    (ClearAway, "snapshot that was cut off", "snapshots that were cut off"),
 )
 
 

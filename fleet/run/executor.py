@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleet.errors import Drift, Fenced, FleetError, Interrupted
+from fleet.plan.keeping import Keep, RestoreVolume, TakeSnapshot
 from fleet.plan.tree import (
     CopyVolume,
     Gate,
@@ -69,6 +70,8 @@ class Hands(Protocol):
     def lead(self, node: Lead) -> None: ...
 
     def haul(self, node: Haul) -> None: ...
+
+    def keep(self, node: Keep) -> None: ...
 
     def compare(self, trial: Trial) -> None:
         """Raises Undecided when nobody can say yet whether the new version is as good."""
@@ -264,6 +267,9 @@ class Executor:
             elif isinstance(step, CopyVolume | MoveVolume):
                 outcome.touched |= dict.fromkeys((step.move.source, step.host))
                 self._hands.haul(step)
+            elif isinstance(step, TakeSnapshot | RestoreVolume):
+                outcome.touched[step.host] = None
+                self._hands.keep(step)
             else:
                 outcome.touched[step.host] = None
                 self._hands.lead(step)

@@ -17,7 +17,7 @@ from fleet.errors import Fenced
 from fleet.ops import effects as fx
 from fleet.run.tenure import Tenure
 from fleet.secret import Text, concat
-from fleet.transport.base import OnLine, OnProgress, Result, Transport
+from fleet.transport.base import Feed, OnBytes, OnLine, OnProgress, Result, Transport
 from fleet.transport.tunnel import Dial, Stream
 
 FENCED = 76
@@ -58,6 +58,8 @@ class FencedTransport:
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         self._tenure.check()
         until = int(self._tenure.until + self._ahead)
@@ -67,6 +69,8 @@ class FencedTransport:
             become=become,
             on_line=on_line,
             cancel=cancel,
+            on_bytes=on_bytes,
+            feed=feed,
         )
         if result.rc == FENCED:
             raise Fenced(

@@ -13,6 +13,8 @@ from fleet.model.releases import JobRun
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
+from fleet.ops.volume_helper import Helper
+from fleet.plan.keeping import Keep, TakeSnapshot
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Handover, Haul, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers, TrafficFailed
@@ -24,8 +26,11 @@ from fleet.run.reload import reload
 from fleet.run.traffic import Traffic
 from fleet.run.vip import Move, holders, move
 from fleet.run.volumes.copying import copy
+from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.moving import move as move_volume
+from fleet.run.volumes.restoring import restore
 from fleet.run.volumes.side import Side
+from fleet.run.volumes.taking import take
 from fleet.run.watch import Watched
 from fleet.run.watch import watch as compare_versions
 from fleet.transport.base import Transport
@@ -111,6 +116,21 @@ class RemoteHands:
                 copy(node, source, target, self._emit, self._cancel)
             else:
                 move_volume(node, source, target, self._emit)
+        except FleetError as error:
+            error.host, error.step = error.host or node.host, node.id
+            raise
+
+    def keep(self, node: Keep) -> None:
+        what = node.taking if isinstance(node, TakeSnapshot) else node.restoring
+        helper = Helper(what.volume, what.image, what.place, ())
+        try:
+            ground = Ground(
+                node.host, helper, self._transport(node.host), self._emit, self._cancel, self._show, node.id
+            )
+            if isinstance(node, TakeSnapshot):
+                take(node.taking, ground)
+            else:
+                restore(node, ground)
         except FleetError as error:
             error.host, error.step = error.host or node.host, node.id
             raise

@@ -66,6 +66,12 @@ class ApiFailed(FleetError):
 OnLine = Callable[[str, str], bool | None]
 """Called with ``out`` or ``err`` and a line, as it comes. A true answer ends the command."""
 
+OnBytes = Callable[[bytes], None]
+"""Called with what has come on standard output."""
+
+Feed = Callable[[], bytes]
+"""Asked for what the script's standard input gets next; no bytes: that was all."""
+
 OnProgress = Callable[[int, int], None]
 """Called with bytes done and bytes known in all."""
 
@@ -87,12 +93,17 @@ class Transport(Protocol):
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         """Run a ``sh`` script, given on standard input, in a process group of its own.
 
         ``timeout`` in seconds, enforced on the host and here. ``become``: as the inventory says;
         False runs as the login user. ``cancel``, once set, kills the remote process group.
         With ``on_line`` the output goes there and ``Result.out``/``err`` hold the last 64 KiB only.
+        With ``on_bytes`` standard output goes there, whatever bytes it is of, and nowhere else. ``feed`` is
+        the script's standard input, which is empty otherwise; it is asked as fast as the script reads. What
+        either raises ends the command, and is raised.
 
         Raises ConnectionLost, and RemoteFailed when the script could not even start (sudo asks for a
         password, the login shell runs no commands).

@@ -14,7 +14,7 @@ from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import too_slow
-from fleet.transport.base import OnLine, OnProgress, Result, SocketGone
+from fleet.transport.base import Feed, OnBytes, OnLine, OnProgress, Result, SocketGone
 from fleet.transport.docker_api import CUTTABLE
 from fleet.transport.docker_errors import Refusal, explain
 from fleet.transport.fake_engine import FakeEngine
@@ -54,12 +54,16 @@ class FakeTransport:
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         self.seen.append(script)
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._root)}
         process = LocalProcess(scripts.command((), timeout), cwd=self._root, env=environment)
-        payload = scripts.payload(self._keyring.reveal(script))
-        return carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
+        payload = scripts.payload(self._keyring.reveal(script), fed=feed is not None)
+        return carry_out(
+            process, payload, timeout=timeout, on_line=on_line, cancel=cancel, on_bytes=on_bytes, feed=feed
+        )
 
     def docker(
         self,

@@ -13,7 +13,7 @@ from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import ASKS, CAUSE_SECONDS, Line, NotOpened, converse, gone, too_slow
-from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.base import Feed, OnBytes, OnLine, OnProgress, Result
 from fleet.transport.docker_api import DockerApi
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.pump import NeverBegan, Process, carry_out
@@ -68,14 +68,24 @@ class HostTransport(ABC):
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         prefix = self._endpoint.sudo(become)
-        payload = scripts.payload(self._keyring.reveal(script))
+        payload = scripts.payload(self._keyring.reveal(script), fed=feed is not None)
         with self._count:
             self._commands += 1
         process = self._start(scripts.command(prefix, timeout), prefix)
         try:
-            return carry_out(process, payload, timeout=timeout, on_line=on_line, cancel=cancel)
+            return carry_out(
+                process,
+                payload,
+                timeout=timeout,
+                on_line=on_line,
+                cancel=cancel,
+                on_bytes=on_bytes,
+                feed=feed,
+            )
         except NeverBegan as failure:
             raise not_begun(failure.said, self.host, sudo=bool(prefix)) from failure
 

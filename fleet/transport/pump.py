@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fleet.errors import RemoteFailed
-from fleet.transport.base import ConnectionLost, OnLine, Result
-from fleet.transport.script import KILL_AFTER, Collector, Prelude
+from fleet.transport.base import ConnectionLost, Feed, OnBytes, OnLine, Result
+from fleet.transport.script import KILL_AFTER, Bytes, Collector, Prelude
 
 TICK = 0.1
 """Seconds: how soon a set ``cancel`` is seen."""
@@ -63,14 +63,16 @@ def carry_out(
     timeout: float,
     on_line: OnLine | None = None,
     cancel: threading.Event | None = None,
+    on_bytes: OnBytes | None = None,
+    feed: Feed | None = None,
     spare: float = KILL_AFTER + GRACE,
 ) -> Result:
     """Run to the end, whatever it is. ``timeout`` in seconds; the host enforces the same one, and has
-    ``spare`` seconds more to do so. Where nobody else enforces it, that is 0.
+    ``spare`` seconds more to do so. Where nobody else enforces it, that is 0. ``feed`` follows the payload.
 
     Raises ConnectionLost, and NeverBegan when the host printed something else instead of running the script.
     """
-    return _Run(process, payload, timeout, on_line, cancel, spare).result()
+    return _Run(process, payload, timeout, on_line, cancel, on_bytes, feed, spare).result()
 
 
 EARLY = 0.25
@@ -93,6 +95,8 @@ class _Run:
         timeout: float,
         on_line: OnLine | None,
         cancel: threading.Event | None,
+        on_bytes: OnBytes | None,
+        feed: Feed | None,
         spare: float,
     ) -> None:
         self._process = process
@@ -101,8 +105,9 @@ class _Run:
         self._timeout = timeout
         self._cancel = cancel
         self._spare = spare
-        self._prelude = Prelude()
-        self._out = Collector("out", on_line)
+        self._more = feed
+        self._prelude = Prelude(fed=feed is not None)
+        self._out = Bytes(on_bytes) if on_bytes else Collector("out", on_line)
         self._err = Collector("err", on_line)
         self._start = time.monotonic()
         self._last = self._start
@@ -152,14 +157,23 @@ class _Run:
         )
 
     def _step(self) -> None:
-        if self._payload:
-            self._payload = self._payload[self._process.write(self._payload) :]
-        if not self._payload and self._input_open:
-            self._input_open = False
-            self._process.end_input()
-        if not self._drain():
+        wrote = self._write()
+        if not self._drain() and not (wrote and self._payload):
             self._process.wait(TICK, writing=bool(self._payload))
             self._drain()
+
+    def _write(self) -> int:
+        """What fits; answers how much that was."""
+        if not self._payload and self._more and self._prelude.ready:
+            self._payload = memoryview(self._more())
+            if not self._payload:
+                self._more = None
+        wrote = self._process.write(self._payload) if self._payload else 0
+        self._payload = self._payload[wrote:]
+        if not self._payload and not self._more and self._input_open:
+            self._input_open = False
+            self._process.end_input()
+        return wrote
 
     def _drain(self) -> bool:
         out, err = self._process.read()
@@ -182,9 +196,9 @@ class _Run:
 
     def _put_down(self) -> None:
         """End the process group: SIGTERM, then SIGKILL. Closing the channel alone would leave it running."""
-        if self._payload:
+        if self._payload or self._more:
             # The shell has not read the function's end, so it runs nothing and ends with its input.
-            self._payload = self._payload[:0]
+            self._payload, self._more = self._payload[:0], None
             self._process.end_input()
         for signal, patience in (("TERM", KILL_AFTER), ("KILL", 2.0)):
             until = time.monotonic() + patience

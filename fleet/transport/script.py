@@ -20,12 +20,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from fleet.transport.base import OnLine
+from fleet.transport.base import OnBytes, OnLine
 
 KILL_AFTER = 5.0
 """Seconds between SIGTERM and SIGKILL for a process group that has to end."""
 
 MARK = b"@fleet "
+FED = b"@fed\n"
 TAIL = 64 * 1024
 LONGEST_LINE = 64 * 1024
 
@@ -44,15 +45,21 @@ def kill_command(prefix: Sequence[str], group: int, signal: str) -> str:
     return "exec " + shlex.join([*prefix, "sh", "-c", f"kill -s {signal} -- -{group}"])
 
 
-def payload(script: str) -> bytes:
-    """The bytes for standard input."""
-    return _TELL_GROUP + framed(script)
+def payload(script: str, *, fed: bool = False) -> bytes:
+    """The bytes for standard input. ``fed``: the script has what comes after them for its own."""
+    return _TELL_GROUP + framed(script, fed=fed)
 
 
-def framed(script: str) -> bytes:
-    """As the body of a function; ``:`` because a function body may not be empty."""
+def framed(script: str, *, fed: bool = False) -> bytes:
+    """As the body of a function; ``:`` because a function body may not be empty.
+
+    A shell reads ahead: what is for the script may follow only when the shell tells that it has read all of
+    it (``FED``).
+    """
     body = script if script.endswith("\n") else script + "\n"
-    return f"fleet_main() {{ :\n{body}}}\neval 'fleet_main </dev/null'\n".encode()
+    # exit: what the script leaves of it is no script.
+    call = 'echo "@fed"; fleet_main; exit' if fed else "fleet_main </dev/null"
+    return f"fleet_main() {{ :\n{body}}}\neval '{call}'\n".encode()
 
 
 class Collector:
@@ -95,17 +102,38 @@ class Collector:
             self.wants_end = bool(self._on_line(self._name, text))
 
 
-class Prelude:
-    """Splits the mark off standard output. ``group`` is the process group, once it is known."""
+class Bytes:
+    """One output stream that is handed on as it comes, and not kept."""
 
-    def __init__(self) -> None:
+    wants_end = False
+
+    def __init__(self, on_bytes: OnBytes) -> None:
+        self._on_bytes = on_bytes
+
+    def keep(self, data: bytes) -> None:
+        """It is being ended: nobody wants the rest."""
+
+    def feed(self, data: bytes) -> None:
+        if data:
+            self._on_bytes(data)
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class Prelude:
+    """Splits the marks off standard output. ``group`` is the process group, once it is known; ``ready``: the
+    script's own input may follow."""
+
+    def __init__(self, *, fed: bool = False) -> None:
         self.group: int | None = None
+        self.ready = not fed
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
         """What belongs to the script."""
         if self.group is not None:
-            return data
+            return self._fed(data)
         self._held += data
         start = self._held.find(MARK)
         end = self._held.find(b"\n", start)
@@ -113,7 +141,17 @@ class Prelude:
             return b""
         digits = self._held[start + len(MARK) : end]
         self.group = int(digits)
-        return self._held[end + 1 :]
+        rest, self._held = self._held[end + 1 :], b""
+        return self._fed(rest)
+
+    def _fed(self, data: bytes) -> bytes:
+        if self.ready:
+            return data
+        self._held += data
+        if not self._held.startswith(FED):
+            return b""
+        self.ready = True
+        return self._held.removeprefix(FED)
 
     @property
     def held(self) -> bytes:

@@ -14,7 +14,7 @@ from fleet.errors import FleetError, RemoteFailed, Unreachable
 from fleet.secret import Keyring, Text
 from fleet.transport import script as scripts
 from fleet.transport.asking import NotOpened
-from fleet.transport.base import ConnectionLost, OnLine, Result
+from fleet.transport.base import ConnectionLost, Feed, OnBytes, OnLine, Result
 from fleet.transport.endpoint import Endpoint
 from fleet.transport.host import HostTransport
 from fleet.transport.link import Link
@@ -48,12 +48,22 @@ class SshTransport(HostTransport):
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         while not self._sessions.acquire(timeout=TICK if cancel else None):
             if cancel and cancel.is_set():
                 return Result(None, b"", b"", 0.0, stopped=True)
         try:
-            return super().run(script, timeout=timeout, become=become, on_line=on_line, cancel=cancel)
+            return super().run(
+                script,
+                timeout=timeout,
+                become=become,
+                on_line=on_line,
+                cancel=cancel,
+                on_bytes=on_bytes,
+                feed=feed,
+            )
         finally:
             self._sessions.release()
 

@@ -78,7 +78,22 @@ class AppRegistry(Registry):
             },
             "rootfs": {"type": "layers", "diff_ids": [plain for plain, _ in layers]},
         }
-        body = json.dumps(config).encode()
+        return self._publish(name, version, json.dumps(config).encode(), [packed for _, packed in layers])
+
+    def saved(self, archive: bytes, version: str, name: str) -> str:
+        """What ``docker save`` has written, as ``<name>:<version>``."""
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+
+            def read(path: str) -> bytes:
+                file = tar.extractfile(path)
+                assert file
+                return file.read()
+
+            (image,) = json.loads(read("manifest.json"))
+            layers = [gzip.compress(read(path), 1, mtime=0) for path in image["Layers"]]
+            return self._publish(name, version, read(image["Config"]), layers)
+
+    def _publish(self, name: str, version: str, body: bytes, layers: list[bytes]) -> str:
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -93,7 +108,7 @@ class AppRegistry(Registry):
                     "size": len(packed),
                     "digest": self._store(packed),
                 }
-                for _, packed in layers
+                for packed in layers
             ],
         }
         digest = self._store(json.dumps(manifest).encode())

@@ -16,6 +16,7 @@ from fleet.errors import Unreachable
 from fleet.facts.clock import ClockProbe
 from fleet.facts.proven import MOUNTED
 from fleet.facts.script import PROBES
+from fleet.facts.snapshots import DIRECTORY as SNAPSHOTS
 from fleet.facts.volumes import DIRECTORY, LABELS
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring, Text
@@ -54,7 +55,7 @@ class MemoryHost:
 
     def run(
         self, script: Text, *, timeout: float, become: bool = True, on_line: OnLine | None = None,
-        cancel: threading.Event | None = None,
+        cancel: threading.Event | None = None, on_bytes: Any = None, feed: Any = None,
     ) -> Result:  # fmt: skip
         if self.lost:
             raise Unreachable("the connection was lost", host=self.host)
@@ -66,6 +67,10 @@ class MemoryHost:
                 return refused
         if not text or text.startswith(("base=", "marks=")) or text == ClockProbe.clock:
             return self._shell(text)
+        if dropped := re.match(r"snapshots=\S+ name=(\S+)\n", text):
+            (self.records / dropped[1]).unlink()
+            self.engine.volumes.pop(dropped[1])
+            return ended(0)
         if text.startswith("export LC_ALL=C\n(:"):
             self.log.append("probe")
             mark = text.rsplit(" ", 2)[1]
@@ -91,6 +96,11 @@ class MemoryHost:
     def marks(self) -> Path:
         """Where the marks of its volumes are."""
         return self.root / DIRECTORY
+
+    @property
+    def records(self) -> Path:
+        """Where the records of its snapshots are."""
+        return self.root / SNAPSHOTS
 
     def _volumes(self) -> Iterator[str]:
         for name, body in self.engine.volumes.items():
@@ -211,6 +221,9 @@ class MemoryHost:
                 return "\n".join(f"name {one}" for one in ("bridge", *self.engine.networks))
             case "volumes":
                 return "\n".join(self._volumes())
+            case "snapshots":
+                found = sorted(self.records.glob("*"))
+                return "\n".join(f"snapshot {path.name}\t{path.read_text().strip()}" for path in found)
             case "proven":
                 return "\n".join(self.proven)
             case "key":

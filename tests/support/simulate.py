@@ -10,6 +10,7 @@ from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, 
 from fleet.model.servers import server_in
 from fleet.model.services import Service
 from fleet.model.slots import slot_of
+from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.ops.adopt import AdoptVolume
 from fleet.ops.config import WriteConfig
@@ -18,7 +19,9 @@ from fleet.ops.job import RunJob
 from fleet.ops.places import MakeNetwork, MakeVolume
 from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
+from fleet.ops.snapshots import DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Lead, MoveVolume, Node, Plan, Step
 
 
@@ -48,6 +51,8 @@ class World:
             return self._lead(step, host)
         if isinstance(step, CopyVolume | MoveVolume):
             return self._haul(step)
+        if isinstance(step, TakeSnapshot | RestoreVolume):
+            return self._keep(step)
         if isinstance(step, Step):
             self._requests_are_safe(step, host)
         if isinstance(step, Gate):
@@ -83,6 +88,28 @@ class World:
             target = source if move.source == move.target else target
             target = self._marked(target, move.volume, target.volumes[move.volume].mark, live)
         self.facts = replace(self.facts, hosts={**hosts, move.source: source, move.target: target})
+
+    def _keep(self, step: TakeSnapshot | RestoreVolume) -> None:
+        host = self.facts.hosts[step.host]
+        taking = step.taking if isinstance(step, TakeSnapshot) else step.restoring.keeping
+        if taking:
+            found = host.volumes[taking.volume].mark
+            assert found, "guard: it is not marked"
+            assert replace(found, since=0, proven=False) == replace(taking.mark, since=0, proven=False)
+            self._made += 1
+            id_ = f"20260102-030405-{self._made:04}"
+            made = Snapshot(
+                id_, taking.volume, found.lineage, found.generation, taking.version, why=taking.why
+            )
+            holds = FoundVolume(made.name, project="shop", env="test", snapshot=taking.volume)
+            kept = {**host.snapshots, taking.volume: (*host.snapshots.get(taking.volume, ()), made)}
+            host = replace(host, snapshots=kept, volumes={**host.volumes, made.name: holds})
+        if isinstance(step, RestoreVolume):
+            if step.make:
+                host = self._after(step.make, host)
+            volume = step.restoring.volume
+            host = self._marked(host, volume, host.volumes[volume].mark, step.restoring.live)
+        self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: host})
 
     def _marked(self, host: HostFacts, name: str, found: Mark | None, mark: Mark | None) -> HostFacts:
         assert host.volumes[name].mark == found, "guard: the mark is another one"
@@ -219,6 +246,10 @@ class World:
             case GiveUp(volume, _, found, mark, writers):
                 stopped = self._stopped(host, {one.id for one in writers})
                 return self._marked(stopped, volume, found, mark)
+            case DropSnapshot(snapshot):
+                left = tuple(one for one in host.snapshots[snapshot.volume] if one != snapshot)
+                assert len(left) < len(host.snapshots[snapshot.volume]), "guard: it is not there"
+                return replace(host, snapshots={**host.snapshots, snapshot.volume: left})
             case Create(recipe=recipe):
                 assert recipe.spec.name not in {one.name for one in host.containers}, "name taken"
                 made = self._made_from(recipe)

@@ -11,7 +11,7 @@ from typing import Any
 from fleet.errors import Unreachable
 from fleet.ops.effects import ApiCall
 from fleet.secret import Text
-from fleet.transport.base import OnLine, OnProgress, Result
+from fleet.transport.base import Feed, OnBytes, OnLine, OnProgress, Result
 from fleet.transport.fake import answered
 from fleet.transport.tunnel import Dial, Stream
 
@@ -46,6 +46,8 @@ class StubTransport:
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         self.scripts.append(script)
         self.timeouts.append(timeout)

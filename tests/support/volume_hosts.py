@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fleet.facts.snapshots import read_record
 from fleet.facts.volumes import mark_text, read_mark
+from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import Mark
 from fleet.secret import Text
-from fleet.transport.base import OnLine, Result
+from fleet.transport.base import Feed, OnBytes, OnLine, Result
 from fleet.transport.fake import FakeTransport
 
 STATE = "/var/lib/fleet"
@@ -29,6 +31,7 @@ shown() { # id, format
   case $2 in
     'user '*) echo "user $1 $(cat "$1/name")" ;;
     *.Names*) echo "$1 $(cat "$1/name")" ;;
+    *.RW*) echo "$(cat "$1/mounts") $([ -e "$1/reader" ] && echo false || echo true)" ;;
     *State.Running*) cat "$1/running" ;;
     *RestartPolicy*) cat "$1/policy" ;;
     *.Name*) echo "/$(cat "$1/name")" ;;
@@ -49,7 +52,22 @@ case $command in
   image) [ -e ../image ] ;;
   volume)
     for name in "$@"; do :; done
-    [ -e "../volumes/$name" ] && echo "driver $(cat "../volumes/$name")" ;;
+    case $1 in
+      create) echo local >"../volumes/$name"; printf '%s\n' "$@" >"../labels/$name" ;;
+      rm) rm "../volumes/$name" ;;
+      ls) for one in ../volumes/*; do
+          one=${one##*/}
+          case "$*" in *label=fleet.snapshot*) [ -e "../labels/$one" ] || continue ;; esac
+          echo "$one"
+        done ;;
+      *) [ -e "../volumes/$name" ] && echo "driver $(cat "../volumes/$name")" ;;
+    esac ;;
+  pause)
+    for one in "$@"; do
+      [ ! -e "$one/stubborn" ] || { echo "cannot pause $one" >&2; exit 1; }
+      touch "$one/paused"
+    done ;;
+  unpause) rm "$1/paused" ;;
   ps)
     all= format={{.ID}} filter=
     while [ $# -gt 0 ]; do
@@ -66,6 +84,7 @@ case $command in
       [ "$all" ] || [ "$(cat "$one/running")" = true ] || continue
       case $filter in
         volume=*) [ "$(cat "$one/mounts")" = "${filter#*=}" ] || continue ;;
+        status=paused) [ -e "$one/paused" ] || continue ;;
         label=*) [ "$(cat "$one/helper" 2>/dev/null)" = "${filter##*=}" ] || continue ;;
       esac
       shown "$one" "$format"
@@ -90,7 +109,11 @@ case $command in
       case $1 in
         --name) one=helper-$2; mkdir "$one"; echo true >"$one/running"; echo no:0 >"$one/policy"
           echo "$2" >"$one/name" ;;
-        type=*) mount=${1#*src=}; echo "${mount%%,*}" >"$one/mounts" ;;
+        type=*)
+          mount=${1#*src=}
+          echo "${mount%%,*}" >"$one/mounts"
+          case $1 in *dst=/copy*) at=copy ;; *) at=data ;; esac
+          echo "${mount%%,*}" >"$one/$at" ;;
         fleet.copy=*) echo "${1#*=}" >"$one/helper" ;;
       esac
       shift
@@ -98,9 +121,24 @@ case $command in
     echo "$one" ;;
   rm) shift; rm -rf "$@" ;;
   exec)
-    [ -e "helper-$1" ] || { echo "Error response from daemon: No such container: $1" >&2; exit 1; }
-    shift 2
+    [ "$1" != -i ] || shift
+    one=$1; shift
+    helper=helper-$one
+    [ -e "$helper" ] || [ -e "$one" ] ||
+      { echo "Error response from daemon: No such container: $one" >&2; exit 1; }
+    case $1 in
+      volume) shift ;;
+      sh) exec cat >../dumped ;;
+      sha256sum) exec sha256sum ../dumped ;;
+      cat) exec cat ../dumped ;;
+      stat) case $2 in -f) cat ../answers/stat ;; *) wc -c <../dumped ;; esac; exit ;;
+      *) program=../programs/$1; shift; . "$program"; exit ;;
+    esac
     count=$(($(cat "../asked/$1" 2>/dev/null || echo 0) + 1)); echo $count >"../asked/$1"
+    [ ! -e "../asked/$1.slow.$count" ] || sleep "$(cat "../asked/$1.slow.$count")"
+    if [ "$1" = clone ] && [ -e "../content/$(cat "$helper/data")" ]; then
+      cp "../content/$(cat "$helper/data")" "../content/$(cat "$helper/copy")"
+    fi
     answer=../answers/$1; [ ! -e "$answer.$count" ] || answer=$answer.$count
     cat "$answer"; ! grep -q '"error"' "$answer" ;;
 esac
@@ -112,6 +150,16 @@ SYNC = r"""
 
 KINDS = (
     ("look", r"docker image inspect"),
+    ("last", r'setsid sh -c "box='),
+    ("over", r"tries=\$most; until let_go"),
+    ("strangers", r"strangers\n\Z"),
+    ("begin", r'docker volume create "\$@"'),
+    ("record", r'"\$text" >"\$snapshots'),
+    ("drop", r'rm -f "\$snapshots/\$name"'),
+    ("dump", r"the dump command ended"),
+    ("load", r"the dump is not what was recorded"),
+    ("room", r"\Aexec docker exec \S+ stat -f"),
+    ("take over", r"is just going on"),
     ("stop", r"docker stop -t"),
     ("release", r'mv "\$moving" "\$moving.kept" 2>'),
     ("back", r'for one in "\$moving" "\$moving.kept"'),
@@ -142,7 +190,7 @@ class VolumeHost:
     done: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for directory in ("engine", "volumes", "answers", "asked"):
+        for directory in ("engine", "volumes", "labels", "programs", "content", "answers", "asked"):
             (self.root / directory).mkdir(parents=True)
         self.transport = Wire(self)
         self.image(True)
@@ -153,6 +201,9 @@ class VolumeHost:
         self.answers("seed", bytes=1000, seconds=1.0)
         self.answers("sync", sent=50, changed=1, seconds=0.1)
         self.answers("manifest", digest="d", entries=3, bytes=1000, hashed=1, seconds=0.2)
+        self.answers("clone", how="tar", bytes=1000, seconds=0.1, complete=True)
+        self.answers("same", equal=True, entries=3, bytes=1000, digest="d", differing=0, differences=[])
+        self.says("stat", "1000000 1000 1000000 1000000\n")
         self.answers("compare", equal=True, entries=3, bytes=1000, differences=[])
 
     @property
@@ -180,6 +231,30 @@ class VolumeHost:
         engine ceases to tell what runs; ``hanging``: the engine never says that it has stopped."""
         (self.root / "engine" / one / word).touch()
 
+    def content(self, volume: str, text: str | None = None) -> str:
+        """What is in a volume, once it is said what."""
+        path = self.root / "content" / volume
+        if text is not None:
+            path.write_text(text)
+        return path.read_text()
+
+    def program(self, name: str, text: str) -> None:
+        """What is in every container, as lines of ``sh`` that run in the engine's directory."""
+        (self.root / "programs" / name).write_text(text)
+
+    def snapshots(self) -> dict[str, Snapshot]:
+        """Those that count, by id."""
+        directory = self.state / "snapshots"
+        paths = directory.glob("[!.]*") if directory.exists() else ()
+        return {one.id: one for one in (read_record(path.read_text()) for path in sorted(paths))}
+
+    def volumes(self) -> list[str]:
+        return sorted(one.name for one in (self.root / "volumes").iterdir())
+
+    def paused(self) -> list[str]:
+        engine = self.root / "engine"
+        return sorted(path.parent.name for path in engine.glob("*/paused"))
+
     def silent(self, command: str = "", *, over: bool = False) -> None:
         """The engine does not answer ``command``, or nothing."""
         path = self.root / "engine" / (f"refuse.{command}" if command else "refuse")
@@ -203,6 +278,10 @@ class VolumeHost:
 
     def fails(self, command: str, number: int = 0, /, what: str = "no", why: str = "") -> None:
         self._answer(command, number, [{"error": {"what": what, "why": why}}])
+
+    def slow(self, command: str, number: int, seconds: float) -> None:
+        """The helper takes its time for its ``number``-th answer to ``command``."""
+        (self.root / "asked" / f"{command}.slow.{number}").write_text(str(seconds))
 
     def says(self, command: str, text: str) -> None:
         (self.root / "answers" / command).write_text(text)
@@ -248,12 +327,16 @@ class Wire(FakeTransport):
         become: bool = True,
         on_line: OnLine | None = None,
         cancel: threading.Event | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         what = kind(str(script))
         self._host.done.append(what)
         self._host.before(what)
         text = str(script).replace(STATE, str(self._host.state))
-        result = super().run(text, timeout=timeout, become=become, on_line=on_line, cancel=cancel)
+        result = super().run(
+            text, timeout=timeout, become=become, on_line=on_line, cancel=cancel, on_bytes=on_bytes, feed=feed
+        )
         self._host.after(what)
         return result
 

@@ -114,6 +114,9 @@ def test_wrong_use_ends_with_64_and_a_word(
         (("volumes", "mvoe", "data"), "volumes has no action mvoe, did you mean 'move'?"),
         (("volumes", "--env", "test", "move", "data"), "it is: inv volumes move NAME --to HOST"),
         (("volumes", "confirm", "--env", "test"), "it is: inv volumes confirm NAME"),
+        (("volumes", "snapshot", "--env", "test"), "it is: inv volumes snapshot NAME"),
+        (("volumes", "restore", "data"), "it is: inv volumes restore NAME --snapshot ID"),
+        (("volumes", "list", "data", "--snapshot", "x"), "it is: inv volumes list [NAME]"),
         (("volumes", "confirm", "data", "--env", "test", "--to", "db-1"), "it is: inv volumes confirm NAME"),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from fleet.ops.effects import Effect, Shell
 from fleet.ops.volume_helper import Helper
 from fleet.report import events as ev
 from fleet.run.perform import failure, shown
-from fleet.transport.base import Result, Transport
+from fleet.transport.base import Feed, OnBytes, Result, Transport
 
 SCRIPT_SECONDS = 60
 START_SECONDS = 120
@@ -76,18 +76,29 @@ class Attended:
         """The helper's answer to ``command``. Raises HelperFailed, Interrupted, ConnectionLost."""
         return self.answer(what, self.helper.ask(*command), COPY_SECONDS, told)
 
-    def answer(self, what: str, script: Shell, seconds: float, told: Told | None = None) -> Mapping[str, Any]:
-        """The helper's last answer to what ``script`` asks it. Raises as :meth:`ask` does, and Drift."""
+    def answer(
+        self,
+        what: str,
+        script: Shell,
+        seconds: float,
+        told: Told | None = None,
+        *,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
+    ) -> Mapping[str, Any]:
+        """The helper's last answer to what ``script`` asks it; where it writes ``on_bytes``, beside them.
+        Raises as :meth:`ask` does, and Drift."""
         answers: list[Mapping[str, Any]] = []
+        said = "err" if on_bytes else "out"
 
         def line(stream: str, text: str) -> None:
-            found = _object(text) if stream == "out" else {}
+            found = _object(text) if stream == said else {}
             if told and isinstance(found.get("progress"), dict):
                 told(found["progress"])
             elif "result" in found or "error" in found:
                 answers.append(found)
 
-        result = self._run(script, seconds, line)
+        result = self._run(script, seconds, line, on_bytes, feed)
         if result.stopped:
             raise Interrupted(f"{what}: interrupted", host=self.host)
         answer = answers[-1] if answers else {}
@@ -100,12 +111,21 @@ class Attended:
         found: Mapping[str, Any] = answer["result"]
         return found
 
-    def _run(self, script: Shell, seconds: float, line: Callable[[str, str], None] | None = None) -> Result:
+    def _run(
+        self,
+        script: Shell,
+        seconds: float,
+        line: Callable[[str, str], None] | None = None,
+        on_bytes: OnBytes | None = None,
+        feed: Feed | None = None,
+    ) -> Result:
         if self.show:
             effect: Effect = script
             self.emit(ev.Command(self.host, shown(effect)))
         cancel = self.cancel if line else None
-        return self.transport.run(script.script, timeout=seconds, on_line=line, cancel=cancel)
+        return self.transport.run(
+            script.script, timeout=seconds, on_line=line, cancel=cancel, on_bytes=on_bytes, feed=feed
+        )
 
     def _named(self, error: FleetError) -> FleetError:
         error.host = self.host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,11 @@ class NotEqual(RemoteFailed):
 
 @dataclass(frozen=True, slots=True)
 class Cloner:
-    """``ground``'s helper has the one at /data and the other at /copy. ``what``: of the copy, in words."""
+    """``ground``'s helper has the one at /data and the other at /copy. ``volume``: which of them is no
+    snapshot."""
 
     ground: Ground
-    what: str
+    volume: str
 
     def room(self) -> None:
         """Raises RemoteFailed."""
@@ -32,7 +34,7 @@ class Cloner:
         script = Shell(f"exec {words(['docker', 'exec', self.ground.helper.name, *STAT])}\n")
         blocks, block, all_, free = map(int, self.ground.script(script, "measure").split())
         there = {"bytes": 0, "entries": 0, "free": blocks * block, "free_inodes": free if all_ else None}
-        room(self.what, self.ground.host, source, there)
+        room(self.volume, self.ground.host, source, there)
 
     def passes(self) -> float:
         """While it is written: first all of it, then what has changed, until little is left. Answers the
@@ -44,24 +46,22 @@ class Cloner:
             if self.ground.cancel.is_set():
                 raise Interrupted("interrupted between two passes", host=self.ground.host)
             found = {} if shared else self._clone()
-            # Also the lists of both, so that they are made from little at the end.
-            alike = self.ground.ask(f"list the files of {self.what}", "same", told=self.told)
-            done.append(Pass(int(found.get("bytes", 0)), _seconds(found) + _seconds(alike)))
+            done.append(Pass(int(found.get("bytes", 0)), _seconds(found) + self._listed()))
         return enough.seconds
 
     def last(self) -> Mapping[str, Any]:
         """Nobody writes: what is left, and both compared. Raises NotEqual."""
         self._clone("--final")
-        return self.equal(self.ground.ask(f"compare {self.what}", "same", told=self.told))
+        return self.equal(self.ground.ask(f"compare volume {self.volume}", "same", told=self.told))
 
-    def equal(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the comparison said. Raises NotEqual."""
+    def equal(self, found: Mapping[str, Any], hint: str = "") -> Mapping[str, Any]:
+        """What the comparison said. Raises NotEqual. ``hint``: who may write."""
         if found.get("equal") is True:
             return found
         raise NotEqual(
-            f"{self.what}: the copy differs, though nobody writes",
+            f"volume {self.volume}: the copy differs, though nobody writes",
             why="\n".join(map(str, found.get("differences", ()))),
-            hint="does something outside of Docker write to it? (fuser on its directory tells)",
+            hint=hint or "does something outside of Docker write to it? (fuser on its directory tells)",
             host=self.ground.host,
         )
 
@@ -70,8 +70,17 @@ class Cloner:
         ground = self.ground
         ground.emit(ev.Progress(ground.host, ground.step, done, total, rate, left))
 
+    def _listed(self) -> float:
+        """The lists of both, so that they are made from little at the end; the seconds that took."""
+
+        def one(*words: str) -> float:
+            return _seconds(self.ground.ask(f"list the files of volume {self.volume}", "manifest", *words))
+
+        with ThreadPoolExecutor(2) as pool:
+            return max(pool.map(lambda words: one(*words), ((), ("--copy",))))
+
     def _clone(self, *options: str) -> Mapping[str, Any]:
-        return self.ground.ask(f"copy {self.what}", "clone", *options, told=self.told)
+        return self.ground.ask(f"copy volume {self.volume}", "clone", *options, told=self.told)
 
 
 STAT = ("stat", "-f", "-c", "%a %S %c %d", "/copy")

@@ -17,7 +17,6 @@ from fleet.ops import snapshots as scripts
 from fleet.ops.dumps import dump, dumped
 from fleet.ops.effects import Shell
 from fleet.ops.pause import Pause
-from fleet.ops.volume_helper import Helper
 from fleet.report import events as ev
 from fleet.run.volumes.attended import COPY_SECONDS
 from fleet.run.volumes.beside import Cloner, counted
@@ -29,15 +28,10 @@ GRACE = 120
 """Seconds beyond its own limit that the last pass gets to let the writers go on in."""
 
 
-def attended(taking: Taking) -> Helper:
-    """For the sake of the volume; without mounts, it is not started."""
-    return Helper(taking.volume, taking.image, taking.place, ())
-
-
 def take(taking: Taking, ground: Ground) -> Snapshot:
-    """``ground``: the host of the volume, with the helper of :func:`attended`. Raises Drift, RemoteFailed,
-    Interrupted, Fenced, ConnectionLost; whatever is raised, the writers go on, and no snapshot is left that
-    counts or takes room."""
+    """``ground``: the host of the volume, with a helper for its sake, not started yet. Raises Drift,
+    RemoteFailed, Interrupted, Fenced, ConnectionLost; whatever is raised, the writers go on, and no snapshot
+    is left that counts or takes room."""
     begun = begin(taking, ground)
     try:
         made, how = _dumped(begun) if taking.dump else _copied(begun)
@@ -61,7 +55,7 @@ class Begun:
 
     @property
     def cloner(self) -> Cloner:
-        return Cloner(self.ground, f"volume {self.taking.volume}")
+        return Cloner(self.ground, self.taking.volume)
 
     def of(self, found: Mapping[str, Any]) -> Snapshot:
         """The record, once the copy was found equal."""
@@ -184,10 +178,11 @@ def _while_nobody_writes(begun: Begun, expected: float) -> tuple[Mapping[str, An
             begun.cloner.told(progress)
 
     what = f"copy volume {begun.taking.volume} (the last pass)"
+    hint = "does the freeze command stop all that write?" if begun.taking.freeze else ""
     for left in range(TRIES)[::-1]:
         found = _answered(begun.ground, pause.last(limit), what, limit, heard)
         if found.get("equal") is True or not left:
-            return begun.cloner.equal(found), span.get("to", 0) - span.get("from", 0)
+            return begun.cloner.equal(found, hint), span.get("to", 0) - span.get("from", 0)
     raise AssertionError("the last try answers or raises")
 
 

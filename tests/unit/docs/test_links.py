@@ -45,7 +45,7 @@ def test_the_variables_in_the_page_are_those_that_are_read() -> None:
     read = {
         name
         for path, source in SOURCES.items()
-        if path.name in {"settings.py", "hosts.py", "tree.py", "session.py"}
+        if path.name in {"settings.py", "restic.py", "hosts.py", "tree.py", "session.py"}
         for name in re.findall(r'"((?:fleet|ansible)_[a-z_]+)"', source)
     }
     assert written == read

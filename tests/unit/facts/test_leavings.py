@@ -22,12 +22,13 @@ ENGINE = """case "$1 $2" in
   "inspect --type") cat "$HERE/containers" ;;
   "image ls") cat "$HERE/image-ids" ;;
   "image inspect") cat "$HERE/images" ;;
+  "volume ls") echo "$*" >"$HERE/asked"; cat "$HERE/volumes" ;;
 esac"""
 
 
 @pytest.fixture
 def host(bench: Bench) -> Bench:
-    for name in ("ids", "containers", "image-ids", "images"):
+    for name in ("ids", "containers", "image-ids", "images", "volumes"):
         (bench.root / name).write_text("")
     bench.stand_in("docker", WARNING + ENGINE)
     return bench
@@ -164,3 +165,15 @@ def test_an_answer_that_was_cut_is_unknown() -> None:
 def test_values_without_sense_are_unknown() -> None:
     found = parse_leavings("web-1", 'x\nmark 0\n{"id":"c"}\nmark 0\n', "mark")
     assert found.occupants == Unknown("occupants: the host's answer makes no sense")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_snapshots_that_were_cut_off(host: Bench, shell: str) -> None:
+    (host.root / "volumes").write_text("data.snapshot-2\ndata.snapshot-1\n")
+    (host.root / "snapshots").mkdir()
+    (host.root / "snapshots" / "data.snapshot-1").touch()
+    assert look(host, shell).begun == ("data.snapshot-2",)
+    asked = (host.root / "asked").read_text()
+    assert "label=fleet.project=shop" in asked
+    assert "label=fleet.env=test" in asked
+    assert "label=fleet.snapshot" in asked

@@ -29,6 +29,7 @@ from fleet.model.services import (
 )
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan
+from fleet.plan.tree import Plan
 from fleet.report.plan_text import plan_lines
 from fleet.secret import Hole, SealedText, SecretRef
 from tests.support.build import (
@@ -43,6 +44,7 @@ from tests.support.build import (
     service,
     with_jobs,
 )
+from tests.unit.plan import test_snapshots as snapshots
 from tests.unit.plan import test_volumes as volumes
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -314,11 +316,17 @@ def volumes_refused() -> tuple[Desired, Facts]:
     return wish, volumes.facts(wish, volumes.lying("db-2", None, project=""), homes={"db-0": volumes.LIVE})
 
 
+def a_volume_kept_first() -> tuple[Desired, Facts]:
+    wish = snapshots.caring(volumes.wish("db-1"))
+    return wish, volumes.facts(wish, snapshots.holding(volumes.serving("db-1"), *snapshots.numbered(3)))
+
+
 CASES: tuple[Case, ...] = (
     first_deploy, update, start_first, another_container_name, a_service_more, configuration,
     hand_made_changes, dropped_and_renamed, orphans_removed, gates_not_passed,
     nothing_to_do, moved_tag, refusals, unreadable, jobs_around_the_rollouts, a_job_that_ran, a_job_alone,
     jobs_undone, jobs_cut_off, a_volume_that_moves, a_volume_taken_back, volumes_refused,
+    a_volume_kept_first,
 )  # fmt: skip
 
 
@@ -326,8 +334,17 @@ CASES: tuple[Case, ...] = (
 def test_plan(case: Case) -> None:
     wish, facts = case()
     registries = {REGISTRY: RegistryAuth("fleet", PASSWORD)}
-    text = "\n".join(line.text for line in plan_lines(plan(wish, facts, registries), diff=True)) + "\n"
-    path = GOLDEN / f"{case.__name__}.txt"
+    _is_golden(case.__name__, plan(wish, facts, registries))
+
+
+def test_a_volume_restored() -> None:
+    _, _, planned = snapshots.back(snapshots.holding(volumes.serving("db-1"), snapshots.OLD))
+    _is_golden("a_volume_restored", planned)
+
+
+def _is_golden(name: str, planned: Plan) -> None:
+    text = "\n".join(line.text for line in plan_lines(planned, diff=True)) + "\n"
+    path = GOLDEN / f"{name}.txt"
     if os.environ.get("FLEET_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

@@ -318,5 +318,5 @@ def test_a_trial_of_what_loses_its_data_is_refused() -> None:
     from fleet.plan.volume_lint import volumes
     from fleet.plan.volumes import Volumes
 
-    (text,) = (one.what for one in volumes(Volumes.of(one, facts(wanted, on(OLD)))) if one.error)
+    (text,) = (one.what for one in volumes(Volumes.of(one, facts(wanted, on(OLD))), keeps=False) if one.error)
     assert text == "db.db cannot be tried beside its old version, which loses its data to the new one"

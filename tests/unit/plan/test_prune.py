@@ -363,3 +363,13 @@ def after(found: Leavings, op: object) -> Leavings:
                        for one in found.uses]  # fmt: skip
             return replace(found, uses=tuple(shorter))
     return found
+
+
+def test_what_was_begun_of_a_snapshot_and_cut_off_goes() -> None:
+    one = "shop-test-db_data.snapshot-20260102-030405-00ff"
+    found = Leavings("web-1", begun=(one,))
+    assert done(found) == [f"remove {one}, a snapshot that was cut off"]
+    (*_, last) = prune_lines(plan(found), keeping())
+    assert "1 snapshot that was cut off to remove" in last.text
+    (error,) = plan(Leavings("web-1", begun=Unknown("snapshots that were cut off: down"))).errors
+    assert error.what == "cannot read snapshots that were cut off: down"

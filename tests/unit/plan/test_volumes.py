@@ -195,7 +195,8 @@ def test_the_cell(how: Found, known: Known, change: Change, case: Mapping[str, o
 
 REFUSED = [
     ({"homes": {"db-2": LIVE}},
-     "db-2: volume data is not here, and its data was: restore it, then --adopt data; "
+     "db-2: volume data is not here, and its data was: inv volumes restore data --snapshot ID, if there is "
+     "one; restore it otherwise, then --adopt data; "
      "--volume-from data=HOST says where from; --allow-empty data begins anew"),
     ({"homes": {"db-0": LIVE}},
      "db-2: volume data is not here, and its data is on db-0, which is not in the inventory any more: "

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +24,7 @@ def child(
     stdin: int | IO[bytes] | None = subprocess.DEVNULL,
     stdout: int | IO[bytes] | None = subprocess.DEVNULL,
     stderr: int | IO[bytes] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running program; when the block is left it has ended, or is ended.
 
@@ -35,7 +36,7 @@ def child(
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        env={**os.environ, **ENVIRONMENT},
+        env={**os.environ, **(environment or {}), **ENVIRONMENT},
     )
     try:
         yield process

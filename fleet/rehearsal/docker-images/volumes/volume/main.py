@@ -58,9 +58,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="volume", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
-    for name in ("key", "usage", "receive", "same"):
+    for name in ("key", "usage", "receive", "same", "unpack"):
         commands.add_parser(name)
     commands.add_parser("manifest").add_argument("--copy", action="store_true")
+    commands.add_parser("pack").add_argument("--about", default="{}")
+    stored = commands.add_parser("restic").add_subparsers(dest="what", required=True, parser_class=_Parser)
+    stored.add_parser("init")
+    stored.add_parser("list")
+    stored.add_parser("backup").add_argument("--about", default="{}")
+    back = stored.add_parser("restore").add_mutually_exclusive_group(required=True)
+    back.add_argument("--id", default="")
+    back.add_argument("--newest-of", metavar="VOLUME", default="")
     commands.add_parser("serve").add_argument("--client", required=True)
     for name in ("reach", "seed", "sync", "compare", "clone"):
         command = commands.add_parser(name)
@@ -88,6 +96,12 @@ def _do(options: argparse.Namespace, places: Places) -> int:
 
 
 def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
+    if options.command in ("pack", "unpack", "restic"):
+        from .archived import archived  # noqa: PLC0415 - what the moves do not need, they do not wait for
+
+        return archived(options, places)
+    if options.command in ("clone", "same") or getattr(options, "copy", False):
+        return _beside(options, places)
     match options.command:
         case "key":
             return {"public": pair(places.state / "key")}
@@ -95,15 +109,6 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
             return serve(places, options.client)
         case "usage":
             return usage(places)
-        case "clone":
-            _second(places)
-            return clone(places, options.rate, options.final)
-        case "same":
-            _second(places)
-            return same(places)
-        case "manifest" if options.copy:
-            _second(places)
-            return settled_manifest(places.beside, "the copy")
         case "manifest":
             settle(places.data)
             return make_manifest(places)
@@ -118,7 +123,13 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
     return compare(places, there)
 
 
-def _second(places: Places) -> None:
+def _beside(options: argparse.Namespace, places: Places) -> dict[str, object]:
     if not places.copy.is_dir():
         raise Failure("there is no second volume", f"nothing is mounted at {places.copy}")
     places.beside.prepare()
+    match options.command:
+        case "clone":
+            return clone(places, options.rate, options.final)
+        case "same":
+            return same(places)
+    return settled_manifest(places.beside, "the copy")

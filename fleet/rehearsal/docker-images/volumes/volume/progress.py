@@ -12,7 +12,7 @@ class Meter:
     """``total``: bytes that are expected, None where nobody knows."""
 
     def __init__(self, total: int | None, now: float) -> None:
-        self._total = total
+        self.total = total
         self._said = now
         self._seen: deque[tuple[float, int]] = deque([(now, 0)])
 
@@ -26,9 +26,9 @@ class Meter:
             self._seen.popleft()
         (since, before) = self._seen[0]
         rate = round((count - before) / (now - since))
-        left = None if self._total is None else max(0, self._total - count)
+        left = None if self.total is None else max(0, self.total - count)
         eta = round(left / rate, 1) if left is not None and rate > 0 else None
-        return {"bytes": count, "total": self._total, "rate": rate, "eta": eta}
+        return {"bytes": count, "total": self.total, "rate": rate, "eta": eta}
 
 
 class Brake:

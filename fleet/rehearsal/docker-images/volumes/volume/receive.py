@@ -14,7 +14,7 @@ from .children import child
 from .extract import extraction
 from .manifest import make_manifest
 from .places import Places
-from .words import Failure, readable, say
+from .words import Failure, beside_the_stream, readable, say
 
 
 def receive(places: Places, asked: str) -> int:
@@ -28,9 +28,7 @@ def receive(places: Places, asked: str) -> int:
         case ["rsync", "--server", *options, ".", there] if there == f"{places.data}/" and (
             "--sender" not in options
         ):
-            # What rsync writes goes to rsync; what we have to say, beside it.
-            stream = os.dup(sys.stdout.fileno())
-            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+            stream = beside_the_stream()
             with alone(places.state / "receive.lock"):
                 return _rsync(places, ["rsync", "--server", *options, ".", there], stream)
         case ["manifest"]:

@@ -1,8 +1,10 @@
-"""What the program says: JSON lines on stdout, and nothing else."""
+"""What the program says: JSON lines on stdout, and nothing else; on stderr where stdout is a stream."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 
 
@@ -21,6 +23,13 @@ class Stopped(BaseException):
 
 def say(kind: str, value: Mapping[str, object]) -> None:
     print(json.dumps({kind: value}), flush=True)
+
+
+def beside_the_stream() -> int:
+    """stdout, for a stream of bytes; what is said goes to stderr from now on."""
+    stream = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return stream
 
 
 def readable(path: bytes) -> str:

@@ -1,0 +1,233 @@
+"""Plans for a volume that somebody names: a snapshot of it, or one of them brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fleet.model.desired import Desired, Volume
+from fleet.model.found import Container, Facts
+from fleet.model.images import ImageRef
+from fleet.model.place import Place
+from fleet.model.slots import slot_of
+from fleet.model.snapshots import Kind, Restoring, Snapshot, Within
+from fleet.model.volumes import FoundVolume, Mark, State, Writer
+from fleet.ops.effects import RegistryAuth
+from fleet.ops.places import MakeVolume
+from fleet.ops.pull import Pull
+from fleet.ops.restoring import half
+from fleet.plan import images
+from fleet.plan.keeping import RestoreVolume, TakeSnapshot
+from fleet.plan.lint import readable
+from fleet.plan.snapshots import grace, kept, phase, taking, within
+from fleet.plan.traffic import drains, lane
+from fleet.plan.tree import Finding, Gate, Node, Phase, Plan, Step, Turn
+from fleet.plan.volume_cases import short
+from fleet.plan.volume_lint import helper
+from fleet.plan.volume_places import users, volume_at
+from fleet.plan.volumes import Volumes
+from fleet.suggest import suggest
+
+Registries = Mapping[str, RegistryAuth]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What somebody calls ``name``: as its role does, or in full. ``places``: hosts of the run that want
+    it."""
+
+    name: str
+    places: tuple[tuple[str, Volume], ...]
+    known: tuple[str, ...]
+
+    @classmethod
+    def of(cls, desired: Desired, name: str) -> Named:
+        wanted = [(state.host, one) for state in desired.hosts for one in state.volumes if one.of_host]
+        found = tuple((host, one) for host, one in wanted if name in {one.name, short(desired, one)})
+        return cls(name, found, tuple(dict.fromkeys(short(desired, one) for _, one in wanted)))
+
+    def missing(self) -> Iterator[Finding]:
+        if not self.places:
+            what = f"no host of this run has a role with a volume {self.name}{suggest(self.name, self.known)}"
+            yield Finding(True, what, f"known: {', '.join(self.known) or 'none'}")
+
+
+def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries) -> Plan:
+    """Of the volume ``name``, on each host of the run that has it."""
+    if unread := tuple(readable(desired, facts)):
+        return Plan(desired.project, desired.env, desired.version, findings=unread)
+    named, data = Named.of(desired, name), Volumes.of(desired, facts)
+    findings, turns = [*named.missing()], []
+    for host, volume in named.places:
+        there = volume_at(facts, host, volume.name)
+        if there and there.mark and there.mark.state is State.LIVE:
+            made = taking(desired, facts, host, volume, there.mark, data.pinned, "by hand")
+            turns.append(Turn(host, (TakeSnapshot(host, made),)))
+        else:
+            findings.append(Finding(True, f"volume {name}: {_not_whole(there)}", host=host))
+    if turns:
+        findings += helper(desired, data.pinned, "take a snapshot of a volume")
+    stages = (*pulled(desired, facts, [one.host for one in turns], data.pinned, registries),
+              *([phase(tuple(turns))] if turns else []))  # fmt: skip
+    return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
+
+
+def restore(desired: Desired, facts: Facts, name: str, id_: str, registries: Registries) -> Plan:
+    """The volume ``name`` becomes what its snapshot ``id_`` holds, on the host that has it."""
+    if unread := tuple(readable(desired, facts)):
+        return Plan(desired.project, desired.env, desired.version, findings=unread)
+    named, data = Named.of(desired, name), Volumes.of(desired, facts)
+    findings = [*named.missing()]
+    held = [(host, volume, one) for host, volume in named.places
+            for one in kept(facts, host, volume.name) if one.id == id_]  # fmt: skip
+    stages: tuple[Phase, ...] = ()
+    if len(held) > 1:
+        hosts = ", ".join(host for host, _, _ in held)
+        findings.append(Finding(True, f"snapshot {id_} is on {hosts}", "name one of them: --limit"))
+    elif not held and not findings:
+        others = [one.id for host, volume in named.places for one in kept(facts, host, volume.name)]
+        what = f"no host of this run has a snapshot {id_} of volume {name}{suggest(id_, others)}"
+        findings.append(Finding(True, what, f"inv volumes list {name} tells which there are"))
+    elif not findings:
+        host, volume, one = held[0]
+        made = _One(desired, facts, host, volume, one, data.pinned)
+        findings += [*made.wrong(), *helper(desired, data.pinned, "restore a volume")]
+        if not any(finding.error for finding in findings):
+            turn = Turn(host, tuple(made.nodes()), disrupts=True)
+            stages = (*pulled(desired, facts, [host], data.pinned, registries),
+                      Phase("restore volumes", (turn,)))  # fmt: skip
+    return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    desired: Desired
+    facts: Facts
+    host: str
+    volume: Volume
+    snapshot: Snapshot
+    image: str
+
+    def wrong(self) -> Iterator[Finding]:
+        name, mark, dump = self.volume.name, self.mark, self.snapshot.kind is Kind.DUMP
+        elsewhere = [one.host for one in self.facts.homes.get(name, ()) if one.host != self.host]
+        whole = mark is not None and mark.state is State.LIVE
+        if self.there and not whole and not (mark and mark.snapshot):
+            yield self._error(f"volume {name}: {_not_whole(self.there)}")
+        elif self.there is None and elsewhere:
+            yield self._error(f"the data of volume {name} lives on {', '.join(elsewhere)}",
+                              "inv volumes export and import bring a snapshot there")  # fmt: skip
+        if dump and not whole:
+            yield self._error("a dump is loaded by a service that runs, and the volume is not live",
+                              "deploy first; --allow-empty, if there is nothing else")  # fmt: skip
+        elif dump and self.volume.care.load is None:
+            yield self._error("the snapshot is a dump, and its role has no command to load it",
+                              "x-fleet.volumes: load")  # fmt: skip
+        elif dump and self._load is None:
+            service = self.volume.care.load.service if self.volume.care.load else ""
+            yield self._error(f"the dump is loaded in {self.volume.role}.{service}, which does not run",
+                              "deploy first")  # fmt: skip
+        for one in () if dump else self._running:
+            if one.job:
+                yield self._error(f"job {one.job} uses volume {name}", "wait until it has ended")
+
+    def nodes(self) -> Iterator[Node]:
+        desired, facts, mark = self.desired, self.facts, self.mark
+        dump = self.snapshot.kind is Kind.DUMP
+        stopping = () if dump else self._running
+        keeping = None
+        if mark and not mark.snapshot:
+            why = f"before restore of {self.snapshot.id}"
+            keeping = taking(desired, facts, self.host, self.volume, mark, self.image, why)
+            # What stops needs no pause, and comes back by a copy.
+            keeping = keeping if dump else replace(keeping, freeze=None, thaw=None, dump=None)
+        what = Restoring(
+            self.volume.name, self.host, self.snapshot, mark, self._live(), self.image, self._place, keeping,
+            tuple(Writer(one.id, one.name, grace(one)) for one in stopping),
+            self._load if dump else None,
+        )  # fmt: skip
+        make = MakeVolume(desired.project, desired.env, self.volume, half(what), desired.state_dir)
+        for one in stopping:
+            yield from drains(desired, facts, self.host, one)
+        yield RestoreVolume(self.host, what, None if self.there else make)
+        for one in self._running if dump else (*stopping, *self._stopped):
+            yield from self._well(one)
+
+    def _well(self, one: Container) -> Iterator[Node]:
+        if one.definition and not one.job:
+            slot = slot_of(one.definition, one.name) or 1
+            here = lane(self.desired, self.facts, one.definition, self.host)
+            server = here.server(slot)
+            yield Gate(
+                self.host, one.definition, one.name, self.desired.state_dir, fresh=False, server=server
+            )
+            yield from here.admit(slot)
+
+    def _live(self) -> Mark:
+        mark, one = self.mark, self.snapshot
+        if mark:
+            # That a service was healthy here before keeps it from being given up for what is elsewhere.
+            return Mark(mark.lineage, mark.generation + 1, State.LIVE, mark.peer, proven=mark.proven)
+        homes = [home for home in self.facts.homes.get(self.volume.name, ()) if home.host == self.host]
+        lineage = homes[0].lineage if homes else one.lineage
+        return Mark(lineage, max([one.generation, *(home.generation for home in homes)]) + 1, State.LIVE)
+
+    @property
+    def there(self) -> FoundVolume | None:
+        return volume_at(self.facts, self.host, self.volume.name)
+
+    @property
+    def mark(self) -> Mark | None:
+        return self.there.mark if self.there else None
+
+    @property
+    def _ours(self) -> tuple[Container, ...]:
+        return users(self.there, self.facts.hosts[self.host]) if self.there else ()
+
+    @property
+    def _running(self) -> tuple[Container, ...]:
+        return tuple(one for one in self._ours if one.running)
+
+    @property
+    def _stopped(self) -> tuple[Container, ...]:
+        """By a run that was cut off: it starts them again."""
+        half_way = self.mark is not None and bool(self.mark.snapshot)
+        stays = [one for one in self._ours if any(word.endswith("→ no") for word in one.altered)]
+        return tuple(one for one in stays if half_way and not one.running)
+
+    @property
+    def _load(self) -> Within | None:
+        care = self.volume.care
+        return within(self.facts.hosts[self.host], self.volume.role, care.load)
+
+    @property
+    def _place(self) -> Place:
+        return Place(self.desired.state_dir, self.desired.project, self.desired.env)
+
+    def _error(self, what: str, hint: str = "") -> Finding:
+        return Finding(True, what, hint, self.host)
+
+
+def _not_whole(there: FoundVolume | None) -> str:
+    """What is the matter with it, after ``volume NAME:``."""
+    if there is None:
+        return "it is not here"
+    mark = there.mark
+    if mark is None:
+        return "nobody knows yet what it is; the next deploy adopts it"
+    if mark.snapshot:
+        return f"it is half restored from snapshot {mark.snapshot}"
+    if mark.state is State.FENCED:
+        return f"its data went to {mark.peer}"
+    return f"it is an incomplete copy from {mark.peer}" if mark.state is State.INCOMING else "it is live"
+
+
+def pulled(
+    desired: Desired, facts: Facts, hosts: Sequence[str], pinned: str, registries: Registries
+) -> Iterator[Phase]:
+    written = desired.moving.image
+    auth = registries.get(ImageRef.parse(written).registry) if written else None
+    lack = [host for host in hosts if pinned and not images.present(pinned, facts.hosts[host])]
+    turns = tuple(Turn(host, (Step(host, Pull(pinned, written, auth)),)) for host in lack)
+    if turns:
+        yield Phase("pull images", turns, desired.pull_parallel, harmless=True)
