@@ -7,7 +7,7 @@ running process says nothing about what its gate asks.
 from __future__ import annotations
 
 from fleet.facts.probe import Answer, Question
-from fleet.facts.volumes import directory
+from fleet.facts.volumes import SLASH, directory
 from fleet.model.found import Unknown
 from fleet.shell import words
 
@@ -16,8 +16,10 @@ DIRECTORY = "proven"
 # Of a volume that has moved here it is known from then on that its services are healthy on it. Who only reads
 # it, as an exporter does, may be healthy on anything.
 MOUNTED = """\
-names='{{range .Mounts}}{{if and .RW (eq .Type "volume")}}{{println .Name}}{{end}}{{end}}'
-mounted=$(docker inspect -f "$names" "$name")
+names='{{range .Mounts}}{{if .RW}}{{println (or .Name .Source)}}{{end}}{{end}}'
+mounted=$(docker inspect -f "$names" "$name" | tr / SLASH)
+IFS='
+'
 for volume in $mounted; do
   mark=$marks/$volume
   if grep -q '"proven":false' "$mark" 2>/dev/null; then
@@ -25,7 +27,8 @@ for volume in $mounted; do
     sync "$marks/.$volume.new" && mv "$marks/.$volume.new" "$mark" || exit
   fi
 done
-"""
+unset IFS
+""".replace("SLASH", f"'{SLASH}'")
 
 
 class ProvenProbe:

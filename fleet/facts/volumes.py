@@ -10,13 +10,17 @@ from dataclasses import asdict, replace
 from fleet.facts.listing import TELL
 from fleet.facts.probe import Answer, Question
 from fleet.model import codec, labels
+from fleet.model.desired import HostState
 from fleet.model.found import Unknown
-from fleet.model.volumes import FoundVolume, Mark
+from fleet.model.volumes import FoundVolume, Mark, is_directory
 from fleet.shell import words
 
 DIRECTORY = "volumes"
 """Below the state directory: a file for each marked volume, called like it. A name that begins with a dot is
 of a file that is being written."""
+
+SLASH = "%"
+"""In place of it in the names of these files: a directory is called by its path."""
 
 LABELS = (labels.PROJECT, labels.ENV, labels.ROLE, labels.SNAPSHOT)
 VOLUME = "\t".join(
@@ -27,12 +31,19 @@ VOLUME = "\t".join(
 SCRIPT = f"""\
 docker volume ls --format '{VOLUME}' || exit
 {TELL}\
-[ -d "$dir" ] || exit 0
-cd "$dir" || exit
+marks() {{
+[ -d "$dir" ] || return 0
+cd "$dir" || return
 for name in *; do
   [ -e "$name" ] || continue
-  text=$(cat "$name") || exit
+  text=$(cat "$name") || return
   printf 'mark %s\\t%s\\n' "$name" "$text"
+  case $name in {SLASH}*) directories=$(echo "$directories"; echo "$name" | tr {SLASH} /) ;; esac
+done
+}}
+marks || exit
+printf '%s\\n' "$directories" | while read -r path; do
+  [ ! -d "$path" ] || printf 'directory %s\\t%s\\n' "$path" "$(ls -A "$path" | head -c 1)"
 done
 """
 
@@ -41,7 +52,9 @@ class VolumesProbe:
     name = "volumes"
 
     def script(self, question: Question) -> str:
-        return f"dir={words([directory(question.state_dir)])}\n{SCRIPT}"
+        paths = "\n".join(_directories(question.wanted))
+        head = {"dir": directory(question.state_dir), "directories": paths}
+        return "".join(f"{name}={words([value])}\n" for name, value in head.items()) + SCRIPT
 
     def parse(self, answer: Answer) -> Mapping[str, FoundVolume] | Unknown:
         if answer.rc:
@@ -52,11 +65,15 @@ class VolumesProbe:
                 users.setdefault(name, []).append(container)
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
-        for name, driver, project, env, role, snapshot, given in _rows(answer.out, "volume", 7):
+        rows = [(name, *rest) for name, *rest in _rows(answer.out, "volume", 7)]
+        # One that is empty and that nobody has marked is no data.
+        held = [name for name, any_ in _rows(answer.out, "directory", 2) if any_ or file_name(name) in marks]
+        rows += [(name, "local", "", "", "", "", '""') for name in held]
+        for name, driver, project, env, role, snapshot, given in rows:
             mounting = tuple(sorted(users.get(name, ())))
             birth = made(json.loads(given))
             one = FoundVolume(name, driver, None, mounting, project, env, role, snapshot, birth)
-            found[name] = _marked(one, marks[name]) if name in marks else one
+            found[name] = _marked(one, marks[file_name(name)]) if file_name(name) in marks else one
         return dict(sorted(found.items()))
 
 
@@ -66,13 +83,19 @@ def directory(state_dir: str) -> str:
 
 
 def file_of(state_dir: str, volume: str) -> str:
-    return f"{directory(state_dir)}/{volume}"
+    return f"{directory(state_dir)}/{file_name(volume)}"
+
+
+def file_name(volume: str) -> str:
+    """What files that are noted of it are called."""
+    return volume.replace("/", SLASH)
 
 
 def mark_text(mark: Mark) -> str:
     """What a mark's file holds: all fields, so that a script can change one of them; but not those that older
     marks lack, and most never have."""
-    text = {key: value for key, value in asdict(mark).items() if value or key not in {"snapshot", "made"}}
+    seldom = {"snapshot", "made", "called", "mounted"}
+    text = {key: value for key, value in asdict(mark).items() if value or key not in seldom}
     return codec.canonical(text) + "\n"
 
 
@@ -101,6 +124,11 @@ def _marked(found: FoundVolume, text: str) -> FoundVolume:
     except ValueError:
         return replace(found, damaged=True)
     return replace(found, left=mark) if remade(mark, found.made) else replace(found, mark=mark)
+
+
+def _directories(wanted: HostState) -> list[str]:
+    names = (name for one in wanted.volumes for name in (one.name, one.origin))
+    return [name for name in dict.fromkeys(names) if is_directory(name)]
 
 
 def _rows(out: str, kind: str, columns: int) -> Iterator[list[str]]:

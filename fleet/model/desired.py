@@ -38,7 +38,12 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A named volume to create; external ones are only looked for."""
+    """A named volume to create; external ones are only looked for. Or a directory of the host, called by its
+    path, to which data is to go.
+
+    ``origin``: where its data comes from while it is not there yet: another volume's name as the role has
+    called it or in full, a directory's path, or ``SERVICE:/path`` for what is anonymous there.
+    """
 
     name: str
     role: str
@@ -47,6 +52,7 @@ class Volume:
     labels: Pairs = ()
     external: bool = False
     care: VolumeCare = NO_CARE
+    origin: str = ""
 
     @property
     def of_host(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fleet.model.place import Place
 
@@ -27,6 +27,8 @@ class Mark:
     ``since``: seconds since 1970 by the host's clock. ``proven``: a service has passed its gate on it here.
     ``snapshot``: of one that is incoming: the id of the snapshot that it comes from; then there is no peer.
     ``made``: as in :class:`FoundVolume`; empty where nobody has noted it.
+    ``called``: the data's name at its peer, where that is another one; then the peer may be this host.
+    ``mounted``: an anonymous volume's place, as ``role.service:/path``.
     """
 
     lineage: str
@@ -37,13 +39,21 @@ class Mark:
     proven: bool = False
     snapshot: str = ""
     made: str = ""
+    called: str = ""
+    mounted: str = ""
+
+
+def is_directory(name: str) -> bool:
+    """A directory of the host that services mount is called by its path; no volume's name is one."""
+    return name.startswith("/")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundVolume:
-    """A volume of a host. ``mark`` None: nobody has told Fleet of it. ``users``: names of the containers that
-    mount it, whoever made them, also stopped ones. ``project``, ``env``, ``role``: its labels of ours;
-    ``snapshot``, too: the volume that it holds a snapshot of, or was to.
+    """A volume of a host, or a directory that services mount. ``mark`` None: nobody has told Fleet of it.
+    ``users``: names of the containers that mount it, whoever made them, also stopped ones. ``project``,
+    ``env``, ``role``: its labels of ours; ``snapshot``, too: the volume that it holds a snapshot of, or was
+    to.
 
     ``made``: how it was made, told by its labels. The engine makes one that somebody has removed anew for the
     next container, and without labels; when an engine says that one was made, it may mean its last write.
@@ -86,6 +96,8 @@ class Writer:
 class Relocation:
     """The data of ``volume`` (its full name) goes from ``source`` to ``target``.
 
+    ``origin``: what it is called at the source, where that is another name; then both may be one host.
+    ``mounted``: as the target's mark has it.
     ``mark``: what the source bears, to be seen again before anything is done. ``address``: the target's, as
     other hosts reach it. ``image``: of the helper, pinned by digest. ``place``: of the environment; the marks
     lie in its ``state_dir``. ``writers`` are stopped. ``rate``: bytes a second, 0: no limit. ``downtime``:
@@ -102,6 +114,35 @@ class Relocation:
     writers: tuple[Writer, ...] = ()
     rate: int = 0
     downtime: float = 0
+    origin: str = ""
+    mounted: str = ""
+
+    @property
+    def at_source(self) -> str:
+        """What the data is called there."""
+        return self.origin or self.volume
+
+    @property
+    def incoming(self) -> Mark:
+        """What the target bears until the copy is complete."""
+        return replace(
+            self.mark, state=State.INCOMING, peer=self.source, proven=False, called=self.origin,
+            mounted=self.mounted,
+        )  # fmt: skip
+
+    @property
+    def fenced(self) -> Mark:
+        """What the source bears once nothing starts on it any more."""
+        called = self.volume if self.origin else ""
+        return replace(self.mark, state=State.FENCED, peer=self.target, called=called)
+
+    @property
+    def before(self) -> Mark:
+        """What the source is again when the move comes to nothing."""
+        mark = self.mark
+        # A run before has fenced it off, for this very move.
+        cut = mark.state is State.FENCED and replace(self.fenced, since=mark.since) == mark
+        return replace(mark, state=State.LIVE, peer="", called="") if cut else mark
 
 
 @dataclass(frozen=True, slots=True)

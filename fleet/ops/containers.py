@@ -128,6 +128,8 @@ class Replace:
     why: str
     changes: Changes = ()
     volumes: tuple[tuple[str, str], ...] = ()
+    final: bool = False
+    """The old one is not started again: its data is elsewhere."""
 
     @property
     def target(self) -> str:
@@ -159,7 +161,10 @@ class Replace:
         )
 
     def undo(self) -> tuple[Effect, ...]:
-        """What the engine refuses at the start (a port, a mount) must not cost the service."""
+        """What the engine refuses at the start (a port, a mount) must not cost the service. What is left of
+        a final one is removed by the next plan."""
+        if self.final:
+            return ()
         return (
             Api(ReinstateContainer(self.old_id, self.old_name)),
             Api(RemoveContainer(self.recipe.spec.name + NEXT)),

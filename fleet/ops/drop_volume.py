@@ -35,5 +35,5 @@ class DropVolume:
     def effects(self) -> tuple[Effect, ...]:
         # The volume first: a mark without one says nothing.
         head = f"{marks.head(self.state_dir, self.volume)}{marks.expect(self.found)}"
-        gone = 'docker volume rm "$volume" >/dev/null\nrm -f "$marks/$volume"\n'
+        gone = 'docker volume rm "$volume" >/dev/null\nrm -f "$marks/$file"\n'
         return (Shell(f"{head}{gone}"),)

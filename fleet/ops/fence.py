@@ -10,12 +10,15 @@ the service. What was written down is taken by renaming it, and only one can do 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from fleet.facts.volumes import file_name
 from fleet.model.place import Place
-from fleet.model.volumes import Mark, Relocation, State, Writer
+from fleet.model.volumes import Mark, Relocation, Writer
 from fleet.ops import marks
 from fleet.ops.effects import Shell
+from fleet.ops.volume_helper import Helper
+from fleet.ops.volume_users import mounting
 from fleet.shell import words
 
 PATIENCE = 60
@@ -26,7 +29,7 @@ TICK = 2
 # $moving: what stopped, while it may go on by itself; .kept: it may not any more; .back: it is about to.
 FUNCTIONS = """\
 users() { # -a: also who has stopped; that nobody answers does not mean that there are none
-  using=$(docker ps "$@" --no-trunc --filter "volume=$volume" --format '{{.ID}} {{.Names}}') || return
+  using=$(mounting "$@") || return
   printf '%s\\n' "$using" | while read -r one name; do
     case $name in "$helper" | '') ;; *) echo "$one" ;; esac
   done
@@ -51,12 +54,12 @@ END
 }
 watch() {
   while sleep "$tick"; do
-    file=$moving
-    [ -e "$file" ] || file=$moving.back # it was told to go on, and could not
-    [ -e "$file" ] || return 0
-    heard=$(stat -c %Y "$file" 2>/dev/null) || continue
+    note=$moving
+    [ -e "$note" ] || note=$moving.back # it was told to go on, and could not
+    [ -e "$note" ] || return 0
+    heard=$(stat -c %Y "$note" 2>/dev/null) || continue
     [ $(($(date +%s) - heard)) -ge "$patience" ] || continue
-    [ "$file" != "$moving" ] || mv "$moving" "$moving.back" 2>/dev/null || continue
+    [ "$note" != "$moving" ] || mv "$moving" "$moving.back" 2>/dev/null || continue
     until go_on; do sleep "$tick"; done # the engine may be away for a while
     return
   done
@@ -114,7 +117,7 @@ put_mark "$halt" "$halt_end"
 
 
 def written_down(state_dir: str, volume: str) -> str:
-    return f"{state_dir}/moving/{volume}"
+    return f"{state_dir}/moving/{file_name(volume)}"
 
 
 def forget(state_dir: str, volume: str) -> Shell:
@@ -208,7 +211,8 @@ class Halt:
             "halted": f'"state":"{self.halted.state}"', **variables,
         }  # fmt: skip
         head = "".join(f"{name}={words([value])}\n" for name, value in given.items())
-        return Shell(f"{marks.head(self.place.state_dir, self.volume)}{head}{FUNCTIONS}{body}")
+        lead = f"{marks.head(self.place.state_dir, self.volume)}{mounting(self.volume)}"
+        return Shell(f"{lead}{head}{FUNCTIONS}{body}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,7 @@ class Fence(Halt):
 
     @property
     def volume(self) -> str:
-        return self.move.volume
+        return self.move.at_source
 
     @property
     def place(self) -> Place:
@@ -231,16 +235,17 @@ class Fence(Halt):
 
     @property
     def halted(self) -> Mark:
-        return replace(self.move.mark, state=State.FENCED, peer=self.move.target)
+        return self.move.fenced
 
     @property
     def before(self) -> Mark:
         """What the source is again when the move comes to nothing."""
-        mark = self.move.mark
-        # A run before has fenced it off, for this very move.
-        cut = mark.state is State.FENCED and mark.peer == self.move.target
-        return replace(mark, state=State.LIVE, peer="") if cut else mark
+        return self.move.before
 
     @property
     def writers(self) -> tuple[Writer, ...]:
         return self.move.writers
+
+    @property
+    def beside(self) -> str:
+        return Helper.of_move(self.move, reads=True).name

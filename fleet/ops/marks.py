@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fleet.facts.volumes import directory, mark_text
+from fleet.facts.volumes import directory, file_name, mark_text
 from fleet.model.volumes import Mark
 from fleet.ops.effects import Shell
 from fleet.shell import words
@@ -17,7 +17,7 @@ set -eu
 umask 077
 export LC_ALL=C
 bare() {{ tr -d '[:space:]'; }}
-mark() {{ if [ -e "$marks/$volume" ]; then cat "$marks/$volume"; fi; }}
+mark() {{ if [ -e "$marks/$file" ]; then cat "$marks/$file"; fi; }}
 drift() {{ printf '%s\\n' "$*" >&2; exit {DRIFT}; }}
 expect() {{ # a mark, or nothing
   found=$(mark)
@@ -27,9 +27,9 @@ expect() {{ # a mark, or nothing
 }}
 put_mark() {{ # what stands before its time, and after it
   mkdir -p "$marks" &&
-    printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$volume.$$" &&
-    sync "$marks/.$volume.$$" &&
-    mv "$marks/.$volume.$$" "$marks/$volume" &&
+    printf '%s%s%s\\n' "$1" "$(date +%s)" "$2" >"$marks/.$file.$$" &&
+    sync "$marks/.$file.$$" &&
+    mv "$marks/.$file.$$" "$marks/$file" &&
     {{ sync "$marks" 2>/dev/null || sync; }}
 }}
 """
@@ -37,7 +37,8 @@ put_mark() {{ # what stands before its time, and after it
 
 def head(state_dir: str, volume: str) -> str:
     """Variables and functions that the other scripts stand on."""
-    return f"marks={words([directory(state_dir)])} volume={words([volume])}\n{FUNCTIONS}"
+    given = {"marks": directory(state_dir), "file": file_name(volume), "volume": volume}
+    return " ".join(f"{name}={words([value])}" for name, value in given.items()) + f"\n{FUNCTIONS}"
 
 
 def text(mark: Mark | None) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 from fleet.facts.volumes import made_with
 from fleet.model import labels
 from fleet.model.desired import Network, Volume
-from fleet.model.volumes import Mark
+from fleet.model.volumes import Mark, is_directory
 from fleet.ops.adopt import born
-from fleet.ops.effects import Api, CreateNetwork, CreateVolume, Effect
+from fleet.ops.effects import Api, CreateNetwork, CreateVolume, Effect, Shell
+from fleet.shell import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class MakeVolume:
         return 60
 
     def describe(self) -> str:
-        return f"create volume {self.volume.name}"
+        kind = "directory" if is_directory(self.volume.name) else "volume"
+        return f"create {kind} {self.volume.name}"
 
     def diff(self) -> tuple[str, ...]:
         return ()
@@ -85,11 +87,14 @@ class MakeVolume:
             "DriverOpts": dict(volume.options),
             "Labels": self.labels,
         }
-        make = Api(CreateVolume(body))
+        make: Effect = Api(CreateVolume(body))
+        if is_directory(volume.name):
+            make = Shell(f"mkdir -p {words([volume.name])}\n")
         if self.mark is None:
             return (make,)
         # The mark first: cut off between the two there is no volume, and so no data of unknown origin.
-        return (born(self.state_dir, volume.name, replace(self.mark, made=made_with(self.labels))), make)
+        made = "" if is_directory(volume.name) else made_with(self.labels)
+        return (born(self.state_dir, volume.name, replace(self.mark, made=made)), make)
 
     @property
     def labels(self) -> dict[str, str]:

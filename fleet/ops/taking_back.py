@@ -9,12 +9,15 @@ from fleet.ops import marks
 from fleet.ops.effects import Api, Effect, Shell, StopContainer
 from fleet.ops.fence import forget
 from fleet.ops.marks import Marking
+from fleet.ops.volume_users import mounting
 from fleet.shell import words
 
 # Also those that have stopped: a host that is started anew would bring them back.
 STAYS = """\
-all=$(docker ps -aq --no-trunc --filter "volume=$volume") || exit
-for one in $all; do docker update --restart no "$one" >/dev/null || exit; done
+all=$(mounting -a) || exit
+for one in $(echo "$all" | cut -d ' ' -f 1); do
+  docker update --restart no "$one" >/dev/null || exit
+done
 """
 
 
@@ -32,10 +35,10 @@ class GiveUp(Marking):
 
     def describe(self) -> str:
         stopped = f", and stop {', '.join(one.name for one in self.writers)}" if self.writers else ""
-        return f"give volume {self.volume} up to {self.mark.peer}{stopped}"
+        return f"give volume {self.volume} up to {self.mark.called or self.mark.peer}{stopped}"
 
     def effects(self) -> tuple[Effect, ...]:
-        stays = Shell(f"volume={words([self.volume])}\n{STAYS}")
+        stays = Shell(f"volume={words([self.volume])}\n{mounting(self.volume)}{STAYS}")
         stops = [Api(StopContainer(one.id, one.grace)) for one in self.writers]
         return (stays, *stops, marks.write(self.state_dir, self.volume, self.found, self.mark))
 
@@ -48,7 +51,8 @@ class TakeBack(Marking):
     mark: Mark
 
     def describe(self) -> str:
-        return f"take volume {self.volume} back from {self.found.peer}, as it was before it went there"
+        there = self.found.called or self.found.peer
+        return f"take volume {self.volume} back from {there}, as it was before it went there"
 
     def effects(self) -> tuple[Effect, ...]:
         # What ran on it when it went is made anew by the plan, and not started besides by its host.

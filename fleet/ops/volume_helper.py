@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 
 from fleet.model import labels
 from fleet.model.place import Place
-from fleet.model.volumes import Relocation
+from fleet.model.volumes import Relocation, is_directory
 from fleet.ops.effects import Shell
 from fleet.shell import words
 
@@ -25,8 +27,9 @@ class Mount:
     @property
     def words(self) -> str:
         # An empty volume gets what the image has in that place, unless it is told not to.
+        kind, only = ("bind", "") if is_directory(self.volume) else ("volume", ",volume-nocopy")
         end = ",readonly" if self.read_only else ""
-        return f"type=volume,src={self.volume},dst={self.path},volume-nocopy{end}"
+        return f"type={kind},src={self.volume},dst={self.path}{only}{end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Helper:
     @classmethod
     def of_move(cls, move: Relocation, *, reads: bool) -> Helper:
         """On the source (``reads``) or the target of a move."""
-        return cls(move.volume, move.image, move.place, (Mount(move.volume, "/data", reads),), "host")
+        data = move.at_source if reads else move.volume
+        return cls(data, move.image, move.place, (Mount(data, "/data", reads),), "host")
 
     @classmethod
     def beside(cls, volume: str, image: str, place: Place, source: str, target: str) -> Helper:
@@ -52,7 +56,11 @@ class Helper:
 
     @property
     def name(self) -> str:
-        return f"{self.volume}.copy"
+        if not is_directory(self.volume):
+            return f"{self.volume}.copy"
+        # Two paths may be the same without what no container's name may hold.
+        told = re.sub(r"[^a-zA-Z0-9_.-]", "-", self.volume.strip("/"))[-60:].lstrip("._-")
+        return f"directory-{told}-{hashlib.sha256(self.volume.encode()).hexdigest()[:8]}.copy"
 
     def start(self) -> Shell:
         """In place of one that a run before has left."""

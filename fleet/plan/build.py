@@ -27,6 +27,7 @@ from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
 from fleet.plan.turn import overlap, turn
 from fleet.plan.volume_lint import volumes
+from fleet.plan.volume_swaps import fitted
 from fleet.plan.volumes import Volumes
 
 Registries = Mapping[str, RegistryAuth]
@@ -71,6 +72,7 @@ def plan(
         *in_order(desired, rollouts, work.due, reverse=reverse),
         *(one for role, name in services for one in trials(desired, facts, role, name)),
     ]
+    rolling = fitted(rolling, facts, data.cases)
     snapshots = data.snapshots.before(rolling)
     helped = {*data.movers, *(turn.host for phase in snapshots for turn in phase.turns)}
     pulls = tuple(_pulls(desired, facts, work.due, helped, data.pinned, registries or {}, kept))

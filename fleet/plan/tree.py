@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fleet.model.balancing import WEIGHT, Server
 from fleet.model.services import Service, UpdatePolicy
 from fleet.model.strategy import Share
-from fleet.model.volumes import Relocation
+from fleet.model.volumes import Relocation, is_directory
 from fleet.model.watch import WatchSpec
 from fleet.ops.op import Op
 from fleet.ops.places import MakeVolume
@@ -121,8 +121,8 @@ Lead = Drain | Admit | Handover
 
 @dataclass(frozen=True, slots=True)
 class CopyVolume:
-    """A volume's data is copied to ``host`` while it is written at its source, until what is left is small.
-    Nothing that runs is touched. ``make``: the volume at the target."""
+    """A volume's data is copied to ``host``, or to another name there, while it is written, until what is
+    left is small. Nothing that runs is touched. ``make``: the volume at the target."""
 
     host: str
     move: Relocation
@@ -133,7 +133,10 @@ class CopyVolume:
         return f"{self.host}/copy:{self.move.volume}"
 
     def describe(self) -> str:
-        return f"copy volume {self.move.volume} from {self.move.source}, while it is used there"
+        move = self.move
+        if move.source == self.host:
+            return f"copy {named(move.at_source)} to {named(move.volume)}, while it is used"
+        return f"copy volume {move.volume} from {move.source}, while it is used there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +152,21 @@ class MoveVolume:
         return f"{self.host}/move:{self.move.volume}"
 
     def describe(self) -> str:
-        return f"move volume {self.move.volume} {self.move.source} → {self.host}"
+        move = self.move
+        if move.source == self.host:
+            verb = "move" if is_directory(move.volume) or is_directory(move.at_source) else "rename"
+            return f"{verb} {named(move.at_source)} → {move.volume}"
+        return f"move volume {move.volume} {move.source} → {self.host}"
 
 
 Haul = CopyVolume | MoveVolume
-"""A volume's data goes to ``host``, from another one."""
+"""A volume's data goes to ``host``, from another one or from another name there."""
 
 Node = Step | Gate | Lead | Haul | Keep
+
+
+def named(volume: str) -> str:
+    return volume if is_directory(volume) else f"volume {volume}"
 
 
 def place(node: Drain | Admit) -> str:

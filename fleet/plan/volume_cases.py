@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from fleet.facts.volumes import file_of
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Facts
-from fleet.model.volumes import Home, Mark, State
-from fleet.plan.volume_places import Places
+from fleet.model.volumes import Home, Mark, State, is_directory
+from fleet.plan.volume_origins import here, wanted
+from fleet.plan.volume_places import Places, mark_at
 from fleet.plan.volume_table import MOVES, TABLE, Change, Found, Known
 
 WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
@@ -26,6 +27,9 @@ OPEN = WAITING | {Found.INCOMING, Found.FENCED, Found.REMADE}
 ADOPTED = frozenset({Found.IDLE, Found.FOREIGN, Found.STALE, Found.INCOMING, Found.FENCED, Found.REMADE})
 """What gets a new mark when the operator says that it is the data."""
 
+
+FROM_HERE = frozenset({Known.LEAVES, Known.UNPROVEN, Known.WRITTEN})
+"""Its data is there, and may come."""
 
 _THEIRS = (
     "volume {{name}} is not here, and role {role} has a volume of this name on {host}\n"
@@ -49,7 +53,8 @@ _HALF = (
 @dataclass(frozen=True, slots=True)
 class Case:
     """One volume on one host that wants it. ``mark``: what its host says of it, or is to say once it is
-    adopted; ``source``: the host that its data comes from; ``why``: the reason, or with REFUSE what is wrong
+    adopted; ``source``: the host that its data comes from; ``origin``: its name there, where that is another
+    one; ``why``: the reason, or with REFUSE what is wrong
     and, a line each, the ways out."""
 
     host: str
@@ -60,17 +65,25 @@ class Case:
     why: str
     mark: Mark | None = None
     source: str = ""
+    origin: str = ""
+
+    @property
+    def at_source(self) -> str:
+        """What its data is called there."""
+        return self.origin or self.volume.name
 
 
 def cases(desired: Desired, facts: Facts) -> tuple[Case, ...]:
     """In the order of hosts and volumes."""
-    wanted: dict[str, dict[str, Volume]] = {}
+    volumes: dict[str, dict[str, Volume]] = {}
     for state in desired.hosts:
-        for volume in state.volumes:
-            if volume.of_host and state.host in facts.hosts:
-                wanted.setdefault(volume.name, {})[state.host] = volume
+        for name, volume in wanted(desired, facts, state.host).items():
+            if state.host in facts.hosts:
+                volumes.setdefault(name, {})[state.host] = volume
     found = [
-        case for hosts in wanted.values() for case in _One(desired, Places(desired, facts, hosts)).cases()
+        case
+        for hosts in volumes.values()
+        for case in _One(desired, Places(desired, facts, hosts), facts).cases()
     ]
     order = [state.host for state in desired.hosts]
     return tuple(sorted(found, key=lambda one: order.index(one.host)))
@@ -84,11 +97,16 @@ def short(desired: Desired, volume: Volume) -> str:
 class _One:
     """One volume."""
 
-    def __init__(self, desired: Desired, places: Places) -> None:
+    def __init__(self, desired: Desired, places: Places, facts: Facts) -> None:
         self._desired = desired
         self._places = places
         self._how = {host: places.found(host) for host in places.wanted}
         self._peers = {host: places.peer(host) for host in places.wanted}
+        self._here = {
+            host: here(desired, facts, host, volume, self._how[host])
+            for host, volume in places.wanted.items()
+        }
+        self._facts = facts
 
     def cases(self) -> Iterator[Case]:
         for host, volume in self._places.wanted.items():
@@ -107,11 +125,19 @@ class _One:
             change, why = self._told(host, how, change, why)
             if change in {Change.KEEP, *MOVES} and (rivals := self._rivals(host, source)):
                 change, why = Change.REFUSE, _TWICE.format(host=host, rivals=", ".join(rivals))
+            one = self._here[host]
+            if change is Change.REFUSE and one and one.wrong and known is one.known:
+                why = one.wrong
             words = why if change is not Change.REFUSE else self._words(why, host, known)
-            yield Case(host, volume, how, known, change, words, self._mark(host, change), source)
+            origin = one.origin if one and source == host else ""
+            yield Case(host, volume, how, known, change, words, self._mark(host, change), source, origin)
 
     def _known(self, host: str) -> tuple[Known, str]:
         places, how, peer = self._places, self._how[host], self._peers[host]
+        one = self._here[host]
+        source = host if one and one.known in FROM_HERE else ""
+        if one and how is not Found.ABSENT:
+            return one.known, source
         if peer and [*self._peers.values()].count(peer) > 1:
             return Known.SEVERAL, ""
         if peer:
@@ -121,6 +147,8 @@ class _One:
         if host in places.homes:
             return Known.HERE, ""
         leaving = [name for name in places.leaving if name not in self._peers.values()]
+        if not leaving and one and not places.silent:
+            return one.known, source
         if not leaving:
             return (Known.SILENT if places.silent else Known.NOWHERE), ""
         coming = [name for name in self._how if self._how[name] in WAITING and name not in places.homes]
@@ -216,7 +244,9 @@ class _One:
             first = adoption(desired, host, places.volume.name, places.homes.get(host))
             return replace(first, made=there.made)
         same = places.generations(found.lineage)
-        top = max(same.values())
+        one = self._here[host]
+        other = mark_at(self._facts, host, one.origin) if one else None
+        top = max([*same.values(), other.generation if other else 0])
         if any(name != host and name in places.wanted for name in same):
             # Elsewhere it stays what it is: from here on there are two of them.
             place = f"{found.lineage}/{top}/{host}"
@@ -225,7 +255,7 @@ class _One:
 
     def _words(self, text: str, host: str, known: Known) -> str:
         places, mark = self._places, self._places.mark(host)
-        peer = (mark.peer if mark else "") or "another host"
+        peer = (mark.called or mark.peer if mark else "") or "another host"
         hosts = [*places.leaving, *places.silent]
         if known is Known.SILENT:
             elsewhere = "; ".join(places.silent.values()) or f"{peer} does not say what became of it"
@@ -236,6 +266,10 @@ class _One:
         else:
             elsewhere = f"there is data on {', '.join(hosts)}, which have no use for it any more"
         name = short(self._desired, places.volume)
+        if is_directory(name):
+            text = text.replace("docker volume rm {volume}", "rm -r {volume}").replace(
+                "volume {name}", "{name}"
+            )
         file = file_of(self._desired.state_dir, places.volume.name)
         return text.format(name=name, volume=places.volume.name, peer=peer, elsewhere=elsewhere, file=file)
 

@@ -7,23 +7,28 @@ from dataclasses import replace
 
 from fleet.model.desired import Desired
 from fleet.model.found import Facts, HostFacts, Unknown
-from fleet.model.volumes import FoundVolume, State
+from fleet.model.volumes import FoundVolume, State, is_directory
 from fleet.ops.containers import Remove
 from fleet.ops.drop_volume import DropVolume
 from fleet.plan.tree import Finding, Phase, Plan, Step, Turn
 from fleet.plan.volume_cases import short
-from fleet.plan.volume_places import ours, users, volume_at
+from fleet.plan.volume_places import called, ours, users, volume_at
+from fleet.shell import words
 
 
 def confirm(desired: Desired, facts: Facts, name: str) -> Plan:
-    """``name`` as its role calls it, or in full. Only what is fenced goes, and only while its data lives on
-    another host and a service has been healthy on it there."""
+    """``name`` as its role calls it, or in full; also what its data was called before. Only what is fenced
+    goes, and only while its data lives elsewhere and a service has been healthy on it there."""
     known = {one.name: short(desired, one) for state in desired.hosts for one in state.volumes}
     turns: list[Turn] = []
     findings: list[Finding] = []
     for host in facts.hosts.values():
         for volume, there in host.volumes.items() if isinstance(host.volumes, Mapping) else ():
-            if name in {volume, known.get(volume)} and there.mark and there.mark.state is State.FENCED:
+            mark = there.mark
+            if mark is None or mark.state is not State.FENCED:
+                continue
+            other = mark.called if mark.peer == host.host else ""
+            if name in {volume, known.get(volume), other or volume, known.get(other)}:
                 wrong = [*_wrong(facts, host, there)]
                 findings += wrong
                 if not wrong:
@@ -81,18 +86,26 @@ def _steps(desired: Desired, facts: Facts, host: HostFacts, there: FoundVolume) 
     for one in users(there, host):
         yield Step(host.host, Remove(one.name, one.id, f"{one.role}.{one.service}", 10, "its volume goes"))
     if there.mark:
-        why = f"its data is on {', '.join(_alive(facts, host, there))}"
+        places = (
+            f"on {at}" if at != host.host else f"in {one.name}" for at, one in _alive(facts, host, there)
+        )
+        why = f"its data is {', '.join(places)}"
         yield Step(host.host, DropVolume(there.name, desired.state_dir, there.mark, why))
 
 
 def _wrong(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[Finding]:
+    mark = there.mark
+    elsewhere = f"to {mark.called}" if mark and mark.called else "to another host"
     if not [*_alive(facts, host, there)]:
-        what = f"volume {there.name}: no service was healthy yet on what went to another host"
+        what = f"volume {there.name}: no service was healthy yet on what went {elsewhere}"
         yield Finding(True, what, "deploy first; what is here is all that is left if that fails", host.host)
-    elif not _used(facts, _alive(facts, host, there), there.name):
+    elif not _used(facts, _alive(facts, host, there)):
         # Its mark may be of a volume that somebody has removed, and that the engine has made anew.
-        what = f"volume {there.name}: no service runs on what went to another host"
+        what = f"volume {there.name}: no service runs on what went {elsewhere}"
         yield Finding(True, what, "deploy first, and see that the data is there", host.host)
+    elif is_directory(there.name):
+        what = f"{there.name} is not needed any more, and Fleet removes no directory"
+        yield Finding(True, what, f"rm -r {words([there.name])}, on {host.host}", host.host)
     running = [one.name for one in users(there, host) if one.running]
     foreign = set(there.users) - {one.name for one in users(there, host)}
     if running or foreign:
@@ -100,19 +113,16 @@ def _wrong(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[Findin
         yield Finding(True, f"volume {there.name} is in use by {names}", "stop it first", host.host)
 
 
-def _used(facts: Facts, hosts: Iterable[str], volume: str) -> bool:
-    for name in hosts:
-        found = volume_at(facts, name, volume)
-        if found and any(one.running for one in users(found, facts.hosts[name])):
-            return True
-    return False
+def _used(facts: Facts, alive: Iterable[tuple[str, FoundVolume]]) -> bool:
+    return any(one.running for host, found in alive for one in users(found, facts.hosts[host]))
 
 
-def _alive(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[str]:
-    """Hosts on which its data lives, and is known to be good."""
+def _alive(facts: Facts, host: HostFacts, there: FoundVolume) -> Iterator[tuple[str, FoundVolume]]:
+    """Where its data lives, and is known to be good."""
     for other in facts.hosts.values():
-        found = other.volumes.get(there.name) if isinstance(other.volumes, Mapping) else None
-        mark = found.mark if found and other.host != host.host else None
+        here = other.host == host.host
+        found = called(host, there) if here else volume_at(facts, other.host, there.name)
+        mark = found.mark if found else None
         good = mark is not None and mark.state is State.LIVE and mark.proven
-        if good and mark and there.mark and mark.lineage == there.mark.lineage:
-            yield other.host
+        if good and found and mark and there.mark and mark.lineage == there.mark.lineage:
+            yield other.host, found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fleet.model.desired import Desired
 from fleet.plan.tree import Finding
-from fleet.plan.volume_cases import short
-from fleet.plan.volume_table import Change
+from fleet.plan.volume_cases import Case, short
+from fleet.plan.volume_origins import mounts
+from fleet.plan.volume_table import MOVES, Change
 from fleet.plan.volumes import Volumes
 from fleet.suggest import suggest
 
@@ -19,11 +20,13 @@ def volumes(found: Volumes, *, keeps: bool) -> Iterator[Finding]:
         if one.change is Change.REFUSE:
             what, *ways = one.why.splitlines()
             yield Finding(True, what, "; ".join(ways), one.host)
-    yield from _names(desired)
+    yield from _names(desired, found.cases)
     if found.moves:
         yield from helper(desired, found.pinned, "move a volume")
     elif keeps:
         yield from helper(desired, found.pinned, "take a snapshot of a volume")
+    for one in found.cases:
+        yield from _origin(found, one)
     for one in found.moves:
         if running := found.running(one):
             name = short(desired, one.volume)
@@ -40,10 +43,25 @@ def helper(desired: Desired, pinned: str, purpose: str) -> Iterator[Finding]:
         yield Finding(True, what, "build and push it, or set fleet_volume_image")
 
 
-def _names(desired: Desired) -> Iterator[Finding]:
+def _origin(found: Volumes, one: Case) -> Iterator[Finding]:
+    """What a role says of where the data comes from, and what does not go together with that."""
+    name = short(found.desired, one.volume)
+    if one.volume.origin and one.change is Change.KEEP:
+        what = f"volume {name} has its data: x-fleet.volumes.{name}.from says nothing any more"
+        yield Finding(False, what, "it may be removed from the role", one.host)
+    if one.change in MOVES and one.origin:
+        state = next(state for state in found.desired.hosts if state.host == one.host)
+        using = [service.key for service in state.services if mounts(service, one.volume.name)]
+        if tried := [key for key in using if key in found.desired.trial]:
+            what = f"{tried[0]} cannot be tried beside its old version, which loses its data to the new one"
+            yield Finding(True, what, f"move {one.origin} with strategy: rolling first", one.host)
+
+
+def _names(desired: Desired, cases: Iterable[Case]) -> Iterator[Finding]:
     """What the operator says of a volume or host that there is not, is a mistake."""
     moving = desired.moving
     wanted = {volume.name: volume for state in desired.hosts for volume in state.volumes if volume.of_host}
+    wanted |= {one.volume.name: one.volume for one in cases}
     known = [*wanted, *(short(desired, volume) for volume in wanted.values())]
     adopted = [word.partition("=") for word in moving.adopt]
     given = [("--adopt", name) for name, _, _ in adopted]

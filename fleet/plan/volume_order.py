@@ -15,7 +15,10 @@ def before_its_user(stages: Sequence[Stage], host: str, volume: str, nodes: tupl
     done = list(stages)
     if place := _first(stages, host, volume):
         index, turn, at = place
-        steps = (*turn.steps[:at], *nodes, *turn.steps[at:])
+        before = turn.steps[:at]
+        # What is replaced is drained already.
+        more = [node for node in nodes if node not in before]
+        steps = (*before, *more, *turn.steps[at:])
         done[index] = _with(stages[index], turn, replace(turn, steps=steps, disrupts=True))
     return done
 
@@ -38,7 +41,9 @@ def _starts(node: Node, volume: str) -> bool:
     if not isinstance(node, Step) or not isinstance(node.op, (Create, Replace, RunJob)):
         return False
     mounts = node.op.recipe.service.container.mounts
-    return any(one.type == "volume" and one.source == volume for one in mounts)
+    kept = () if isinstance(node.op, RunJob) else node.op.volumes
+    named = any(one.type in {"volume", "bind"} and one.source == volume for one in mounts)
+    return named or volume in {name for name, _ in kept}
 
 
 def _with(stage: Stage, old: Turn, new: Turn) -> Stage:

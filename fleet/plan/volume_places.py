@@ -38,6 +38,21 @@ def mark_at(facts: Facts, host: str, volume: str) -> Mark | None:
     return there.mark if there else None
 
 
+def called(host: HostFacts, there: FoundVolume) -> FoundVolume | None:
+    """What the same data is, or was to be, by its other name on this host."""
+    mark, all_ = there.mark, host.volumes
+    if mark is None or mark.peer != host.host or not isinstance(all_, Mapping):
+        return None
+    other = all_.get(mark.called)
+    return other if other and other.mark and other.mark.lineage == mark.lineage else None
+
+
+def began(host: HostFacts, there: FoundVolume) -> bool:
+    """Has anything ever run on it?"""
+    known = {one.name: one.state for one in host.containers} if isinstance(host.containers, tuple) else {}
+    return any(known.get(name) != "created" for name in there.users)
+
+
 class Places:
     """``wanted``: hosts of the run that want the volume. ``homes``: what the ledger says of it, by host."""
 
@@ -160,7 +175,7 @@ class Places:
         if mark is None or mark.peer != host or mark.state is State.FENCED or mark.proven:
             return Known.LEAVES
         # One that was created and never started has written nothing.
-        used = there is not None and mark.state is State.LIVE and self._began(source, there)
+        used = there is not None and mark.state is State.LIVE and began(self._facts.hosts[source], there)
         return Known.WRITTEN if used and not self._desired.moving.back else Known.UNPROVEN
 
     def _elsewhere(self, home: Home) -> bool:
@@ -261,12 +276,6 @@ class Places:
         if there.mark.state is State.INCOMING:
             return f"{host}, where its data was, has an incomplete copy"
         return f"{host} has no use for its data, and a host that keeps its own has the same"
-
-    def _began(self, host: str, there: FoundVolume) -> bool:
-        """Has anything ever run on it?"""
-        containers = self._facts.hosts[host].containers
-        known = {one.name: one.state for one in containers} if isinstance(containers, tuple) else {}
-        return any(known.get(name) != "created" for name in there.users)
 
     def _others(self, host: str, there: FoundVolume) -> bool:
         return others(self._desired, self._facts.hosts[host], there, self._facts.homes.get(there.name, ()))

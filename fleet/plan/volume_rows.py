@@ -9,7 +9,7 @@ from fleet.model.desired import Desired
 from fleet.model.found import Facts, HostFacts
 from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.plan.volume_cases import short
-from fleet.plan.volume_places import ours, users
+from fleet.plan.volume_places import called, ours, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,17 @@ def _rows(desired: Desired, facts: Facts, host: HostFacts) -> Iterator[Row]:
         if there.snapshot:
             continue
         noted = there.mark or there.left or there.damaged
-        mine = ours(desired, host, there) or (bool(noted) and name in homes)
+        other = called(host, there)
+        mine = any(ours(desired, host, one) for one in (there, other) if one)
+        mine = mine or (bool(noted) and name in homes)
         if name in wanted or mine:
             anonymous = any(name == volume for one in host.of_services for volume, _ in one.anonymous)
             role = there.role or (known[name].role if name in known else _role(host, there))
-            called = short(desired, known[name]) if name in known else name[:12] if anonymous else name
+            title = short(desired, known[name]) if name in known else name[:12] if anonymous else name
             drift = [*_drift(facts, host, there, in_use=name in wanted, mine=mine)]
             drift = ["anonymous"] if anonymous else drift
             yield Row(
-                called, name, role or "-", host.host, _state(there, mine=mine),
+                title, name, role or "-", host.host, _state(there, mine=mine),
                 str(there.mark.generation) if there.mark else "-",
                 _writer(host, there), ", ".join(drift) or "none",
             )  # fmt: skip
@@ -59,9 +61,9 @@ def _rows(desired: Desired, facts: Facts, host: HostFacts) -> Iterator[Row]:
         expected = host.host in homes.get(name, ())
         if name not in host.volumes and (name in wanted or expected):
             one = known.get(name)
-            called = short(desired, one) if one else name
+            title = short(desired, one) if one else name
             missing = "its data was here, and is gone" if expected else "not made yet"
-            yield Row(called, name, one.role if one else "-", host.host, "absent", drift=missing)
+            yield Row(title, name, one.role if one else "-", host.host, "absent", drift=missing)
 
 
 def _state(there: FoundVolume, *, mine: bool) -> str:
@@ -83,11 +85,11 @@ def _drift(facts: Facts, host: HostFacts, there: FoundVolume, *, in_use: bool, m
     elif mark is None:
         yield "the next deploy adopts it" if in_use else "from before there were marks"
     elif mark.state is State.FENCED:
-        yield f"its data went to {mark.peer}"
+        yield f"its data went to {mark.called or mark.peer}"
     elif mark.snapshot:
         yield f"half restored from snapshot {mark.snapshot}"
     elif mark.state is State.INCOMING:
-        yield f"an incomplete copy from {mark.peer}"
+        yield f"an incomplete copy from {mark.called or mark.peer}"
     elif others := [*_alive(facts, host.host, there.name, mark)]:
         yield f"live on {', '.join(others)}, too"
     if not in_use and mine and (mark is None or mark.state is State.LIVE):

@@ -17,8 +17,11 @@ from fleet.plan.snapshots import Snapshots, grace
 from fleet.plan.tree import CopyVolume, MoveVolume, Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case, adoption, cases
 from fleet.plan.volume_order import before_its_user, has_user
+from fleet.plan.volume_origins import place_of
 from fleet.plan.volume_places import mark_at, users, volume_at
 from fleet.plan.volume_table import MOVES, Change
+
+LOOPBACK = "127.0.0.1"
 
 Drains = Callable[[str, Container], Iterable[Node]]
 """What leads a container's requests away from a host."""
@@ -63,9 +66,9 @@ class Volumes:
         """What nobody has marked so far."""
         steps = self._adopt(one for one in self.cases if one.change is Change.ADOPT and self._bare(one))
         steps += [
-            Step(one.source, AdoptVolume(one.volume.name, self.desired.state_dir, self._source_mark(one)))
+            Step(one.source, AdoptVolume(one.at_source, self.desired.state_dir, self._source_mark(one)))
             for one in self.moves
-            if self._mark(one.source, one) is None
+            if self._there(one) is None
         ]
         yield from _phase("adopt volumes", steps)
 
@@ -73,12 +76,16 @@ class Volumes:
         """The operator says that another one counts than what the marks say, which first cease to."""
         told = [one for one in self.cases if one.change is Change.ADOPT and not self._bare(one)]
         rivals = [
-            self._given_up(host, one, mark, State.FENCED)
+            self._given_up(host, one, one.volume.name, mark, State.FENCED)
             for one in told
             for host in self.facts.hosts
             if (mark := self._mark(host, one)) and one.mark and not self._wants(host, one)
             if mark.state is State.LIVE and mark.lineage == one.mark.lineage
         ]
+        for one in told:
+            other = self._there(one) if one.origin else None
+            if other and other.state is State.LIVE:
+                rivals.append(self._given_up(one.host, one, one.origin, other, State.FENCED))
         yield from _phase("give volumes up", rivals, harmless=False)
         yield from _phase("adopt volumes", self._adopt(told))
 
@@ -96,8 +103,7 @@ class Volumes:
             if not has_user(stages, one.host, one.volume.name):
                 continue
             move = self._relocation(one)
-            incoming = Mark(move.mark.lineage, move.mark.generation, State.INCOMING, move.source)
-            nodes.append(CopyVolume(one.host, move, self._make(one, incoming)))
+            nodes.append(CopyVolume(one.host, move, self._make(one, replace(move.incoming, since=0))))
         yield from _phase("copy volumes", nodes)
 
     def taken_back(self) -> Iterator[Phase]:
@@ -106,11 +112,11 @@ class Volumes:
         taken: list[Step] = []
         for one in self.cases:
             if one.change is Change.TAKE_BACK and one.mark:
-                there = self._mark(one.source, one)
+                there = self._there(one)
                 if there and there.state is State.LIVE:
-                    given.append(self._given_up(one.source, one, there, State.INCOMING))
+                    given.append(self._given_up(one.source, one, one.at_source, there, State.INCOMING))
                 top = max(one.mark.generation, there.generation if there else 0)
-                back = replace(one.mark, generation=top + 1, state=State.LIVE, peer="", since=0)
+                back = replace(one.mark, generation=top + 1, state=State.LIVE, peer="", called="", since=0)
                 op = TakeBack(one.volume.name, self.desired.state_dir, one.mark, back)
                 taken.append(Step(one.host, op))
         yield from _phase("give volumes up", given, harmless=False)
@@ -119,7 +125,8 @@ class Volumes:
     def moved(self, stages: Sequence[Stage], drains: Drains) -> list[Stage]:
         done = list(stages)
         for one in self.moves:
-            writers = [found for found in self._users(one.source, one) if found.running and not found.job]
+            using = self._users(one.source, one.at_source)
+            writers = [found for found in using if found.running and not found.job]
             nodes = [node for writer in writers for node in drains(one.source, writer)]
             move = MoveVolume(one.host, self._relocation(one))
             done = before_its_user(done, one.host, one.volume.name, (*nodes, move))
@@ -127,7 +134,7 @@ class Volumes:
 
     def running(self, one: Case) -> tuple[str, ...]:
         """Our containers that use, on its target, what is to be overwritten there."""
-        return tuple(found.name for found in self._users(one.host, one) if found.running)
+        return tuple(found.name for found in self._users(one.host, one.volume.name) if found.running)
 
     def _adopt(self, cases: Iterable[Case]) -> list[Step]:
         return [
@@ -155,36 +162,44 @@ class Volumes:
             one.source,
             one.host,
             self._source_mark(one),
-            moving.addresses.get(one.host, one.host),
+            LOOPBACK if one.source == one.host else moving.addresses.get(one.host, one.host),
             self.pinned,
             Place(desired.state_dir, desired.project, desired.env),
-            self._writers(one.source, one),
+            self._writers(one.source, one.at_source),
             moving.rate,
             moving.downtime,
+            one.origin,
+            one.mark.mounted if one.mark else "",
         )
 
     def _source_mark(self, one: Case) -> Mark:
-        homes = {home.host: home for home in self.facts.homes.get(one.volume.name, ())}
-        if found := self._mark(one.source, one):
+        if found := self._there(one):
             return found
-        there = volume_at(self.facts, one.source, one.volume.name)
-        mark = adoption(self.desired, one.source, one.volume.name, homes.get(one.source))
-        return replace(mark, made=there.made if there else "")
+        homes = {home.host: home for home in self.facts.homes.get(one.at_source, ())}
+        there = volume_at(self.facts, one.source, one.at_source)
+        mark = adoption(self.desired, one.source, one.at_source, homes.get(one.source))
+        mounted = place_of(self.facts, one.source, one.at_source)
+        return replace(mark, mounted=mounted, made=there.made if there else "")
 
-    def _given_up(self, host: str, one: Case, found: Mark, state: State) -> Step:
-        mark = replace(found, state=state, peer=one.host, since=0, proven=False)
-        op = GiveUp(one.volume.name, self.desired.state_dir, found, mark, self._writers(host, one))
+    def _there(self, one: Case) -> Mark | None:
+        """What the source's host says of it."""
+        return mark_at(self.facts, one.source, one.at_source)
+
+    def _given_up(self, host: str, one: Case, name: str, found: Mark, state: State) -> Step:
+        called = one.volume.name if name != one.volume.name else ""
+        mark = replace(found, state=state, peer=one.host, since=0, proven=False, called=called)
+        op = GiveUp(name, self.desired.state_dir, found, mark, self._writers(host, name))
         return Step(host, op)
 
-    def _writers(self, host: str, one: Case) -> tuple[Writer, ...]:
+    def _writers(self, host: str, name: str) -> tuple[Writer, ...]:
         return tuple(
             Writer(found.id, found.name, grace(found))
-            for found in self._users(host, one)
+            for found in self._users(host, name)
             if found.running and not found.job
         )
 
-    def _users(self, host: str, one: Case) -> tuple[Container, ...]:
-        found = volume_at(self.facts, host, one.volume.name)
+    def _users(self, host: str, name: str) -> tuple[Container, ...]:
+        found = volume_at(self.facts, host, name)
         return users(found, self.facts.hosts[host]) if found else ()
 
     def _mark(self, host: str, one: Case) -> Mark | None:

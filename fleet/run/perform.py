@@ -46,7 +46,8 @@ def _put_back(step: Step, op: Replace, transport: Transport, emit: ev.Emit, erro
             filter(None, [error.why, f"and the old container cannot be put back: {second.what}"])
         )
     else:
-        error.hint = "; ".join(filter(None, ["the container from before runs again", error.hint]))
+        again = "its data has gone elsewhere" if op.final else "the container from before runs again"
+        error.hint = "; ".join(filter(None, [again, error.hint]))
 
 
 def shown(effect: Effect) -> str:

@@ -76,17 +76,16 @@ class World:
         move, hosts = step.move, self.facts.hosts
         source, target = hosts[move.source], hosts[move.target]
         if isinstance(step, CopyVolume):
-            assert source.volumes[move.volume].mark == move.mark, "guard: the source's mark is another one"
+            assert source.volumes[move.at_source].mark == move.mark, "guard: the source's mark is another one"
             if move.volume not in target.volumes:
                 target = self._after(step.make, target)
             found = target.volumes[move.volume].mark
             target = self._marked(target, move.volume, found, step.make.mark)
         else:
-            fenced = replace(move.mark, state=State.FENCED, peer=move.target)
             source = self._stopped(source, {one.id for one in move.writers})
-            source = self._marked(source, move.volume, move.mark, fenced)
-            live = replace(move.mark, state=State.LIVE, generation=move.mark.generation + 1,
-                           peer=move.source, proven=False)  # fmt: skip
+            source = self._marked(source, move.at_source, move.mark, move.fenced)
+            live = replace(move.incoming, state=State.LIVE, generation=move.mark.generation + 1)
+            target = source if move.source == move.target else target
             target = self._marked(target, move.volume, target.volumes[move.volume].mark, live)
         self.facts = replace(self.facts, hosts={**hosts, move.source: source, move.target: target})
 
@@ -126,19 +125,21 @@ class World:
     def _proven(self, host: HostFacts, service: Service) -> HostFacts:
         """What the service mounts has been good for it."""
         for mount in service.container.mounts:
-            found = host.volumes.get(mount.source) if mount.type == "volume" else None
+            found = host.volumes.get(mount.source)
             if found and found.mark:
                 host = self._marked(host, found.name, found.mark, replace(found.mark, proven=True))
         return host
 
     def _mounted(self, host: HostFacts, one: Container) -> HostFacts:
         """Nothing runs on data that does not live here."""
+        names = {mount.source for mount in one.definition.container.mounts} if one.definition else set()
         volumes = dict(host.volumes)
-        for mount in one.definition.container.mounts if one.definition else ():
-            if mount.type == "volume" and mount.source in volumes:
-                found = volumes[mount.source]
+        for name, found in host.volumes.items():
+            others = set(found.users) - {one.name}
+            if name in names:
                 assert found.mark is None or found.mark.state is State.LIVE, f"{one.name} on {found.mark}"
-                volumes[mount.source] = replace(found, users=tuple(sorted({*found.users, one.name})))
+                others.add(one.name)
+            volumes[name] = replace(found, users=tuple(sorted(others)))
         return replace(host, volumes=volumes)
 
     def _checks(self, host: HostFacts) -> None:

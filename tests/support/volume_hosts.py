@@ -87,7 +87,7 @@ case $command in
       case $filter in
         volume=*) [ "$(cat "$one/mounts")" = "${filter#*=}" ] || continue ;;
         status=paused) [ -e "$one/paused" ] || continue ;;
-        label=*) [ -e "$one/helper" ] || continue ;;
+        label=*) [ "$(cat "$one/helper" 2>/dev/null)" = "${filter##*=}" ] || continue ;;
       esac
       shown "$one" "$format"
     done ;;
@@ -107,24 +107,26 @@ case $command in
   start) [ ! -e "$1/broken" ] || { echo 'port is already allocated' >&2; exit 1; }; echo true >"$1/running" ;;
   run)
     [ -e ../image ] || { echo 'Unable to find image: No such image' >&2; exit 125; }
-    mkdir helper; touch helper/helper; echo true >helper/running; echo no:0 >helper/policy
     while [ $# -gt 0 ]; do
       case $1 in
-        --name) echo "$2" >helper/name ;;
-        type=volume,*)
+        --name) one=helper-$2; mkdir "$one"; echo true >"$one/running"; echo no:0 >"$one/policy"
+          echo "$2" >"$one/name" ;;
+        type=*)
           mount=${1#*src=}
-          echo "${mount%%,*}" >helper/mounts
+          echo "${mount%%,*}" >"$one/mounts"
           case $1 in *dst=/copy*) at=copy ;; *) at=data ;; esac
-          echo "${mount%%,*}" >helper/$at ;;
+          echo "${mount%%,*}" >"$one/$at" ;;
+        fleet.copy=*) echo "${1#*=}" >"$one/helper" ;;
       esac
       shift
     done
-    echo helper ;;
+    echo "$one" ;;
   rm) shift; rm -rf "$@" ;;
   exec)
     [ "$1" != -i ] || shift
     one=$1; shift
-    [ -e helper ] || [ -e "$one" ] ||
+    helper=helper-$one
+    [ -e "$helper" ] || [ -e "$one" ] ||
       { echo "Error response from daemon: No such container: $one" >&2; exit 1; }
     case $1 in
       volume) shift ;;
@@ -136,8 +138,8 @@ case $command in
     esac
     count=$(($(cat "../asked/$1" 2>/dev/null || echo 0) + 1)); echo $count >"../asked/$1"
     [ ! -e "../asked/$1.slow.$count" ] || sleep "$(cat "../asked/$1.slow.$count")"
-    if [ "$1" = clone ] && [ -e "../content/$(cat helper/data)" ]; then
-      cp "../content/$(cat helper/data)" "../content/$(cat helper/copy)"
+    if [ "$1" = clone ] && [ -e "../content/$(cat "$helper/data")" ]; then
+      cp "../content/$(cat "$helper/data")" "../content/$(cat "$helper/copy")"
     fi
     answer=../answers/$1; [ ! -e "$answer.$count" ] || answer=$answer.$count
     cat "$answer"; ! grep -q '"error"' "$answer" ;;

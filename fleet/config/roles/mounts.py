@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fleet.config.roles.compose import VolumeModel
 from fleet.config.roles.compose_parts import LongMount
+from fleet.config.roles.origins import directories, origin
 from fleet.config.roles.scope import RoleScope, ServiceScope, pairs
 from fleet.config.roles.volume_care import care, check_care
 from fleet.model.desired import Volume
@@ -69,5 +70,6 @@ def volumes(scope: RoleScope, used: set[str]) -> tuple[Volume, ...]:
             scope.check_external("volumes", key, model)
             options, labels = pairs(model.driver_opts), pairs(model.labels)
             made = Volume(name, scope.role, model.driver, options, labels, model.external)
-            found.append(replace(made, care=care(scope, key, made)))
+            found.append(replace(made, care=care(scope, key, made), origin=origin(scope, key)))
+    found += directories(scope)
     return tuple(found)

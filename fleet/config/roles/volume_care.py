@@ -6,6 +6,7 @@ from fleet.config.roles.scope import RoleScope
 from fleet.config.roles.volume_keys import InsideModel, VolumeKeys
 from fleet.model.desired import Volume
 from fleet.model.volume_care import NO_CARE, Inside, VolumeCare
+from fleet.model.volumes import is_directory
 from fleet.suggest import suggest
 
 COMMANDS = ("freeze", "thaw", "dump", "load")
@@ -27,7 +28,7 @@ def care(scope: RoleScope, key: str, volume: Volume) -> VolumeCare:
 def check_care(scope: RoleScope) -> None:
     """Also of volumes that no service mounts."""
     for key in scope.file.x_fleet.volumes:
-        if key not in scope.file.volumes:
+        if key not in scope.file.volumes and not is_directory(key):
             what = f"there is no volume {key!r}{suggest(key, scope.file.volumes)}"
             hint = "declare it in the top-level 'volumes'"
             scope.problems.add(what, ("x-fleet", "volumes", key), hint=hint, key=True)

@@ -16,6 +16,7 @@ class InsideModel(Strict):
 
 
 class VolumeKeys(Strict):
+    from_: Str = Field(default="", alias="from")
     snapshot: Literal["before-deploy"] | None = None
     keep: Annotated[Int, Field(ge=1)] = 3
     freeze: InsideModel | None = None

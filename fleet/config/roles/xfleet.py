@@ -83,7 +83,7 @@ class JobModel(Strict):
 
 
 JobName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
-VolumeName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$")]
+VolumeName = Annotated[str, Field(pattern=r"^([a-zA-Z0-9._-]+|/[^%,:\"\\\s]*)$")]
 
 
 class RoleExtension(Strict):

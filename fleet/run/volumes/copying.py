@@ -11,14 +11,14 @@ from dataclasses import replace
 from fleet.errors import Drift, FleetError
 from fleet.facts.volumes import made_with
 from fleet.model.desired import Volume
-from fleet.model.volumes import State
+from fleet.model.volumes import is_directory
 from fleet.ops import marks
 from fleet.ops.effects import Shell
 from fleet.plan.tree import CopyVolume, Step
 from fleet.report import events as ev
 from fleet.run.perform import carry_out
 from fleet.run.volumes.passes import Copier, allowed
-from fleet.run.volumes.preflight import room, seen, size, source_is_as_planned, target_may_take, told
+from fleet.run.volumes.preflight import room, seen, size, source_is_as_planned, target_may_take, told, whence
 from fleet.run.volumes.side import Side, clear_away
 from fleet.run.volumes.way import way
 from fleet.shell import words
@@ -75,7 +75,7 @@ def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event
                 _unmake(target)
             raise
     made = found.made if found.driver else made_with(node.make.labels)
-    incoming = replace(move.mark, state=State.INCOMING, peer=move.source, proven=False, made=made)
+    incoming = replace(move.incoming, made=made if not is_directory(move.volume) else "")
     what = f"mark volume {move.volume} as not complete"
     target.script(marks.write(move.place.state_dir, move.volume, found.mark, incoming), what)
     if not found.driver and not placed:
@@ -94,11 +94,11 @@ def _is_empty(target: Side, volume: Volume) -> None:
     held = target.ask("measure", "usage")["entries"] - 1
     if not held:
         return
-    place = dict(volume.options).get("device")
+    place = volume.name if is_directory(volume.name) else dict(volume.options).get("device")
     none = f"an empty {place} there" if place else "docker volume rm"
     raise Drift(
         f"volume {volume.name} is there already, with {held} files of which Fleet knows nothing",
-        why=f"planned: to be filled from {target.move.source} ({told(target.move.mark)})",
+        why=f"planned: to be filled from {whence(target.move)} ({told(target.move.mark)})",
         hint=f"make a new plan; --adopt says that this is the data, {none} that it is none",
         host=target.host,
     )

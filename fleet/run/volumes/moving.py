@@ -164,7 +164,7 @@ class _Mover:
         except FleetError as second:
             told = self._not_back(second, kept)
         else:
-            told = f"volume {self.node.move.volume} is used on {self.source.host} as before"
+            told = f"volume {self.source.volume} is used on {self.source.host} as before"
         if isinstance(error, FleetError):
             error.hint = "; ".join(filter(None, [told, error.hint]))
         else:
@@ -172,7 +172,7 @@ class _Mover:
 
     def _not_back(self, second: FleetError, kept: bool) -> str:
         why = f"{second.what}{f' ({second.why.splitlines()[0]})' if second.why else ''}"
-        volume, host = self.node.move.volume, self.source.host
+        volume, host = self.source.volume, self.source.host
         gone = isinstance(second, Unreachable | Fenced)
         if gone and not kept:
             return (

@@ -81,7 +81,7 @@ def allowed(expected: float, side: Side) -> None:
     move = side.move
     if move.downtime and expected > move.downtime:
         raise TooLong(
-            f"volume {move.volume} would be away for about {expected:.1f} s",
+            f"volume {side.volume} would be away for about {expected:.1f} s",
             why=f"{move.downtime:g} s are allowed",
             hint="move it when less is written, or allow more (--max-downtime)",
             host=move.source,

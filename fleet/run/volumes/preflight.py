@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleet.errors import Drift, RemoteFailed
-from fleet.model.volumes import Mark, State
+from fleet.model.volumes import Mark, Relocation, State
 from fleet.ops.volume_look import Look, look, read
 from fleet.run.volumes.attended import Attended
 from fleet.run.volumes.side import Side
@@ -30,14 +30,15 @@ def source_is_as_planned(side: Side, found: Look) -> None:
     move = side.move
     if found.mark != move.mark or (found.driver and found.own is None):
         raise Drift(
-            f"volume {move.volume} is not as planned any more",
+            f"volume {side.volume} is not as planned any more",
             why=f"planned: {told(move.mark)}\nfound: {told(found.own if found.driver else found.mark)}",
             hint="make a new plan",
             host=side.host,
         )
+    _is_itself(side, found)
     if found.driver != "local":
         raise RemoteFailed(
-            f"volume {move.volume} cannot be copied",
+            f"volume {side.volume} cannot be copied",
             why=f"its driver is {found.driver}" if found.driver else "there is no such volume",
             hint="only volumes of Docker's local driver lie on one host",
             host=side.host,
@@ -55,14 +56,15 @@ def target_may_take(side: Side, found: Look) -> None:
     older = mark is not None and mark.generation < move.mark.generation
     if mark is not None and (not ours or (mark.state is State.LIVE and not older)):
         raise Drift(
-            f"volume {move.volume} is there already, and is not a copy of the one on {move.source}",
+            f"volume {side.volume} is there already, and is not a copy of the one on {move.source}",
             why=f"found: {told(mark)}",
             hint="make a new plan; what it should be is yours to say (--volume-from)",
             host=side.host,
         )
+    _is_itself(side, found)
     if found.driver not in {"", "local"}:
         why = f"a volume of this name is there, and its driver is {found.driver}"
-        raise RemoteFailed(f"volume {move.volume} cannot be copied", why=why, host=side.host)
+        raise RemoteFailed(f"volume {side.volume} cannot be copied", why=why, host=side.host)
     _nobody(side, found.users)
     _has_image(side, found)
 
@@ -72,7 +74,7 @@ def target_is_incoming(side: Side, found: Look) -> None:
     move, mark = side.move, found.own
     if mark is None or mark.state is not State.INCOMING or mark.lineage != move.mark.lineage:
         raise Drift(
-            f"volume {move.volume} is not the copy that was made",
+            f"volume {side.volume} is not the copy that was made",
             why=f"found: {told(mark)}",
             hint="make a new plan",
             host=side.host,
@@ -107,10 +109,16 @@ def room(volume: str, host: str, source: Mapping[str, Any], target: Mapping[str,
         )
 
 
+def whence(move: Relocation) -> str:
+    """Where the data comes from, in words."""
+    return move.origin if move.source == move.target else move.source
+
+
 def told(mark: Mark | None) -> str:
     if mark is None:
         return "no mark"
-    peer = f", {'to' if mark.state is State.FENCED else 'from'} {mark.peer}" if mark.peer else ""
+    there = f"{mark.called} on {mark.peer}" if mark.called else mark.peer
+    peer = f", {'to' if mark.state is State.FENCED else 'from'} {there}" if there else ""
     return f"{mark.state}, generation {mark.generation} of {mark.lineage[:8]}{peer}"
 
 
@@ -121,6 +129,17 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def _is_itself(side: Side, found: Look) -> None:
+    """Who mounts it by its other path would not be known to use it."""
+    if found.real:
+        raise RemoteFailed(
+            f"{side.volume} is reached over a symbolic link",
+            why=f"the directory is {found.real}",
+            hint="name that in the role",
+            host=side.host,
+        )
 
 
 def _has_image(side: Side, found: Look) -> None:
@@ -136,7 +155,7 @@ def _nobody(side: Side, users: tuple[tuple[str, str], ...]) -> None:
     if users:
         names = ", ".join(name for _, name in users)
         raise RemoteFailed(
-            f"volume {side.move.volume} is used by {names}",
+            f"volume {side.volume} is used by {names}",
             why="what runs there would write to data that is being moved",
             hint=f"stop it (docker stop {names}), then run again",
             host=side.host,

@@ -30,6 +30,11 @@ class Side(Attended):
         return self.move.source if self.reads else self.move.target
 
     @property
+    def volume(self) -> str:
+        """What the data is called here."""
+        return self.helper.volume
+
+    @property
     def helper(self) -> Helper:
         return Helper.of_move(self.move, reads=self.reads)
 

@@ -328,9 +328,9 @@ def test_back_where_it_is_gone() -> None:
     assert not planned.errors
     node = restoring(planned)
     assert node.make
-    born = Mark("first", 3, State.INCOMING, snapshot=OLD.id, made=made_with(node.make.labels))
-    assert node.make.mark == born
-    assert node.restoring.live == Mark("first", 3, State.LIVE)
+    live = Mark("first", 3, State.LIVE, made=made_with(node.make.labels))
+    assert node.make.mark == replace(live, state=State.INCOMING, snapshot=OLD.id)
+    assert node.restoring.live == live
     assert node.restoring.keeping is None
     world = World(seen)
     world.run(planned)

@@ -83,8 +83,9 @@ def test_rate_and_progress(stage: Stage) -> None:
 
 def test_a_copy_that_was_cut_off_is_gone_on_with(stage: Stage) -> None:
     stage.after_copy()
-    stage.source.container("helper", f"{VOLUME}.copy", VOLUME)
-    (stage.source.root / "engine/helper/helper").touch()
+    one = f"helper-{VOLUME}.copy"
+    stage.source.container(one, f"{VOLUME}.copy", VOLUME)
+    (stage.source.root / "engine" / one / "helper").write_text(VOLUME)
     stage.source.answers("seed", skipped=True)
     stage.copy()
     assert stage.marks == (State.LIVE, State.INCOMING)

@@ -99,8 +99,9 @@ def test_what_was_stopped_already_stays_as_it_is(stage: Stage) -> None:
 
 def test_the_helpers_of_the_copy_are_used_if_they_are_there(stage: Stage) -> None:
     for host in (stage.source, stage.target):
-        host.container("helper", f"{VOLUME}.copy", VOLUME)
-        (host.root / "engine/helper/helper").touch()
+        one = f"helper-{VOLUME}.copy"
+        host.container(one, f"{VOLUME}.copy", VOLUME)
+        (host.root / "engine" / one / "helper").write_text(VOLUME)
     stage.run()
     assert "start" not in (*stage.source.done, *stage.target.done)
 
