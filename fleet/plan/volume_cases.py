@@ -242,6 +242,8 @@ class _One:
             return Mark(_lineage(f"{there.left.lineage}/anew/{host}"), 0, State.LIVE, made=there.made)
         if found is None:
             first = adoption(desired, host, places.volume.name, places.homes.get(host))
+            if places.lives_elsewhere(first.lineage, host):
+                first = Mark(_lineage(f"{first.lineage}/{host}"), 0, State.LIVE)
             return replace(first, made=there.made)
         same = places.generations(found.lineage)
         one = self._here[host]

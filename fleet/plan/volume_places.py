@@ -146,6 +146,12 @@ class Places:
                 found[name] = self._serves(name, there)
         return found
 
+    def lives_elsewhere(self, lineage: str, host: str) -> bool:
+        return any(
+            name != host and one.lineage == lineage and one.state is State.LIVE
+            for name, one in self.marks.items()
+        )
+
     def of_another_role(self, host: str) -> tuple[str, str] | None:
         """A role that has it on another host, which no role has in common with ``host``; and that host."""
         roles = {one.name: one.hosts for one in self._desired.roles}

@@ -681,6 +681,16 @@ def test_what_runs_at_the_target_is_not_overwritten() -> None:
     ]
 
 
+def test_what_is_adopted_where_its_data_lives_elsewhere_is_other_data() -> None:
+    wanted = wish("db-2")
+    newer = replace(LIVE, generation=LIVE.generation + 1)
+    there = facts(wanted, serving("db-1"), serving("db-2", None), homes={"db-2": newer})
+    (adopted,) = (step.op for step in every_step(plan(wanted, there)) if isinstance(step.op, AdoptVolume))
+    assert adopted.mark.lineage != LIVE.lineage
+    after = facts(wanted, serving("db-1"), serving("db-2", adopted.mark), homes={"db-2": adopted.mark})
+    assert not plan(wanted, after).errors
+
+
 def test_data_from_before_there_were_marks_is_adopted_and_then_moved() -> None:
     wanted = wish("db-2")
     there = facts(wanted, serving("db-1", None))
