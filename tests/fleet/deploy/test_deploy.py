@@ -179,7 +179,7 @@ def test_status_tells_who_runs_what(project: Project, web: Web) -> None:
 
 def test_exec_runs_everywhere_and_tells_each_host_apart(project: Project) -> None:
     done = project.run("exec", "hostname; test $(hostname) != web-2", "--env", ENV).ended(1)
-    done.says("web-1    | web-1", "failed on 1 of 3 hosts", "web-2: exit status 1")
+    done.says("web-1 | web-1", "failed on 1 of 3 hosts", "web-2: exit status 1")
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
