@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,8 +35,6 @@ def cloned(client: docker.DockerClient, helper_image: str) -> Iterator[Second]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file system that shares blocks."""
-    if not shutil.which("mkfs.btrfs"):
-        pytest.skip("btrfs-progs is not installed")
     place = tmp_path_factory.mktemp("shared")
     disk, mount = place / "disk", place / "mount"
     mount.mkdir()
