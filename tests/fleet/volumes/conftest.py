@@ -11,16 +11,11 @@ import pytest
 from fleet.rehearsal import HostFleet, host_fleet
 from fleet.rehearsal import engine as engines
 from fleet.rehearsal.images import Images
-from tests.fleet.volumes.moves import Moves
+from tests.fleet.volumes.moves import SWEEP, Moves
 from tests.fleet.volumes.sides import Sides, sides
 
 SMALL = 1200
 """Megabytes of the small host's disk: for the helper, and not for everything."""
-SWEEP = """
-iptables -w -F INPUT; docker ps -aq | xargs -r docker rm -f >/dev/null
-docker volume ls -q | xargs -r docker volume rm >/dev/null
-rm -rf /var/lib/fleet /srv/noted /var/lib/docker/filler; true
-"""
 
 
 @pytest.fixture(scope="package")

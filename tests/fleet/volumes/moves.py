@@ -30,6 +30,11 @@ from tests.support.hosts import NO_CONFIG
 from tests.support.volume_hosts import STATE, kind
 
 VOLUME = "shop_test_pgdata"
+SWEEP = """
+iptables -w -F INPUT; docker ps -aq | xargs -r docker rm -f >/dev/null
+docker volume ls -q | xargs -r docker volume rm >/dev/null
+rm -rf /var/lib/fleet /srv/noted /var/lib/docker/filler; true
+"""
 BORN = Mark("0123456789abcdef0123456789abcdef", 1, State.LIVE)
 
 # A record counts once it is on the disk; only then it is noted outside of the volume.

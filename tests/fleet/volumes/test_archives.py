@@ -17,8 +17,7 @@ from fleet.rehearsal import HostFleet, host_fleet
 from fleet.run.volumes.archiving import Store, bring, from_file, from_store, to_file, to_store
 from fleet.run.volumes.ground import Ground
 from tests.fleet.volumes.keeps import PLACE, Keeps
-from tests.fleet.volumes.moves import VOLUME
-from tests.fleet.volumes.test_move import SWEEP
+from tests.fleet.volumes.moves import SWEEP, VOLUME
 
 REPOSITORY = Address("/srv/back ups")
 

@@ -18,8 +18,7 @@ from fleet.model.volumes import State
 from fleet.rehearsal import HostFleet, host_fleet
 from fleet.run.volumes.beside import NotEqual
 from tests.fleet.volumes.keeps import Keeps
-from tests.fleet.volumes.moves import VOLUME
-from tests.fleet.volumes.test_move import SWEEP
+from tests.fleet.volumes.moves import SWEEP, VOLUME
 from tests.support.app_image import AppRegistry
 from tests.support.project import Done, Project, service
 
