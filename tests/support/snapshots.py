@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fleet.facts.listing import LISTING
 from fleet.facts.script import PROBES
 from fleet.facts.volumes import DIRECTORY
 from fleet.ops.containers import is_leftover
@@ -33,7 +34,7 @@ from tests.support.stub import ended
 IN_MEMORY = {"engine", "containers", "foreign_names", "images", "networks", "volumes", "ports", "clock"}
 """Probes that ask Docker, or the machine."""
 FRAME = re.compile(r"\(:\n(.*?)\n\) 2>&1\nprintf '\\n%s %s\\n' (\S+) \$\?\n", re.DOTALL)
-CHECKS = re.compile(r"^  (http|tcp|inside|logged|say|\[ \"\$\(field 4\)\")", re.MULTILINE)
+CHECKS = re.compile(r"^  (http|tcp|inside|logged|good|\[ \"\$health\")", re.MULTILINE)
 # Owners as root would make them, whoever runs the tests; what lies in memory needs no flush.
 SHELL = """\
 chown() { :; }
@@ -83,7 +84,7 @@ class LastingHost(MemoryHost):
         try:
             if "printf 'sample" in text and on_line:
                 return self._sampled(text, on_line)
-            if text.startswith("export LC_ALL=C\n(:"):
+            if LISTING in text:
                 return self._probed(text)
             return self._shell(text)
         finally:
