@@ -221,6 +221,9 @@ def test_a_full_disk(keeps: Keeps) -> None:
     print(caught.value)
     keeps.heard = lambda host, word: None
     keeps.host.free_disk()
+    assert keeps.docker(keeps.host, "inspect -f '{{.State.Paused}}' writer") == "false"
+    # It has no room either, dies of that, and its engine waits longer each time.
+    keeps.docker(keeps.host, "restart -t 1 writer")
     keeps.goes_on()
     keeps.nothing_half()
     keeps.take()
