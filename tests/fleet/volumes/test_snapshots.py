@@ -280,7 +280,7 @@ def test_a_restore_that_is_cut_off(keeps: Keeps, step: str, monkeypatch: pytest.
 
 
 STARTS = "echo $$VERSION >>/data/log; exec /app"
-CARE = {"volumes": {"data": {"snapshot": "before-deploy", "keep": 2}}}
+CARE = {"volumes": {"data": {"snapshot": "before-deploy", "keep": 5}}}
 
 
 @pytest.fixture
