@@ -84,9 +84,13 @@ for one in $running; do
 done
 case $seen in
   *"$halted"*) [ ! -e "$moving.kept" ] || mv "$moving.kept" "$moving" ;;
-  *) rm -f "$moving.kept" ;; # of a move that has been, and come back
 esac
 cat "$moving" >"$moving.new" 2>/dev/null || :
+# Live, and kept from going on: nobody came to start it. What runs has been started by somebody since.
+[ ! -e "$moving.kept" ] || while read -r one restart was; do
+  case " $(echo $running) " in *" $one "*) continue ;; esac
+  case " $(echo $all) " in *" $one "*) echo "$one $restart $was" >>"$moving.new" ;; esac
+done <"$moving.kept"
 for one in $all; do
   ! grep -q "^$one " "$moving.new" || continue # by a run before, which has changed it since
   restart=$(policy "$one")
@@ -96,6 +100,7 @@ for one in $all; do
 done
 sync "$moving.new"
 mv "$moving.new" "$moving"
+rm -f "$moving.kept"
 setsid sh -c "$watcher" </dev/null >/dev/null 2>&1 & # not ended with what this script has begun
 # Also those that have stopped: a host that is started anew would bring them back.
 for one in $all; do docker update --restart no "$one" >/dev/null; done

@@ -157,6 +157,22 @@ def test_who_has_released_it_may_still_give_it_back(host: Host) -> None:
     assert host.host.moving() == []
 
 
+def test_who_was_not_started_after_all_goes_on_when_it_stops_again(host: Host) -> None:
+    """As after a restore whose last step was lost: the volume is live, and nothing runs on it."""
+    host.host.container("cccc", "reader", VOLUME, "no:0")
+    host.move = replace(host.move, writers=(*host.move.writers, Writer("cccc", "reader", 1)))
+    assert host.run(host.fence.stop()) == (0, "")
+    assert host.run(host.fence.release()) == (0, "")
+    host.host.set_mark(VOLUME, SEEN)
+    host.run(Shell("docker update --restart always bbbb; docker start bbbb"))  # by somebody, since
+    assert host.run(host.fence.stop()) == (0, "")
+    assert host.run(host.fence.back()) == (0, "")
+    assert host.host.containers() == {
+        "postgres": (True, "on-failure:5"), "exporter": (True, "always:0"), "reader": (True, "no:0"),
+    }  # fmt: skip
+    assert host.host.moving() == []
+
+
 def test_one_of_its_containers_is_gone(host: Host) -> None:
     host.run(host.fence.stop())
     for path in (host.host.root / "engine/bbbb").iterdir():
