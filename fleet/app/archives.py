@@ -23,7 +23,7 @@ from fleet.ops import archives as ops
 from fleet.plan.archives import fetch
 from fleet.plan.by_hand import Named
 from fleet.plan.by_hand import snapshot as taking
-from fleet.plan.snapshots import kept
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.volumes import Volumes
 from fleet.report import events as ev
 from fleet.run.interrupt import on_signals

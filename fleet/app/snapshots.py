@@ -24,7 +24,7 @@ from fleet.plan.by_hand import Named, Registries
 from fleet.plan.by_hand import restore as restoring
 from fleet.plan.by_hand import snapshot as taking
 from fleet.plan.homes import homes as where
-from fleet.plan.snapshots import kept
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.tree import Plan
 from fleet.plan.volume_cases import short
 from fleet.report import events as ev

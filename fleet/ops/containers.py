@@ -129,7 +129,7 @@ class Replace:
     changes: Changes = ()
     volumes: tuple[tuple[str, str], ...] = ()
     final: bool = False
-    """The old one is not started again: its data is elsewhere."""
+    """The old one is not started again: its data is elsewhere, or too new for it."""
 
     @property
     def target(self) -> str:

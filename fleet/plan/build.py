@@ -74,8 +74,9 @@ def plan(
     ]
     rolling = fitted(rolling, facts, data.cases)
     snapshots = data.snapshots.before(rolling)
-    helped = {*data.movers, *(turn.host for phase in snapshots for turn in phase.turns)}
-    pulls = tuple(_pulls(desired, facts, work.due, helped, data.pinned, registries or {}, kept))
+    helped = {*data.movers, *data.upgrades.hosts, *(turn.host for phase in snapshots for turn in phase.turns)}
+    upgrades = data.upgrades.due
+    pulls = tuple(_pulls(desired, facts, [*work.due, *upgrades], helped, data.pinned, registries or {}, kept))
     stages: list[Stage] = [
         *data.adopted(),
         *pulls,
@@ -85,7 +86,7 @@ def plan(
         *leftovers(desired, facts, work.due, spared),
         *data.insisted(),
         *data.taken_back(),
-        *data.moved(rolling, lambda host, one: drains(desired, facts, host, one)),
+        *data.upgrades.placed(data.moved(rolling, lambda host, one: drains(desired, facts, host, one))),
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
