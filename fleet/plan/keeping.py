@@ -43,7 +43,10 @@ class RestoreVolume:
     def describe(self) -> str:
         one = self.restoring
         kept = "; what is there is kept" if one.keeping else ""
-        return f"restore volume {one.volume} from snapshot {one.snapshot.id}{kept}{stopping(one.writers)}"
+        stays = " and stays so: the data is another version's" if one.keeping and one.replaced else ""
+        return (
+            f"restore volume {one.volume} from snapshot {one.snapshot.id}{kept}{stopping(one.writers)}{stays}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

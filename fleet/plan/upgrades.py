@@ -17,9 +17,11 @@ from fleet.model.volume_care import Upgrade
 from fleet.model.volumes import State, Writer
 from fleet.ops.containers import Recipe, Remove, Replace
 from fleet.ops.job import RunJob, one_off
+from fleet.ops.snapshots import DropSnapshot
 from fleet.plan.jobs import Due
 from fleet.plan.keeping import RestoreVolume, UpgradeVolume
 from fleet.plan.snapshots import grace, taking
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.traffic import drains
 from fleet.plan.tree import Finding, Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case, short
@@ -72,20 +74,25 @@ class Upgrades:
     def placed(self, stages: Sequence[Stage]) -> list[Stage]:
         """``stages`` with what is done to the data right before its first user starts; where none does, what
         runs on it now stops for that alone."""
-        done, alone = list(stages), list[Turn]()
+        done, alone, last = list(stages), list[Turn](), list[Turn]()
         for one in self._concerned():
             stopping = self._running(one)
             away = [node for each in stopping for node in drains(self.desired, self.facts, one.host, each)]
             node = self._node(one, stopping, _gone(stages, one.host))
             if node is None:
                 continue
+            if gone := tuple(self._needless(one)):
+                last.append(Turn(one.host, gone))
             if has_user(stages, one.host, one.volume.name):
                 done = before_its_user(done, one.host, one.volume.name, (*away, node))
             else:
                 again = (more for each in stopping for more in well(self.desired, self.facts, one.host, each))
                 alone.append(Turn(one.host, (*away, node, *again), disrupts=True))
-        phase = Phase("upgrade volumes", tuple(alone), limit=1, on_failure="rollback")
-        return [phase, *done] if alone else done
+        if alone:
+            done.insert(0, Phase("upgrade volumes", tuple(alone), limit=1, on_failure="rollback"))
+        if last:
+            done.append(Phase("remove snapshots", tuple(last), harmless=True))
+        return done
 
     def _node(self, one: Case, stopping: Sequence[Container], gone: Iterable[str]) -> Node | None:
         # It may be adopted before.
@@ -127,6 +134,14 @@ class Upgrades:
             None if one.snapshot else keeping, one.snapshot, writers, replaced,
         )  # fmt: skip
         return UpgradeVolume(one.host, what, command)
+
+    def _needless(self, one: Case) -> Iterator[Step]:
+        """Of tries that came to nothing: now there is one from before the upgrade that was carried out."""
+        place = Place(self.desired.state_dir, self.desired.project, self.desired.env)
+        had = one.snapshot.upgrades if one.snapshot else one.mark.upgrades if one.mark else ()
+        for each in kept(self.facts, one.host, one.volume.name) if one.data is Data.UPGRADE else ():
+            if each.of_upgrade and each.upgrades == had and each != one.snapshot:
+                yield Step(one.host, DropSnapshot(each, place, "a newer one is from before this upgrade"))
 
     def _command(self, one: Case, upgrade: Upgrade) -> RunJob | None:
         """None: its image is not known."""

@@ -246,6 +246,17 @@ def test_keep_never_counts_what_was_before_an_upgrade() -> None:
     assert gone == [OLD.id]
 
 
+def test_what_was_kept_for_tries_that_came_to_nothing_goes_once_it_is_done() -> None:
+    wanted = wanting(SECOND)
+    tried = replace(BEFORE, id="20260104-030405-00ff", generation=3, upgrades=DONE.upgrades)
+    world = World(seen(wanted, holding(serving("db-1", DONE), BEFORE, tried)))
+    planned = plan(wanted, world.facts)
+    assert kinds(planned)[-4:] == ["UpgradeVolume", "Replace", "Gate", "DropSnapshot"]
+    world.run(planned)
+    left = world.facts.hosts["db-1"].snapshots[NAME]  # type: ignore[index]
+    assert [one.id for one in left][:-1] == [BEFORE.id]
+
+
 def test_by_hand_nothing_starts_on_data_that_is_not_for_it() -> None:
     wanted = wanting()
     there = seen(wanted, holding(serving("db-1", DONE), BEFORE))
@@ -254,4 +265,5 @@ def test_by_hand_nothing_starts_on_data_that_is_not_for_it() -> None:
     (one,) = [node for node in every_step(planned) if isinstance(node, RestoreVolume)]
     assert one.restoring.live.upgrades == ()
     assert one.restoring.replaced == ("on-db-1",)
+    assert one.describe().endswith("stops meanwhile and stays so: the data is another version's")
     assert not any(isinstance(node, Gate) for node in every_step(planned))
