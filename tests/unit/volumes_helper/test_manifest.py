@@ -14,7 +14,7 @@ from volume import content, manifest
 from volume.children import settle
 from volume.differences import differences
 from volume.entry import decoded
-from volume.manifest import file_system, make_manifest
+from volume.manifest import file_system, listing, make_manifest
 from volume.places import Places
 from volume.words import Failure
 
@@ -285,3 +285,30 @@ MOUNTS = b"""\
 )
 def test_the_file_system_is_that_of_the_nearest_mount(path: bytes, kind: str) -> None:
     assert file_system(MOUNTS, path) == kind
+
+
+def test_attributes_of_what_has_not_changed_are_not_read_again(
+    tree: Places, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.setxattr(tree.data / "large", "user.comment", b"one")
+    later()
+    before = digest(tree)
+    asked: list[bytes] = []
+    listxattr = os.listxattr
+    monkeypatch.setattr(os, "listxattr", lambda place, **how: asked.append(place) or listxattr(place, **how))
+    assert digest(tree) == before
+    assert sorted(os.path.basename(place) for place in asked) == [b".", b"dir", b"fifo", b"link"]
+    os.setxattr(tree.data / "large", "user.comment", b"two")
+    assert digest(tree) != before
+
+
+def test_a_listing_reads_nothing_and_has_the_content_that_is_known(
+    tree: Places, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later()
+    make_manifest(tree)
+    (tree.data / "dir/within").write_text("y")
+    monkeypatch.setattr(os, "pread", lambda *_: pytest.fail("it reads"))
+    there = {entry.path: entry for entry in decoded(listing(tree))}
+    for made in decoded(tree.manifest.read_bytes()):
+        assert there[made.path].content == ("" if made.path == b"dir/within" else made.content)

@@ -15,7 +15,7 @@ from .children import child, settle
 from .content import hash_all
 from .manifest import TICK, known, timely, write_hashes
 from .places import Places
-from .scan import key
+from .scan import Key, attributes, key
 
 EVERY = 1.0
 # At once: little of it is lost when the seed is over.
@@ -32,7 +32,7 @@ def ahead(places: Places, settled_ns: int) -> None:
     """Until it is told to end. Only what has not changed since two seconds before the volume was settled is
     hashed: see :func:`manifest.make_manifest`. ``settled_ns``: when that was; 0: we do it again and again,
     and wait for what is new to rest, since it is tar who fills the volume."""
-    hashes, counts = known(places.hashes), timely(places.data)
+    hashes, counts = dict(known(places.hashes)), timely(places.data)
     waiting: deque[bytes] = deque()
     names = _named(places)
     try:
@@ -42,9 +42,10 @@ def ahead(places: Places, settled_ns: int) -> None:
             if not settled_ns:
                 settle(places.data)
             found = _rested(places.root, waiting, before - TICK, wait=not settled_ns)
-            for wish, got in zip(found, hash_all(list(found.values()), 1), strict=True):
+            read = hash_all([(place, size) for place, size, _ in found.values()], 1)
+            for (wish, (_, _, xattrs)), got in zip(found.items(), read, strict=True):
                 if got and got[1] == wish:
-                    hashes[wish] = got[0]
+                    hashes[wish] = xattrs, got[0]
             if not found:
                 time.sleep(EVERY)
     finally:
@@ -60,20 +61,23 @@ def _named(places: Places) -> Iterator[list[bytes]]:
             yield [line for line in whole if b"\\" not in line]
 
 
-def _rested(root: bytes, waiting: deque[bytes], before: int, *, wait: bool) -> dict[str, tuple[bytes, int]]:
-    """Key → place and size of the next files."""
-    found: dict[str, tuple[bytes, int]] = {}
+def _rested(
+    root: bytes, waiting: deque[bytes], before: int, *, wait: bool
+) -> dict[Key, tuple[bytes, int, str]]:
+    """Key → place, size and attributes' hash of the next files."""
+    found: dict[Key, tuple[bytes, int, str]] = {}
     size = 0
     while waiting and size < BYTES and len(found) < FILES:
         place = root + b"/" + waiting[0]
         try:
             status = os.lstat(place)
+            xattrs = attributes(place)
         except OSError:
             waiting.popleft()
             continue
         if stat.S_ISREG(status.st_mode):
             if status.st_ctime_ns < before:
-                found[key(status)] = (place, status.st_size)
+                found[key(status)] = (place, status.st_size, xattrs)
                 size += status.st_size
             elif wait:
                 break

@@ -6,10 +6,10 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 
-from .answers import answer, refused
+from .answers import answer, ask, refused
 from .children import Complaints, child
-from .differences import Difference, differences
-from .entry import decoded
+from .differences import Difference, apart
+from .entry import records
 from .link import Link
 from .manifest import make_manifest
 from .places import Places
@@ -35,8 +35,8 @@ def compare(places: Places, link: Link) -> dict[str, object]:
         began,
         here,
         there,
-        entries=lambda: _ask(link, "entries"),
-        doubt=lambda paths: _ask(link, "doubt", paths),
+        entries=lambda: ask(link, "entries"),
+        doubt=lambda paths: ask(link, "doubt", paths),
     )
 
 
@@ -53,7 +53,7 @@ def judged(
     see what they differ in."""
     different: list[Difference] = []
     if here["digest"] != there["digest"] or here["changing"]:
-        different = list(differences(decoded(places.manifest.read_bytes()), decoded(entries())))
+        different = list(apart(records(places.manifest.read_bytes()), records(entries())))
         if not different:
             raise Failure("the manifests differ, and their entries do not", "they were made anew meanwhile")
         if hidden := b"\0".join(item.path for item in different if item.hidden):
@@ -67,14 +67,3 @@ def judged(
         "differences": [str(item) for item in different[:TOLD]],
         "seconds": round(time.monotonic() - began, 3),
     }
-
-
-def _ask(link: Link, command: str, given: bytes = b"") -> bytes:
-    complaints = Complaints()
-    with child(
-        link.words(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints.file
-    ) as ssh:
-        output, _ = ssh.communicate(given)
-        if ssh.returncode:
-            raise refused(link, ssh, output, complaints)
-    return output

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .entry import CHANGING, Entry
+from .entry import CHANGING, Entry, Record
 from .words import readable
 
 KIND_NAMES = {
@@ -28,6 +28,15 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         return f"{readable(self.path)}: {self.words}"
+
+
+def apart(source: Iterable[Record], target: Iterable[Record]) -> Iterator[Difference]:
+    """As :func:`differences`, of two manifests that are mostly the same."""
+    here, there = set(source), set(target)
+    same = {record for record in here & there if not record.changing}
+    return differences(
+        (record.entry() for record in here - same), (record.entry() for record in there - same)
+    )
 
 
 def differences(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[Difference]:

@@ -55,16 +55,18 @@ def encoded(entries: Iterable[Entry]) -> bytes:
     )
 
 
-def decoded(data: bytes) -> Iterator[Entry]:
-    """Raises Failure when it was cut short."""
-    parts = data.split(b"\0")
-    if parts.pop() or len(parts) % 4:
-        raise Failure("the manifest is cut short")
-    for start in range(0, len(parts), 4):
-        path, numbers, target, group = parts[start : start + 4]
-        kind, mode, uid, gid, size, mtime, rdev, xattrs, content = numbers.decode("ascii").split(" ")
-        yield Entry(
-            path,
+class Record(NamedTuple):
+    """An entry as it lies in a manifest: what is the same on both sides is never read."""
+
+    path: bytes
+    numbers: bytes
+    target: bytes
+    group: bytes
+
+    def entry(self) -> Entry:
+        kind, mode, uid, gid, size, mtime, rdev, xattrs, content = self.numbers.decode("ascii").split(" ")
+        return Entry(
+            self.path,
             kind,
             int(mode, 8),
             int(uid),
@@ -72,8 +74,25 @@ def decoded(data: bytes) -> Iterator[Entry]:
             int(size),
             int(mtime),
             int(rdev),
-            target,
-            group,
+            self.target,
+            self.group,
             xattrs.replace("-", ""),
             content.replace("-", ""),
         )
+
+    @property
+    def changing(self) -> bool:
+        return CHANGING.encode() in self.numbers
+
+
+def records(data: bytes) -> list[Record]:
+    """Raises Failure when it was cut short."""
+    parts = data.split(b"\0")
+    if parts.pop() or len(parts) % 4:
+        raise Failure("the manifest is cut short")
+    return list(map(Record, parts[0::4], parts[1::4], parts[2::4], parts[3::4]))
+
+
+def decoded(data: bytes) -> Iterator[Entry]:
+    """Raises Failure when it was cut short."""
+    return (record.entry() for record in records(data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
+import marshal
 import os
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from .content import cores, hash_all
 from .entry import CHANGING, Entry, encoded
 from .places import Places
-from .scan import scan
+from .scan import Key, Known, scan
 
 # Two writes within one tick of the kernel's clock leave the same times; two seconds are the coarsest tick
 # that a file system has.
@@ -25,29 +25,31 @@ TIMELY = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs"}
 def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     """Writes it to the state directory; what there is to say of it.
 
-    Hashes are taken from the last time for files whose size, times, inode and device are the same.
-    That is safe where every change gives a file a new ctime: see :func:`children.settle` for
-    mapped pages, ``TIMELY`` for file systems. Not seen is what goes past the file system: a disk that has
-    lost bits, or a block device that was written to. ``keep``: new hashes may be used the next time.
+    Hashes are taken from the last time for files whose size, times, inode and device are the same: of their
+    content and their attributes. That is safe where every change gives a file a new ctime: see
+    :func:`children.settle` for mapped pages, ``TIMELY`` for file systems. Not seen is what goes past the file
+    system: a disk that has lost bits, or a block device that was written to. ``keep``: new hashes may be used
+    the next time.
     """
     began, now = time.monotonic(), time.time_ns()
-    hashes_before = known(places.hashes)
-    found = scan(places.root)
-    wanted = {
-        one.key: (one.place, one.entry.size) for one in found if one.key and one.key not in hashes_before
-    }
-    hashes: dict[str, str | None] = dict(hashes_before)
+    before = known(places.hashes)
+    found = scan(places.root, before)
+    wanted = {one.key: (one.place, one.entry.size) for one in found if one.key and not one.entry.content}
+    hashes: dict[Key, str | None] = {}
     for wish, got in zip(wanted, hash_all(list(wanted.values()), cores()), strict=True):
         hashes[wish] = None if got is None else got[0] if got[1] == wish else CHANGING
     entries: list[Entry] = []
-    kept: dict[str, str] = {}
-    for entry, _, key, ctime_ns in found:
+    kept: dict[Key, tuple[str, str]] = {}
+    for entry, _, key in found:
         if not key:
             entries.append(entry)
+        elif entry.content:
+            entries.append(entry)
+            kept[key] = before[key]
         elif content := hashes[key]:
-            entries.append(Entry(*entry[:-1], content))
-            if ctime_ns < now - TICK and content != CHANGING and (keep or key in hashes_before):
-                kept[key] = content
+            entries.append(entry._replace(content=content))
+            if keep and key[-1] < now - TICK and CHANGING not in (content, entry.xattrs):
+                kept[key] = entry.xattrs, content
     data = encoded(entries)
     _write(places.manifest, data)
     write_hashes(places, kept)
@@ -61,15 +63,20 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     }
 
 
-def known(path: Path) -> dict[str, str]:
-    """Hashes of content by :func:`scan.key`."""
-    with contextlib.suppress(OSError, ValueError):
-        return dict(json.loads(path.read_bytes()))
+def listing(places: Places) -> bytes:
+    """A manifest without content but what is known: nothing is read."""
+    return encoded(one.entry for one in scan(places.root, known(places.hashes)))
+
+
+def known(path: Path) -> Known:
+    """What the last manifest has left. Of 200,000 files :mod:`json` would read for a second."""
+    with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
+        return dict(marshal.loads(path.read_bytes()))  # noqa: S302 - our own
     return {}
 
 
-def write_hashes(places: Places, hashes: dict[str, str]) -> None:
-    _write(places.hashes, json.dumps(hashes if timely(places.data) else {}).encode())
+def write_hashes(places: Places, hashes: Known) -> None:
+    _write(places.hashes, marshal.dumps(dict(hashes) if timely(places.data) else {}))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -48,5 +48,10 @@ class Places:
         return self.state / "names"
 
     @property
+    def picked(self) -> Path:
+        """What rsync is to look at."""
+        return self.state / "picked"
+
+    @property
     def hashes(self) -> Path:
-        return self.state / "hashes.json"
+        return self.state / "hashes"

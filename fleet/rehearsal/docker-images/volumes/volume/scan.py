@@ -7,7 +7,9 @@ import hashlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .entry import Entry
@@ -55,23 +57,30 @@ def walk(root: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
             yield path, status
 
 
+Key = tuple[int, int, int, int, int]
+
+
+Known = Mapping[Key, tuple[str, str]]
+"""Of a file that had this key: the hashes of its extended attributes and of its content."""
+
+
 class Found(NamedTuple):
     """``place``: where to open it. ``key``: of a file, what tells whether it was written to since."""
 
     entry: Entry
     place: bytes
-    key: str = ""
-    ctime_ns: int = 0
+    key: Key | None = None
 
 
-def key(status: os.stat_result) -> str:
-    """Whatever is written to a file changes this, but for stores into a page that is dirty already."""
-    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+def key(status: os.stat_result) -> Key:
+    """Whatever is written to a file or its attributes changes this, but for stores into a page that is dirty
+    already. The time of that change comes last."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def scan(root: bytes) -> list[Found]:
-    """Entries in the order of their paths, still without content."""
-    seen = sorted(walk(root), key=lambda item: item[0])
+def scan(root: bytes, known: Known = MappingProxyType({})) -> list[Found]:
+    """Entries in the order of their paths; content only of those files that are known."""
+    seen = sorted(walk(root), key=itemgetter(0))
     groups: dict[tuple[int, int], list[bytes]] = defaultdict(list)
     for path, status in seen:
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
@@ -81,6 +90,8 @@ def scan(root: bytes) -> list[Found]:
         kind = KINDS[stat.S_IFMT(status.st_mode)]
         links = groups[status.st_dev, status.st_ino] if status.st_nlink > 1 and kind != "d" else ()
         place = root + b"/" + path
+        mark = key(status) if kind == "f" else None
+        before = known.get(mark) if mark else None
         try:
             entry = Entry(
                 path,
@@ -93,17 +104,15 @@ def scan(root: bytes) -> list[Found]:
                 status.st_rdev if kind in "bc" else 0,
                 os.readlink(place) if kind == "l" else b"",
                 links[0] if len(links) > 1 else b"",
-                attributes(place),
+                before[0] if before else attributes(place),
+                before[1] if before else "",
             )
         except OSError as error:
             # EINVAL: no symbolic link any more.
             if error.errno in (*GONE, errno.EINVAL):
                 continue
             raise _unreadable(path, error) from error
-        if kind == "f":
-            found.append(Found(entry, place, key(status), status.st_ctime_ns))
-        else:
-            found.append(Found(entry, place))
+        found.append(Found(entry, place, mark))
     return found
 
 
