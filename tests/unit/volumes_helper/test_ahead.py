@@ -15,7 +15,7 @@ from volume.places import Places
 from volume.scan import Key
 from volume.words import Stopped
 
-Run = Callable[..., dict[Key, tuple[str, str]]]
+Run = Callable[..., dict[Key, bytes]]
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _any_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(places: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Goes on through ``steps``, one each time that there is nothing to do, and is then told to end."""
 
-    def run(settled: int, *steps: Callable[[], object]) -> dict[Key, tuple[str, str]]:
+    def run(settled: int, *steps: Callable[[], object]) -> dict[Key, bytes]:
         left: Iterator[Callable[[], object]] = iter(steps)
 
         def sleep(_: float) -> None:
@@ -41,7 +41,7 @@ def run(places: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
             patched.setattr(module.time, "sleep", sleep)
             with pytest.raises(Stopped):
                 ahead(places, settled)
-        return dict(known(places.hashes))
+        return dict(known(places.known))
 
     return run
 
@@ -94,7 +94,7 @@ def test_at_the_target_it_waits_until_tar_is_through(
     late = lambda: monkeypatch.setattr(module.time, "time_ns", lambda: clock() + 10 * TICK)  # noqa: E731
     assert len(run(0, lambda: None, late)) == 1
     assert settled == [places.data] * 4
-    assert known(places.hashes)
+    assert known(places.known)
 
 
 def test_a_name_that_is_not_whole_or_not_plain(places: Places, run: Run) -> None:

@@ -14,7 +14,7 @@ from volume import content, manifest
 from volume.children import settle
 from volume.differences import differences
 from volume.entry import decoded
-from volume.manifest import file_system, listing, make_manifest
+from volume.manifest import file_system, make_manifest
 from volume.places import Places
 from volume.words import Failure
 
@@ -78,7 +78,7 @@ def test_a_flipped_bit_is_found_though_the_time_is_the_same(
     for same in (False, True):
         flip(tree.data / "large", at)
         if not known:
-            tree.hashes.unlink()
+            tree.known.unlink()
         assert (digest(tree) == before) == same
 
 
@@ -133,7 +133,7 @@ def test_only_what_changed_is_hashed_again(tree: Places, later: Callable[[], Non
     assert make_manifest(tree)["hashed"] == 0
     (tree.data / "dir/within").write_text("y")
     assert make_manifest(tree)["hashed"] == 1
-    tree.hashes.unlink()
+    tree.known.unlink()
     assert make_manifest(tree)["hashed"] == 3
 
 
@@ -183,7 +183,7 @@ def test_on_a_foreign_file_system_nothing_is_kept(
 def test_a_cache_that_cannot_be_read_is_no_cache(tree: Places, later: Callable[[], None]) -> None:
     later()
     make_manifest(tree)
-    tree.hashes.write_text('{"half')
+    tree.known.write_text('{"half')
     assert make_manifest(tree)["hashed"] == 3
 
 
@@ -300,15 +300,3 @@ def test_attributes_of_what_has_not_changed_are_not_read_again(
     assert sorted(os.path.basename(place) for place in asked) == [b".", b"dir", b"fifo", b"link"]
     os.setxattr(tree.data / "large", "user.comment", b"two")
     assert digest(tree) != before
-
-
-def test_a_listing_reads_nothing_and_has_the_content_that_is_known(
-    tree: Places, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    later()
-    make_manifest(tree)
-    (tree.data / "dir/within").write_text("y")
-    monkeypatch.setattr(os, "pread", lambda *_: pytest.fail("it reads"))
-    there = {entry.path: entry for entry in decoded(listing(tree))}
-    for made in decoded(tree.manifest.read_bytes()):
-        assert there[made.path].content == ("" if made.path == b"dir/within" else made.content)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 
-from .children import Complaints, child
+from .children import Complaints
 from .link import Link, link_failure
 from .words import Failure, last_lines
 
@@ -34,15 +34,3 @@ def refused(link: Link, ssh: subprocess.Popen[bytes], output: bytes, complaints:
     if ssh.wait() == 255 or ssh.returncode < 0:
         return link_failure(link.to, complaints.text())
     return Failure(f"{link.to} ended before its answer", last_lines(complaints.text()))
-
-
-def ask(link: Link, command: str, given: bytes = b"") -> bytes:
-    """What the target answers to it. Raises Failure."""
-    complaints = Complaints()
-    with child(
-        link.words(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints.file
-    ) as ssh:
-        output, _ = ssh.communicate(given)
-        if ssh.returncode:
-            raise refused(link, ssh, output, complaints)
-    return output

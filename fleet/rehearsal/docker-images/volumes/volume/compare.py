@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 
-from .answers import answer, ask, refused
+from .answers import answer, refused
 from .children import Complaints, child
 from .differences import Difference, apart
 from .entry import records
@@ -35,8 +35,8 @@ def compare(places: Places, link: Link) -> dict[str, object]:
         began,
         here,
         there,
-        entries=lambda: ask(link, "entries"),
-        doubt=lambda paths: ask(link, "doubt", paths),
+        entries=lambda: _ask(link, "entries"),
+        doubt=lambda paths: _ask(link, "doubt", paths),
     )
 
 
@@ -67,3 +67,14 @@ def judged(
         "differences": [str(item) for item in different[:TOLD]],
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def _ask(link: Link, command: str, given: bytes = b"") -> bytes:
+    complaints = Complaints()
+    with child(
+        link.words(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints.file
+    ) as ssh:
+        output, _ = ssh.communicate(given)
+        if ssh.returncode:
+            raise refused(link, ssh, output, complaints)
+    return output

@@ -20,7 +20,8 @@ KIND_NAMES = {
 
 
 class Difference(NamedTuple):
-    """``hidden``: rsync does not see it, since size and time are the same."""
+    """``hidden``: rsync does not see it, since size and time are the same. So it is when the target alone has
+    files that are one."""
 
     path: bytes
     words: str
@@ -77,7 +78,8 @@ def _between(one: Entry, other: Entry) -> Difference:
         parts.append("hard links differ")
     if one.xattrs != other.xattrs:
         parts.append("extended attributes or ACLs differ")
-    hidden = one.content != other.content and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
+    unseen = one.content != other.content or (other.group and one.group != other.group)
+    hidden = bool(unseen) and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
     return Difference(one.path, ", ".join(parts), hidden)
 
 

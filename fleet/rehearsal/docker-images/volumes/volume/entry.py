@@ -33,30 +33,8 @@ class Entry(NamedTuple):
     content: str = ""
 
 
-def encoded(entries: Iterable[Entry]) -> bytes:
-    """Ends of lines are part of names; the byte 0 is not."""
-    return b"".join(
-        b"%b\0%b %o %d %d %d %d %d %b %b\0%b\0%b\0"
-        % (
-            entry.path,
-            entry.kind.encode(),
-            entry.mode,
-            entry.uid,
-            entry.gid,
-            entry.size,
-            entry.mtime_ns,
-            entry.rdev,
-            entry.xattrs.encode() or b"-",
-            entry.content.encode() or b"-",
-            entry.target,
-            entry.group,
-        )
-        for entry in entries
-    )
-
-
 class Record(NamedTuple):
-    """An entry as it lies in a manifest: what is the same on both sides is never read."""
+    """An entry as it lies in a manifest. What is the same on both sides, or as it was, is never read."""
 
     path: bytes
     numbers: bytes
@@ -83,6 +61,26 @@ class Record(NamedTuple):
     @property
     def changing(self) -> bool:
         return CHANGING.encode() in self.numbers
+
+
+def record(entry: Entry) -> Record:
+    numbers = b"%b %o %d %d %d %d %d %b %b" % (
+        entry.kind.encode(),
+        entry.mode,
+        entry.uid,
+        entry.gid,
+        entry.size,
+        entry.mtime_ns,
+        entry.rdev,
+        entry.xattrs.encode() or b"-",
+        entry.content.encode() or b"-",
+    )
+    return Record(entry.path, numbers, entry.target, entry.group)
+
+
+def encoded(records: Iterable[Record]) -> bytes:
+    """Ends of lines are part of names; the byte 0 is not."""
+    return b"".join(b"%b\0%b\0%b\0%b\0" % record for record in records)
 
 
 def records(data: bytes) -> list[Record]:

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from .content import cores, hash_all
-from .entry import CHANGING, Entry, encoded
+from .entry import CHANGING, Record, encoded, record
 from .places import Places
-from .scan import Key, Known, scan
+from .scan import Found, Key, Known, Same, scan_beside
 
 # Two writes within one tick of the kernel's clock leave the same times; two seconds are the coarsest tick
 # that a file system has.
@@ -32,40 +32,41 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     the next time.
     """
     began, now = time.monotonic(), time.time_ns()
-    before = known(places.hashes)
-    found = scan(places.root, before)
-    wanted = {one.key: (one.place, one.entry.size) for one in found if one.key and not one.entry.content}
+    found = scan_beside(places.root, known(places.known))
+    wanted = {one.key: one for one in found if isinstance(one, Found) and one.key}
+    files = [(one.place, one.entry.size) for one in wanted.values()]
     hashes: dict[Key, str | None] = {}
-    for wish, got in zip(wanted, hash_all(list(wanted.values()), cores()), strict=True):
+    for wish, got in zip(wanted, hash_all(files, cores()), strict=True):
         hashes[wish] = None if got is None else got[0] if got[1] == wish else CHANGING
-    entries: list[Entry] = []
-    kept: dict[Key, tuple[str, str]] = {}
-    for entry, _, key in found:
-        if not key:
-            entries.append(entry)
-        elif entry.content:
-            entries.append(entry)
-            kept[key] = before[key]
-        elif content := hashes[key]:
-            entries.append(entry._replace(content=content))
-            if keep and key[-1] < now - TICK and CHANGING not in (content, entry.xattrs):
-                kept[key] = entry.xattrs, content
-    data = encoded(entries)
+    records: list[Record] = []
+    kept: dict[Key, bytes] = {}
+    size = 0
+    for one in found:
+        if isinstance(one, Same):
+            made = one.record
+            kept[one.key] = made.numbers
+        elif not one.key:
+            made = record(one.entry)
+        elif content := hashes[one.key]:
+            made = record(one.entry._replace(content=content))
+            if keep and one.key[-1] < now - TICK and not made.changing:
+                kept[one.key] = made.numbers
+        else:
+            continue
+        records.append(made)
+        if one.key and made.group in (b"", made.path):
+            size += one.key[2]
+    data = encoded(records)
     _write(places.manifest, data)
-    write_hashes(places, kept)
+    write_known(places, kept)
     return {
         "digest": hashlib.sha256(data).hexdigest(),
-        "entries": len(entries),
-        "bytes": sum(entry.size for entry in entries if not entry.group or entry.group == entry.path),
+        "entries": len(records),
+        "bytes": size,
         "hashed": len(wanted),
-        "changing": sum(CHANGING in (entry.content, entry.xattrs) for entry in entries),
+        "changing": sum(one.changing for one in records),
         "seconds": round(time.monotonic() - began, 3),
     }
-
-
-def listing(places: Places) -> bytes:
-    """A manifest without content but what is known: nothing is read."""
-    return encoded(one.entry for one in scan(places.root, known(places.hashes)))
 
 
 def known(path: Path) -> Known:
@@ -75,8 +76,8 @@ def known(path: Path) -> Known:
     return {}
 
 
-def write_hashes(places: Places, hashes: Known) -> None:
-    _write(places.hashes, marshal.dumps(dict(hashes) if timely(places.data) else {}))
+def write_known(places: Places, found: Known) -> None:
+    _write(places.known, marshal.dumps(dict(found) if timely(places.data) else {}))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -48,10 +48,5 @@ class Places:
         return self.state / "names"
 
     @property
-    def picked(self) -> Path:
-        """What rsync is to look at."""
-        return self.state / "picked"
-
-    @property
-    def hashes(self) -> Path:
-        return self.state / "hashes"
+    def known(self) -> Path:
+        return self.state / "known"

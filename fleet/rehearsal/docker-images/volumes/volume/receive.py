@@ -13,7 +13,7 @@ from .ahead import beside
 from .alone import alone
 from .children import child
 from .extract import extraction
-from .manifest import listing, make_manifest
+from .manifest import make_manifest
 from .places import Places
 from .rsync import BROKEN_OFF
 from .tarstream import naming
@@ -36,10 +36,6 @@ def receive(places: Places, asked: str) -> int:
                 return _rsync(places, ["rsync", "--server", *options, ".", there], stream)
         case ["manifest"]:
             say("result", settled_manifest(places, "the target"))
-        case ["list"]:
-            with alone(places.state / "receive.lock"):
-                entries = listing(places)
-            sys.stdout.buffer.write(entries)
         case ["entries"]:
             with places.manifest.open("rb") as entries:
                 shutil.copyfileobj(entries, sys.stdout.buffer, 1 << 20)

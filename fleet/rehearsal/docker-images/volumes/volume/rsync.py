@@ -15,13 +15,8 @@ PARTLY = 23
 
 
 def rsync_words(places: Places, ssh_config: str, target: str, rate: int) -> list[str]:
-    """Only what was picked: removed at the target where it is missing at the source."""
     return [
         *_options(places, rate),
-        "--from0",
-        f"--files-from={places.picked}",
-        "--delete-missing-args",
-        "--force",
         "-e",
         f"ssh -F {ssh_config}",
         f"{places.data}/",
@@ -31,7 +26,7 @@ def rsync_words(places: Places, ssh_config: str, target: str, rate: int) -> list
 
 def local_words(places: Places, rate: int) -> list[str]:
     """To the second volume."""
-    return [*_options(places.beside, rate), "--delete-delay", f"{places.data}/", f"{places.copy}/"]
+    return [*_options(places.beside, rate), f"{places.data}/", f"{places.copy}/"]
 
 
 def _options(there: Places, rate: int) -> list[str]:
@@ -41,6 +36,7 @@ def _options(there: Places, rate: int) -> list[str]:
         "rsync",
         "-aHAXS",
         "--numeric-ids",
+        "--delete-delay",
         "--modify-window=-1",
         f"--partial-dir={there.partial}",
         f"--exclude=/{PARTIAL}",

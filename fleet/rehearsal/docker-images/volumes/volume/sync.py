@@ -1,8 +1,4 @@
-"""The difference is copied by rsync: again and again while the service writes, and once when it does not.
-
-rsync is told what differs: to find that out among 200,000 files takes it far longer than :mod:`scan`, which
-knows the attributes of what has not changed.
-"""
+"""The difference is copied by rsync: again and again while the service writes, and once when it does not."""
 
 from __future__ import annotations
 
@@ -12,12 +8,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from .alone import alone
-from .answers import ask, refused
-from .children import Complaints, LastingComplaints, child, settle
-from .entry import records
+from .children import LastingComplaints, child, settle
 from .link import NAME, Address, Link
-from .manifest import listing
-from .pick import pick
 from .places import Places
 from .progress import Meter
 from .rsync import Sum, failure, normal_in_use, progress, rsync_words, sums
@@ -32,27 +24,9 @@ def sync(places: Places, link: Link, rate: int, final: bool) -> dict[str, object
             # The final pass need not: after the writers' end nothing is written any more, and what was
             # written since the last pass has been seen by times.
             settle(places.data)
-        done, complete = Sum(0, 0), True
-        if _pick(places, link):
-            done, complete = one_pass(rsync_words(places, link.config, NAME, rate), link.to, final)
+        done, complete = one_pass(rsync_words(places, link.config, NAME, rate), link.to, final)
         seconds = round(time.monotonic() - began, 3)
         return {"sent": done.sent, "changed": done.changed, "seconds": seconds, "complete": complete}
-
-
-def _pick(places: Places, link: Link) -> bool:
-    """Whether there is anything. Both sides are looked at at the same time."""
-    complaints = Complaints()
-    with child(link.words("list"), stdout=subprocess.PIPE, stderr=complaints.file) as ssh:
-        here = listing(places)
-        assert ssh.stdout  # noqa: S101 - asked for above
-        there = ssh.stdout.read()
-        if ssh.wait():
-            raise refused(link, ssh, there, complaints)
-    picked = pick(records(here), records(there))
-    if picked.doubted:
-        ask(link, "doubt", b"\0".join(picked.doubted))
-    places.picked.write_bytes(picked.words)
-    return bool(picked.paths)
 
 
 def one_pass(words: list[str], to: Address | None, final: bool) -> tuple[Sum, bool]:
