@@ -135,7 +135,7 @@ def bring(ground: Ground, place: Place, volume: str, role: str, origin: str, fil
         raise RemoteFailed(f"{what}: the host's answer makes no sense", why=text, host=ground.host) from error
     held = name(volume, id_)
     mount = replace(ground.helper.mounts[0], volume=held, read_only=False)
-    there = replace(ground, attendant=replace(ground.attendant, mounts=(mount,)))
+    there = replace(ground, helper=replace(ground.helper, mounts=(mount,)))
     try:
         with _helping(there):
             made = _described(there, filled(there), origin)
