@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fleet.errors import Exit, UsageError
 from fleet.tasks.common import Given, confirming, operator_task, with_session
+
+if TYPE_CHECKING:
+    from fleet.rehearsal import Rehearsal
 
 WHAT_NEXT = """
 It answers at http://{address}/ — try next:
@@ -14,31 +22,80 @@ It answers at http://{address}/ — try next:
   {call} deploy --env rehearsal --version v42     rolling, batch by batch
   {call} deploy --env rehearsal --version v44     never gets healthy: see it go back
   {call} exec "docker ps" --env rehearsal --limit web
+  {call} rehearse --fault host-dies               break something in the middle of a deploy
   {call} rehearse --down                          ends it; nothing is left running"""
+ENV = "rehearsal"
+NEXT = ("v42", "v41")
+"""What is deployed while something breaks: the first of them that is not there already."""
 
 
 @operator_task(
+    "json",
     version="the version to deploy",
+    fault="then deploy another one under load, break something meanwhile, and report: host-dies, …",
     down="end the rehearsal: hosts, network and volumes",
     purge="with --down: its images, too",
 )
-def rehearse(given: Given, version: str = "v41", down: bool = False, purge: bool = False) -> int | None:
+def rehearse(
+    given: Given, version: str = "v41", fault: str = "", down: bool = False, purge: bool = False
+) -> int | None:
     """Boot a fleet of real hosts on this machine and deploy the project onto it."""
     from fleet.app.options import find_root  # noqa: PLC0415
     from fleet.rehearsal import Rehearsal  # noqa: PLC0415
 
-    rehearsal = Rehearsal(find_root(Path.cwd()), print)
+    if fault:
+        _known(fault, down)
+    # With --json standard output is for machines only.
+    say = partial(print, file=sys.stderr if given["json"] else sys.stdout, flush=True)
+    root = find_root(Path.cwd())
+    rehearsal = Rehearsal(root, say, ENV)
     if down:
         rehearsal.down(purge=purge)
         return None
     rehearsal.up()
-    options = given.options(needs_version=True, env="rehearsal", version=version, yes=True)
+    options = given.options(needs_version=True, env=ENV, version=version, yes=True)
     from fleet.app.deploy import deploy as run  # noqa: PLC0415
 
     code = with_session(options, lambda session: run(session, confirming(options)))
-    if not code:
+    if code:
+        return code
+    if fault:
+        return _with_fault(rehearsal, root, fault, next(one for one in NEXT if one != version), say, given)
+    if not given["json"]:
         print(WHAT_NEXT.format(address=rehearsal.address, call=_called()))
     return code
+
+
+def _known(fault: str, down: bool) -> None:
+    """Raises UsageError."""
+    from fleet.rehearsal.faults import FAULTS  # noqa: PLC0415
+    from fleet.suggest import suggest  # noqa: PLC0415
+
+    if fault not in FAULTS:
+        raise UsageError(f"--fault {fault}{suggest(fault, FAULTS)}", hint=f"one of {', '.join(FAULTS)}")
+    if down:
+        raise UsageError("--fault and --down contradict each other")
+
+
+def _with_fault(
+    rehearsal: Rehearsal, root: Path, name: str, version: str, say: Callable[[str], None], given: Given
+) -> int:
+    """Break it in the middle of a deploy, and tell what became of everything."""
+    from fleet.rehearsal.faults import FAULTS  # noqa: PLC0415
+    from fleet.rehearsal.faults.play import play  # noqa: PLC0415
+    from fleet.rehearsal.faults.site import Site  # noqa: PLC0415
+    from fleet.rehearsal.faults.text import record, report_lines  # noqa: PLC0415
+    from fleet.rehearsal.faults.verdict import broken  # noqa: PLC0415
+
+    fault = FAULTS[name]
+    say(f"\n{fault.title}: {version} is deployed meanwhile, under load")
+    story = play(name, fault, Site(root, ENV, rehearsal.host), version, say)
+    not_kept = broken(fault, story)
+    if given["json"]:
+        print(json.dumps(record(fault, story, not_kept), ensure_ascii=False))
+    else:
+        print("\n".join(["", *report_lines(fault, story, not_kept)]))
+    return int(Exit.FAILED if not_kept else Exit.OK)
 
 
 @operator_task()
