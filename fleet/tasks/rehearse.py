@@ -15,6 +15,7 @@ from fleet.tasks.common import Given, confirming, operator_task, with_session
 
 if TYPE_CHECKING:
     from fleet.rehearsal import Rehearsal
+    from fleet.rehearsal.faults.site import Site
 
 WHAT_NEXT = """
 It answers at http://{address}/ — try next:
@@ -43,15 +44,16 @@ def rehearse(
     from fleet.app.options import find_root  # noqa: PLC0415
     from fleet.rehearsal import Rehearsal  # noqa: PLC0415
 
-    if fault:
-        _known(fault, down)
     # With --json standard output is for machines only.
     say = partial(print, file=sys.stderr if given["json"] else sys.stdout, flush=True)
     root = find_root(Path.cwd())
     rehearsal = Rehearsal(root, say, ENV)
+    if down and fault:
+        raise UsageError("--fault breaks something in a rehearsal, --down ends it", hint="say one of them")
     if down:
         rehearsal.down(purge=purge)
         return None
+    site = _site(root, fault, rehearsal)
     rehearsal.up()
     options = given.options(needs_version=True, env=ENV, version=version, yes=True)
     from fleet.app.deploy import deploy as run  # noqa: PLC0415
@@ -59,39 +61,36 @@ def rehearse(
     code = with_session(options, lambda session: run(session, confirming(options)))
     if code:
         return code
-    if fault:
-        return _with_fault(rehearsal, root, fault, next(one for one in NEXT if one != version), say, given)
+    if site:
+        return _with_fault(fault, site, next(one for one in NEXT if one != version), say, given["json"])
     if not given["json"]:
         print(WHAT_NEXT.format(address=rehearsal.address, call=_called()))
     return code
 
 
-def _known(fault: str, down: bool) -> None:
-    """Raises UsageError."""
+def _site(root: Path, fault: str, rehearsal: Rehearsal) -> Site | None:
+    """Where it is to break; None where nothing is. Raises UsageError before anything is begun."""
     from fleet.rehearsal.faults import FAULTS  # noqa: PLC0415
+    from fleet.rehearsal.faults.site import Site  # noqa: PLC0415
     from fleet.suggest import suggest  # noqa: PLC0415
 
-    if fault not in FAULTS:
+    if fault and fault not in FAULTS:
         raise UsageError(f"--fault {fault}{suggest(fault, FAULTS)}", hint=f"one of {', '.join(FAULTS)}")
-    if down:
-        raise UsageError("--fault and --down contradict each other")
+    return Site(root, ENV, rehearsal.host) if fault else None
 
 
-def _with_fault(
-    rehearsal: Rehearsal, root: Path, name: str, version: str, say: Callable[[str], None], given: Given
-) -> int:
+def _with_fault(name: str, site: Site, version: str, say: Callable[[str], None], for_machines: bool) -> int:
     """Break it in the middle of a deploy, and tell what became of everything."""
     from fleet.rehearsal.faults import FAULTS  # noqa: PLC0415
     from fleet.rehearsal.faults.play import play  # noqa: PLC0415
-    from fleet.rehearsal.faults.site import Site  # noqa: PLC0415
     from fleet.rehearsal.faults.text import record, report_lines  # noqa: PLC0415
     from fleet.rehearsal.faults.verdict import broken  # noqa: PLC0415
 
     fault = FAULTS[name]
     say(f"\n{fault.title}: {version} is deployed meanwhile, under load")
-    story = play(name, fault, Site(root, ENV, rehearsal.host), version, say)
+    story = play(name, fault, site, version, say)
     not_kept = broken(fault, story)
-    if given["json"]:
+    if for_machines:
         print(json.dumps(record(fault, story, not_kept), ensure_ascii=False))
     else:
         print("\n".join(["", *report_lines(fault, story, not_kept)]))

@@ -11,7 +11,7 @@ from fleet.rehearsal.faults.fault import Fault, Moment, Promise, Scene
 from fleet.rehearsal.host import Host
 from fleet.rehearsal.hosts import REGISTRY_PORT
 
-LASTS = 12.0
+LASTS = 20.0
 WAIT = 3
 """Seconds that it asks for."""
 # The engine hands on the words of the answer, and not its header.

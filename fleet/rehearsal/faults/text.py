@@ -69,7 +69,8 @@ def _times(story: Story) -> str:
 
 
 def _ended(ended: Ended) -> str:
-    return f"exit {ended.code} after {ended.seconds:.1f} s: {ended.outcome or 'without a word'}"
+    quiet = "without a word" if ended.code else "nothing to do"
+    return f"exit {ended.code} after {ended.seconds:.1f} s: {ended.outcome or quiet}"
 
 
 def _lost(lost: tuple[Failure, ...]) -> Iterator[str]:

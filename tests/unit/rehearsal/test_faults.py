@@ -137,6 +137,14 @@ def test_a_report_of_something_broken_says_so_first_and_what_to_do() -> None:
     assert "never came" in "\n".join(report_lines(DIES, replace(GOOD, injected=None), ()))
 
 
+@pytest.mark.parametrize(
+    ("code", "words"), [(0, "exit 0 after 9.0 s: nothing to do"), (137, "without a word")]
+)
+def test_a_deploy_that_says_nothing(code: int, words: str) -> None:
+    story = replace(GOOD, second=Ended("deploy", code, 9.0, ""))
+    assert words in "\n".join(report_lines(DIES, story, ()))
+
+
 def test_a_line_of_the_story_goes_on_under_itself() -> None:
     entry = Entry(33.0, "fleet", "web-3 ✗ replace web.app (image v41 → v42): the connection was lost")
     assert entry_line(entry) == (
