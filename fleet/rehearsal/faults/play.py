@@ -36,12 +36,12 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
     before = orders.latest(site.database)
     scene = site.scene(version)
     with Load(urllib.parse.urlsplit(site.url), CUSTOMERS) as load:
-        play = _Play(fault, scene, load.tally, say)
+        playing = Playing(fault, scene, load.tally, say)
         _served(load.tally, site)
         time.sleep(WARM)
-        first = play.with_fault(lambda: Deploy(site.root, site.env, version, lambda: load.tally.now))
-        play.tell("operator", "the same deploy again")
-        second = play.through(Deploy(site.root, site.env, version, lambda: load.tally.now))
+        first = playing.with_fault(lambda: Deploy(site.root, site.env, version, lambda: load.tally.now))
+        playing.tell("operator", "the same deploy again")
+        second = playing.through(Deploy(site.root, site.env, version, lambda: load.tally.now))
         site.sight.settle()
         time.sleep(TAIL)
     tally = load.tally
@@ -49,9 +49,9 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
     return Story(
         name,
         version,
-        tuple(sorted(play.entries, key=lambda one: one.second)),
-        play.injected,
-        play.healed,
+        tuple(sorted(playing.entries, key=lambda one: one.second)),
+        playing.injected,
+        playing.healed,
         first,
         second,
         tally.requests,
@@ -60,7 +60,7 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
     )
 
 
-class _Play:
+class Playing:
     """What happens, as it happens."""
 
     def __init__(self, fault: Fault, scene: Scene, tally: Tally, say: Say) -> None:
