@@ -38,7 +38,7 @@ class Deploy:
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
             text=True,
             # Only we interrupt it, and once: a second time would mean that it shall not tidy up.
             start_new_session=True,
@@ -80,7 +80,16 @@ class Deploy:
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
-            event = json.loads(line)
+            event = _event(line)
             self._outcome = last_word(event) or self._outcome
             self._events.put((self._clock(), event))
         self._events.put(None)
+
+
+def _event(line: str) -> Event:
+    try:
+        event: Event = json.loads(line)
+    except ValueError:
+        # What is wrong before there is a report, comes as it would to a person.
+        return {"event": "Error", "text": line.strip().removeprefix("error: ")}
+    return event
