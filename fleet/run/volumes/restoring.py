@@ -17,19 +17,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.errors import Drift, FleetError
+from fleet.errors import Drift
 from fleet.model.snapshots import Kind, Restoring
 from fleet.model.volumes import State
 from fleet.ops.dumps import load
+from fleet.ops.restoring import take_over
 from fleet.plan.keeping import RestoreVolume
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.perform import perform
 from fleet.run.volumes.attended import COPY_SECONDS
 from fleet.run.volumes.beside import counted
+from fleet.run.volumes.failing import failing
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.preflight import seen, told
-from fleet.run.volumes.standing import Stand, Unknown, add
+from fleet.run.volumes.standing import Stand
 from fleet.run.volumes.taking import begin, take
 
 
@@ -59,7 +61,7 @@ class _Restorer:
         elif self.what.keeping is None and self.what.mark and self.what.mark.state is State.LIVE:
             self._let_go()
         elif self.what.keeping is None:
-            self.ground.script(self.stand.halt.take_over(), self.stand.doing("take it over"))
+            self.ground.script(take_over(self.what), self.stand.doing("take it over"))
         if self.what.keeping is None:
             self._on()
         else:
@@ -71,12 +73,9 @@ class _Restorer:
 
     def _let_go(self) -> None:
         """What is there is whole, and nobody wants it."""
-        try:
+        with failing(self.ground.emit, self.stand.back):
             self.stand.stop()
             self.stand.release()
-        except Exception as error:
-            self.stand.back(error)
-            raise
 
     def _make(self) -> None:
         assert self.node.make  # noqa: S101 - asked before
@@ -86,17 +85,12 @@ class _Restorer:
         )  # fmt: skip
 
     def _on(self) -> None:
-        """Nothing whole is there: the volume was just made, or a run before was cut off. So it stays when
-        this one fails."""
-        try:
+        """Nothing whole is there, or nothing that anybody wants: so it stays when this one fails."""
+        volume = self.what.volume
+        half = f"volume {volume} is half restored: nothing uses it. Run again"
+        with failing(self.ground.emit, lambda: f"{half}; inv volumes list {volume} tells of others"):
             found = self.stand.brought(self.what.snapshot, self.ground)
             self.stand.live(self.what.live)
-        except Unknown:
-            raise
-        except Exception as error:
-            listed = f"inv volumes list {self.what.volume} tells of others"
-            add(error, f"volume {self.what.volume} is half restored: nothing uses it. Run again; {listed}")
-            raise
         self._start(found, "")
 
     def _replace(self) -> None:
@@ -104,27 +98,19 @@ class _Restorer:
         keeping = self.what.keeping
         assert keeping  # noqa: S101 - asked before
         self.ground.remove()
-        begun = begin(keeping, self.ground)
-        kept = self.stand.keep(begun)
-        try:
+        kept = self.stand.keep(begin(keeping, self.ground))
+        with failing(self.ground.emit, lambda: self.stand.back(kept)):
             found = self.stand.brought(self.what.snapshot, self.ground)
             self.stand.live(self.what.live)
-        except Unknown:
-            raise
-        except Exception as error:
-            self.stand.back(error, kept)
-            raise
         self._start(found, f"; what was there is snapshot {kept.id}")
 
     def _start(self, found: Mapping[str, Any], kept: str) -> None:
         what = self.what
         text = f"volume {what.volume} is what snapshot {what.snapshot.id} holds: {counted(found)}"
         self.ground.emit(ev.Note(f"{text}, byte for byte the same{kept}"))
-        try:
+        left = f"volume {what.volume} is restored, and what runs on it is not: inv deploy starts it"
+        with failing(self.ground.emit, lambda: left):
             self.stand.start()
-        except FleetError as error:
-            add(error, f"volume {what.volume} is restored, and what runs on it is not: inv deploy starts it")
-            raise
 
     def _load(self) -> None:
         """The service reads it itself, so nothing stops."""
@@ -133,13 +119,11 @@ class _Restorer:
         kept = take(what.keeping, self.ground)
         ground = self.stand.reading(snapshot)
         ground.start()
-        try:
+        how = f"inv volumes restore {what.volume} --snapshot {kept.id}"
+        loaded = f"what was loaded before that is in volume {what.volume}; what was there: {how}"
+        with failing(ground.emit, lambda: loaded):
             script = load(ground.helper, what.load, snapshot.digest)
             ground.script(script, self.stand.doing("load the dump"), seconds=COPY_SECONDS)
-        except FleetError as error:
-            text = f"inv volumes restore {what.volume} --snapshot {kept.id}"
-            add(error, f"what was loaded before that is in volume {what.volume}; what was there: {text}")
-            raise
         found = seen(self.ground).mark
         if found is None or found.generation != what.mark.generation:
             raise Drift(

@@ -12,9 +12,11 @@ from fleet.errors import Drift, Fenced, FleetError, RemoteFailed
 from fleet.model.snapshots import Restoring, Snapshot
 from fleet.model.volumes import Mark, State
 from fleet.ops import marks
-from fleet.ops.restoring import Standstill
+from fleet.ops.fence import Halt
+from fleet.ops.restoring import standstill
 from fleet.ops.volume_helper import Helper, Mount
 from fleet.run.volumes.beside import Cloner
+from fleet.run.volumes.failing import Unknown, failing
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.passes import Beat
 from fleet.run.volumes.preflight import seen
@@ -35,22 +37,23 @@ class Stand:
     def keep(self, begun: Begun) -> Snapshot:
         """What runs stops, and what was there is in a snapshot that counts. Whatever is raised, it goes
         on."""
-        made = None
-        try:
+        made: list[Snapshot] = []
+
+        def stands() -> str:
+            if not made:
+                give_up(begun)
+            return self.back()
+
+        with failing(self.ground.emit, stands):
             if self.what.writers:
                 begun.cloner.passes()
             with Beat(self._alive, BEAT_SECONDS):
                 self.stop()
                 one = begun.of(begun.cloner.last())
                 record(begun, one)
-                made = one
+                made.append(one)
                 self.release()
-        except Exception as error:
-            if made is None:
-                give_up(begun)
-            self.back(error)
-            raise
-        return made
+        return one
 
     def stop(self) -> None:
         self.ground.script(self.halt.stop(), self.doing("stop what runs"), seconds=self.halt.seconds)
@@ -113,9 +116,9 @@ class Stand:
             ) from error
         return mark is not None and mark.state is State.LIVE
 
-    def back(self, error: Exception, kept: Snapshot | None = None, before: Mark | None = None) -> None:
+    def back(self, kept: Snapshot | None = None, before: Mark | None = None) -> str:
         """What runs on the volume goes on with what was there: untouched, or as ``kept`` has it. ``before``:
-        the mark then, when it is not the one that was seen. ``error`` tells that, or how it stands."""
+        the mark then, when it is not the one that was seen. That it does, or how it stands."""
         # What has interrupted the way there does not interrupt the way back.
         ground = replace(self.ground, cancel=threading.Event())
         volume, host = self.what.volume, self.ground.host
@@ -126,20 +129,18 @@ class Stand:
             ground.script(self.halt.back(), self.doing("go on"), seconds=self.halt.seconds)
         except FleetError as second:
             why = f"{second.what}{f' ({second.why.splitlines()[0]})' if second.why else ''}"
-            how = (
+            return (
                 f"volume {volume} on {host} is half {self.done}, and nothing uses it: {why}. What was there: "
                 f"inv volumes restore {volume} --snapshot {kept.id}"
                 if kept
                 else f"what runs on volume {volume} could not be told to go on: {why}; it does so by itself"
             )
-        else:
-            how = f"volume {volume} is used on {host} as before"
-        add(error, how)
+        return f"volume {volume} is used on {host} as before"
 
     def reading(self, snapshot: Snapshot) -> Ground:
         one = self.ground.helper
         mounts = (Mount(snapshot.name, "/data", read_only=True),)
-        return replace(self.ground, attendant=Helper(one.volume, one.image, one.place, mounts))
+        return replace(self.ground, helper=Helper(one.volume, one.image, one.place, mounts))
 
     def _alive(self) -> None:
         try:
@@ -149,17 +150,8 @@ class Stand:
             return
 
     @property
-    def halt(self) -> Standstill:
-        return Standstill(self.what)
+    def halt(self) -> Halt:
+        return standstill(self.what)
 
     def doing(self, action: str) -> str:
         return f"{self.verb} volume {self.what.volume} ({action})"
-
-
-def add(error: Exception, text: str) -> None:
-    if isinstance(error, FleetError):
-        error.hint = "; ".join(filter(None, [text, error.hint]))
-
-
-class Unknown(RemoteFailed):
-    """The volume may be what it was to be."""

@@ -23,10 +23,12 @@ from fleet.model.snapshots import Snapshot, Upgrading
 from fleet.model.volumes import State
 from fleet.ops.effects import Shell
 from fleet.ops.job import RunJob
+from fleet.ops.restoring import take_over
 from fleet.plan.keeping import UpgradeVolume
 from fleet.report import events as ev
+from fleet.run.volumes.failing import failing
 from fleet.run.volumes.ground import Ground
-from fleet.run.volumes.standing import Stand, Unknown, add
+from fleet.run.volumes.standing import Stand
 from fleet.run.volumes.taking import begin
 from fleet.shell import words
 
@@ -53,27 +55,17 @@ class _Upgrader:
     def run(self) -> None:
         stand, kept = self._taken_up(self.what.kept) if self.what.kept else self._kept()
         before = replace(self.what.mark, state=State.LIVE, snapshot="", upgrades=kept.upgrades)
-        try:
+        with failing(self.ground.emit, lambda: stand.back(kept, before)):
             if self.what.kept:
                 stand.brought(kept, self.ground)
             self.ground.remove()
             self._commanded()
             stand.live(self.what.live)
-        except Unknown:
-            raise
-        except Exception as error:
-            stand.back(error, kept, before)
-            raise
         volume = self.what.volume
         self.ground.emit(ev.Note(f"volume {volume} is upgraded; what was there is snapshot {kept.id}"))
-        try:
+        left = f"volume {volume} is upgraded, and what runs on it is not: inv deploy starts it"
+        with failing(self.ground.emit, lambda: left):
             stand.start()
-        except FleetError as error:
-            add(
-                error,
-                f"volume {volume} is upgraded, and what runs on it is not: inv deploy starts it",
-            )
-            raise
 
     def _kept(self) -> tuple[Stand, Snapshot]:
         assert self.what.keeping  # noqa: S101 - as planned
@@ -85,7 +77,7 @@ class _Upgrader:
         """Of a run that was cut off in the midst of it."""
         stand = self._stand(kept)
         stand.is_whole()
-        self.ground.script(stand.halt.take_over(), stand.doing("take it over"))
+        self.ground.script(take_over(stand.what), stand.doing("take it over"))
         return stand, kept
 
     def _stand(self, snapshot: Snapshot) -> Stand:

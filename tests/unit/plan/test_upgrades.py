@@ -15,9 +15,9 @@ from fleet.ops.containers import Replace
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeVolume
 from fleet.plan.build import plan
-from fleet.plan.by_hand import restore
 from fleet.plan.keeping import RestoreVolume, UpgradeVolume
 from fleet.plan.tree import Gate, Phase, Plan, Step
+from fleet.plan.volume_by_name import restore
 from fleet.report.plan_text import plan_lines
 from tests.support.build import REGISTRY, container, digest_of, job_container
 from tests.support.simulate import World, every_step
