@@ -103,7 +103,7 @@ def test_the_controller_is_killed_in_the_midst_of_it(shop: Shop) -> None:
     """The next run copies back what was there, and begins anew."""
     shop.role()
     shop.deploy("v1").ended(0)
-    shop.role("rm /data/log; echo half-"done"; sleep 600")
+    shop.role("rm /data/log; echo half-''done; sleep 600")
     running = shop.project.start("v2")
     running.until("half-done", 300)
     running.kill()
