@@ -8,9 +8,9 @@ import urllib.parse
 from collections.abc import Sequence
 
 from benchmarks.aim import own
-from benchmarks.clients import Idle, Kept, New
-from benchmarks.crowd import Crowd, Group
-from benchmarks.tally import Tally
+from fleet.rehearsal.traffic.clients import Idle, Kept, New
+from fleet.rehearsal.traffic.crowd import Crowd, Group
+from fleet.rehearsal.traffic.tally import Tally
 
 PAGES = (Group(Kept, 6, 0.15), Group(New, 6, 0.15), Group(Idle, 2, 6.0))
 """80 requests a second for one page; any server has that."""
