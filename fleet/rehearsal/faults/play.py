@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -57,6 +58,7 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
         tally.requests,
         tuple(tally.failures),
         site.sight.state(volumes, compared),
+        round(os.getloadavg()[1] / (os.cpu_count() or 1), 1),
     )
 
 
