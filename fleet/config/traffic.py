@@ -11,6 +11,7 @@ from fleet.config.roles.backends import Rows, rows
 from fleet.config.roles.glimpse import BALANCER, SERVER, glimpse
 from fleet.config.roles.source import RoleSource
 from fleet.config.roles.variables import HostVariables
+from fleet.errors import ConfigError
 from fleet.model.balancing import BalancerHost
 from fleet.model.hosts import Inventory
 from fleet.model.services import Service
@@ -62,7 +63,13 @@ class Traffic:
                 hint = "two roles of balancers need two names for their backends"
                 self.problems.error(what, service.at, hint=hint)
             address = self.variables.rendered(self.inventory.hosts[host]).address
-            found.setdefault(member.backend, []).extend(rows(service, host, address, host in behind))
+            there = found.setdefault(member.backend, [])
+            for row in rows(service, host, address, host in behind):
+                if any(row["name"] == one["name"] for one in there):
+                    what = f"two servers of backend {member.backend!r} are called {row['name']!r}"
+                    hint = "an instance is called as its host and its number: rename that host"
+                    self.problems.add(ConfigError(what, at=service.at, hint=hint), host)
+                there.append(row)
         for host, several in services.items():
             for error in in_traffic(host, several):
                 self.problems.add(error, host)

@@ -69,7 +69,7 @@ REMARKS: Mapping[str, Reasons] = {
 }
 
 _BUILD = "images are built before a deploy: build and push it, name it in `image`"
-_SWARM = "this is Swarm's; Fleet runs each service once on every host of the role"
+_SWARM = "this is Swarm's; Fleet runs each service on every host of the role"
 _WINDOWS = "Windows only"
 _EXTRA = "needs a newer engine than the oldest that Fleet supports (20.10)"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fleet.rehearsal import Host
 from tests.support.look import answer, ids, versions
-from tests.support.project import Project
+from tests.support.project import ENV, Project
 
 Web = Callable[[int], Host]
 
@@ -19,6 +19,7 @@ def with_count(project: Project, count: int) -> None:
 
 def test_instances_are_rolled_one_by_one_and_scaled(project: Project, web: Web) -> None:
     project.inventory({"web": ["web-1", "web-2"]})
+    project.environ["FLEET_ENV"] = ENV
     with_count(project, 2)
     project.deploy("v1").ended(0)
     app = f"{project.name}-test-web-app"
@@ -44,5 +45,5 @@ def test_instances_are_rolled_one_by_one_and_scaled(project: Project, web: Web) 
     with_count(project, 1)
     project.deploy("v2").ended(0).says("remove web.app-2 (it runs once)")
     assert versions(web(1)) == versions(web(2)) == {f"{app}-1": "v2"}
-    project.run("rollback").ended(0).says("start web.app-3")
+    project.run("rollback", "--yes").ended(0).says("start web.app-3")
     assert versions(web(1)) == versions(web(2)) == {f"{app}-{number}": "v1" for number in (1, 2, 3)}

@@ -7,7 +7,7 @@ import pytest
 from fleet.config.hosted import find_service, find_services
 from fleet.config.inventory import load_inventory
 from fleet.config.project import load_desired, open_project
-from fleet.errors import UsageError
+from fleet.errors import ConfigErrors, UsageError
 from fleet.model.services import Port
 from tests.unit.config.roles.project_files import Files
 
@@ -24,6 +24,9 @@ services:
 secrets: {token: {environment: X}}
 configs: {motd: {content: hello}}
 """
+
+MEMBER = "    x-fleet: {load_balancer: {role: lb, backend: shop, port: 80}}\n"
+BALANCED = APP.replace("    secrets", f"{MEMBER}    secrets")
 
 
 def with_count(files: Files, count: int, text: str = APP) -> None:
@@ -72,10 +75,7 @@ def test_balancers_get_a_server_for_each(files: Files) -> None:
         '{% endfor %}"}, x-fleet: {balancer: {kind: haproxy, socket: /srv/run/admin.sock}}}}\n',
         "lb",
     )
-    app = APP.replace(
-        "    secrets", "    x-fleet: {load_balancer: {role: lb, backend: shop, port: 80}}\n    secrets"
-    )
-    with_count(files, 2, app)
+    with_count(files, 2, BALANCED)
     inventory = load_inventory(files.root, "test")
     # Also when nobody deploys to the hosts that have them.
     hosts = [one for one in inventory.hosts.values() if one.name == "lb-1"]
@@ -84,6 +84,22 @@ def test_balancers_get_a_server_for_each(files: Files) -> None:
     assert dict(haproxy.container.environment)["SERVERS"] == (
         "web-1 10.0.0.1:8080 1, web-1-2 10.0.0.1:8081 2, "
     )
+
+
+def test_no_two_servers_have_one_name(files: Files) -> None:
+    """One backend of one service: else a host that is called like an instance of another is left out."""
+    files.write(
+        "inventories/test/hosts.yml",
+        "all: {children: {lb: {hosts: {lb-1: }}, web: {hosts: {web: , web-2: }}}}\n",
+    )
+    files.compose(
+        'services: {haproxy: {image: "{{ backends | length }}", volumes: ["/srv/run:/run/haproxy"], x-fleet: '
+        "{balancer: {kind: haproxy, socket: /srv/run/admin.sock}}}}\n",
+        "lb",
+    )
+    with_count(files, 2, BALANCED)
+    with pytest.raises(ConfigErrors, match="two servers of backend 'shop' are called 'web-2'"):
+        files.desired()
 
 
 def test_they_are_found_by_name(files: Files) -> None:
