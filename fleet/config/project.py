@@ -11,6 +11,7 @@ from fleet.config import settings
 from fleet.config.conflicts import conflicts
 from fleet.config.inventory.load import environments
 from fleet.config.order import Cycle, ordered
+from fleet.config.peers import Peers
 from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.backends import Backends
 from fleet.config.roles.services import build
@@ -70,7 +71,8 @@ def load_desired(
     sources = _sources(project.root, carried, problems)
     traffic = Traffic(project.name, inventory, variables, problems, sources, carried)
     variables.share("backends", Backends(lambda: traffic.backends(behind)))
-    reading = _Reading(project, inventory, variables, problems, sources, traffic.balancing)
+    peers = Peers(project.name, inventory, variables, problems, sources)
+    reading = _Reading(project, inventory, variables, problems, sources, traffic.balancing, peers)
     known = reading.roles()
     _check_names(roles, reading.sources)
     states = [reading.state(host.name, known) for host in hosts_of_run]
@@ -106,6 +108,7 @@ class _Reading:
     problems: Problems
     sources: Mapping[str, RoleSource]
     balancing: Mapping[str, bool]
+    peers: Peers
 
     def roles(self) -> tuple[Role, ...]:
         """All roles with a host, each after those that it needs."""
@@ -153,7 +156,9 @@ class _Reading:
         for source in (self.sources[role.name] for role in roles if host in role.hosts):
             variables = self.variables.in_role(self.inventory.hosts[host], source)
             problems = FileProblems(self.problems, source.document, host)
-            parts.append(build(self.project.name, env, source, host, variables, problems, self.balancing))
+            parts.append(
+                build(self.project.name, env, source, host, variables, problems, self.balancing, self.peers)
+            )
         return HostState(
             host,
             tuple(service for part in parts for service in part.services),

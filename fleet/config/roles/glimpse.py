@@ -26,6 +26,7 @@ from fleet.render import Variables
 
 _LISTENS: tuple[str, ...] = ("container_name", "network_mode", "ports", "profiles")
 BALANCER, SERVER = ("balancer",), ("load_balancer", "port_pair")
+EVERY = ("", "port_pair")
 
 
 def glimpse(
@@ -37,8 +38,9 @@ def glimpse(
     problems: FileProblems,
     balancing: Mapping[str, bool],
 ) -> list[Service]:
-    """The services of one host that have the first of ``words`` in their ``x-fleet``, with what the words
-    say, and where they listen. Without those that are wrong: what is said in ``problems``."""
+    """The services of one host that have the first of ``words`` in their ``x-fleet``, or all when that is
+    empty, with what the words say, and where they listen. Without those that are wrong: what is said in
+    ``problems``."""
     render = functools.partial(source.renderer.compose, variables=variables)
 
     def mapping(written: Any, *path: str) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def glimpse(
     for name, section in mapping(source.document.value.get("services"), "services").items():
         service = mapping(section, "services", name)
         extension = mapping(service.get("x-fleet"), "services", name, "x-fleet")
-        if extension.get(words[0]) is None:
+        if words[0] and extension.get(words[0]) is None:
             continue
         part = {key: service[key] for key in _LISTENS if key in service}
         deploy = mapping(service.get("deploy"), "services", name, "deploy")

@@ -8,6 +8,7 @@ from typing import Literal
 
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, NetworkModel, ServiceModel, VolumeModel
+from fleet.config.roles.peer import Peers
 from fleet.config.roles.source import RoleSource
 from fleet.config.settings import STATE_DIR
 from fleet.errors import ConfigError, Position
@@ -29,6 +30,7 @@ class RoleScope:
     file: ComposeFile
     balancing: Mapping[str, bool]
     """Roles that have hosts here → whether one of its services may be a balancer."""
+    peers: Peers = lambda role: ()
 
     @property
     def role(self) -> str:

@@ -14,6 +14,7 @@ from fleet.config.roles.instances import check_instances
 from fleet.config.roles.jobs import jobs
 from fleet.config.roles.mounts import volumes
 from fleet.config.roles.networks import networks
+from fleet.config.roles.peer import Peers
 from fleet.config.roles.profiles import active
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import RoleScope, ServiceScope
@@ -38,14 +39,15 @@ def build(
     variables: Variables,
     problems: FileProblems,
     balancing: Mapping[str, bool],
+    peers: Peers,
 ) -> HostState:
-    """What ``host`` runs of the role; ``balancing`` as :class:`RoleScope` has it. Incomplete when
+    """What ``host`` runs of the role; the last two as :class:`RoleScope` has them. Incomplete when
     ``problems`` were added."""
     render = functools.partial(source.renderer.compose, variables=variables)
     file = read(ComposeFile, source.document.value, render, problems)
     if file is None:
         return HostState(host)
-    scope = RoleScope(project, env, source, variables, problems, file, balancing)
+    scope = RoleScope(project, env, source, variables, problems, file, balancing, peers)
     order = _order(scope, _present(scope))
     services = tuple(
         _service(instance, order)
