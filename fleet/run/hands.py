@@ -109,7 +109,7 @@ class RemoteHands:
     def haul(self, node: Haul) -> None:
         try:
             source, target = (
-                Side(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
+                Side.of(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
                 for reads, host in ((True, node.move.source), (False, node.host))
             )
             if isinstance(node, CopyVolume):

@@ -98,6 +98,8 @@ def process(root: Path, *words: str) -> Done:
         (("exec", "--env", "test"), ""),
         (("deploy", "--env", "test", "--version", "v1", "--plan", "none.json"), "cannot read the plan"),
         (("status", "--env", "test", "--limit", "nothing"), "nothing"),
+        (("rehearse", "--fault", "host-deis"), "--fault host-deis, did you mean 'host-dies'?"),
+        (("rehearse", "--fault", "host-dies", "--down"), "--fault breaks something in a rehearsal"),
     ],
 )  # fmt: skip
 def test_wrong_use_ends_with_64_and_a_word(
