@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from fleet.config import settings
 from fleet.config.conflicts import conflicts
+from fleet.config.elsewhere import Elsewhere
 from fleet.config.inventory.load import environments
 from fleet.config.order import Cycle, ordered
 from fleet.config.peers import Peers
@@ -69,10 +70,11 @@ def load_desired(
     variables = HostVariables(inventory, version, behind)
     carried = [name for name, one in inventory.groups.items() if one.members and is_role(project.root, name)]
     sources = _sources(project.root, carried, problems)
-    traffic = Traffic(project.name, inventory, variables, problems, sources, carried)
+    balancing = {name: name not in sources or sources[name].may_say("balancer") for name in carried}
+    elsewhere = Elsewhere(project.name, inventory, variables, problems, sources, balancing)
+    traffic = Traffic(elsewhere)
     variables.share("backends", Backends(lambda: traffic.backends(behind)))
-    peers = Peers(project.name, inventory, variables, problems, sources)
-    reading = _Reading(project, inventory, variables, problems, sources, traffic.balancing, peers)
+    reading = _Reading(project, inventory, variables, problems, sources, balancing, Peers(elsewhere))
     known = reading.roles()
     _check_names(roles, reading.sources)
     states = [reading.state(host.name, known) for host in hosts_of_run]
