@@ -15,7 +15,7 @@ REMARKS: Mapping[str, Reasons] = {
     "": {
         "configs": "single files; those of `x-fleet.config` are rendered, validated and reloaded",
         "include": "files of the role's directory",
-        "services": "each runs once on every host of the role",
+        "services": "each runs on every host of the role",
         "version": "accepted and without meaning, as in Compose",
         "x-fleet": "see x-fleet.md",
     },
