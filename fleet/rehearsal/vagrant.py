@@ -23,6 +23,9 @@ ENV = "vagrant"
 DOCKER = "docker"
 UP_SECONDS = 1800
 LAST_LINES = 15
+ATTEMPTS = 5
+GONE = "No such object"
+"""What Docker says of a container that was removed."""
 
 
 class VagrantFleet(HostFleet):
@@ -55,7 +58,7 @@ class VagrantFleet(HostFleet):
                 self._images.ensure(image)
             self._network()
         self._say(f"vagrant up --provider={self.provider}")
-        self._vagrant("up", f"--provider={self.provider}")
+        self._bring_up()
         if self.provider == DOCKER:
             for spec in self.specs:
                 self.host(spec.name).wait_ready()
@@ -75,6 +78,16 @@ class VagrantFleet(HostFleet):
             return self.host(name)
         port = self._vagrant("port", name, "--guest", str(REGISTRY_PORT)).strip()
         return Forwarded(name, next(spec.address for spec in self.specs if spec.name == name), port)
+
+    def _bring_up(self, attempts: int = ATTEMPTS) -> None:
+        """Provider docker looks at every container of the engine, and gives up when one of them, whoever's
+        it is, goes meanwhile. Machines that are up stay so."""
+        try:
+            self._vagrant("up", f"--provider={self.provider}")
+        except FleetError as error:
+            if GONE not in error.why or attempts == 1:
+                raise
+            self._bring_up(attempts - 1)
 
     def _write_identity(self, spec: HostSpec) -> None:
         """What the host has of its own, as it lies on it."""

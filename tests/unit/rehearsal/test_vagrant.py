@@ -12,7 +12,7 @@ from fleet.errors import FleetError
 from fleet.rehearsal.engine import Engine
 from fleet.rehearsal.host import HostSpec
 from fleet.rehearsal.keys import Keys
-from fleet.rehearsal.vagrant import VagrantFleet, logins
+from fleet.rehearsal.vagrant import ATTEMPTS, VagrantFleet, logins
 
 CONFIG = """\
 Host web-1
@@ -49,6 +49,7 @@ class Vagrant:
         self.asked: list[list[str]] = []
         self.environ: dict[str, str] = {}
         self._said = said
+        self.last = "The box is gone\n"
         monkeypatch.setattr("subprocess.run", self.run)
         monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
 
@@ -56,9 +57,7 @@ class Vagrant:
         self.asked.append(words[1:])
         self.environ = env
         known = self._said.get(words[1].replace("-", "_"))
-        return subprocess.CompletedProcess(
-            words, known is None, known or "", "" if known else "The box is gone\n"
-        )
+        return subprocess.CompletedProcess(words, known is None, known or "", "" if known else self.last)
 
 
 def fleet(project: Path, specs: list[HostSpec] = SPECS[:1]) -> VagrantFleet:
@@ -93,6 +92,16 @@ def test_what_vagrant_says_last_is_told(project: Path, monkeypatch: pytest.Monke
     with pytest.raises(FleetError, match="vagrant up failed") as caught:
         fleet(project).up()
     assert caught.value.why == "The box is gone"
+
+
+def test_a_container_of_others_that_goes_meanwhile_ends_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vagrant = Vagrant(monkeypatch)
+    vagrant.last = "Stderr: Error: No such object: f9175c0e85c8\n"
+    with pytest.raises(FleetError, match="vagrant up failed"):
+        fleet(project).up()
+    assert len(vagrant.asked) == ATTEMPTS
 
 
 def test_a_project_without_a_vagrantfile(project: Path) -> None:
