@@ -121,7 +121,7 @@ class VagrantFleet(HostFleet):
             check=False,
         )
         if done.returncode:
-            said = (done.stdout + done.stderr).strip().splitlines()
+            said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
             raise FleetError(
                 f"vagrant {words[0]} failed",
                 why="\n".join(said[-LAST_LINES:]),
