@@ -96,7 +96,7 @@ def _with_fault(name: str, site: Site, version: str, say: Callable[[str], None],
     from fleet.rehearsal.faults.verdict import broken  # noqa: PLC0415
 
     fault = FAULTS[name]
-    say(f"\n{fault.title}: {version} is deployed meanwhile, under load")
+    say(f"\n{fault.title}:\n{version} is deployed meanwhile, under load")
     story = play(name, fault, site, version, say)
     not_kept = broken(fault, story)
     if for_machines:
