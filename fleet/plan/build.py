@@ -22,6 +22,7 @@ from fleet.plan.handover import addresses, held_once, one_by_one
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
+from fleet.plan.tested import with_tests
 from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
@@ -101,7 +102,7 @@ def plan(
         desired.project,
         desired.env,
         desired.version,
-        tuple(stages),
+        tuple(with_tests(stages, desired.tested)),
         tuple(kept),
         tuple(findings),
         tuple(trial),
