@@ -8,8 +8,8 @@
 Two hosts of their own, a volume on the first, and a writer that changes a bit of it all the time. The volume
 is copied by ``tar | ssh | tar``, the disk's own time told apart, and then moved as a deploy moves it. Prints
 what each took, megabytes a second, and the ratios: of the seed alone, and of the copy with its passes and
-checksums. On a machine that others use, the processors' time tells more: of both hosts, for the plain copy and
-for the whole move. Needs a Docker Engine, and room for three times the data.
+checksums. On a machine that others use, the processors' time tells more: of both hosts, for the plain copy
+and for the whole move. Needs a Docker Engine, and room for three times the data.
 """
 
 from __future__ import annotations
