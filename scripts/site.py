@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 README = Path(__file__).parent.parent / "README.md"
-_NAMED = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)
+_NAMED = re.compile(r"^(`\S+`:\n\n)?```(\w+) (\S+)$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -27,7 +27,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    return _NAMED.sub(lambda found: f"{_title(found[2])}```{found[1]}", markdown)
+    return _NAMED.sub(lambda found: f"{_title(found[3])}```{found[2]}", markdown)
 
 
 def anchor(heading: str, separator: str = "-") -> str:

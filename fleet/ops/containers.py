@@ -62,6 +62,7 @@ class Recipe:
             labels.ENV: self.env,
             labels.ROLE: self.service.role,
             labels.SERVICE: self.service.name,
+            **({labels.INSTANCE: str(self.service.instance)} if self.service.instance > 1 else {}),
             labels.RELEASE: self.release,
             labels.SPEC: self.digest,
             labels.IMAGE: self.image,

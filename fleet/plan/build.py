@@ -21,7 +21,8 @@ from fleet.plan.batches import cut, least
 from fleet.plan.handover import addresses, held_once, one_by_one
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
-from fleet.plan.orphans import left, orphans
+from fleet.plan.orphans import left, orphans, surplus
+from fleet.plan.tested import with_tests
 from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
@@ -101,7 +102,7 @@ def plan(
         desired.project,
         desired.env,
         desired.version,
-        tuple(stages),
+        tuple(with_tests(stages, desired.tested)),
         tuple(kept),
         tuple(findings),
         tuple(trial),
@@ -109,16 +110,17 @@ def plan(
 
 
 def _services(desired: Desired, *, reverse: bool) -> list[tuple[Role, str]]:
-    """Every service of the run once: roles in their order, services in theirs."""
-    found: dict[tuple[str, str], None] = {}
+    """Every service of the run once: roles in their order, services in theirs. The first of several instances
+    always comes first: in its turn those go that are too many, or stand in another's place."""
+    found: dict[tuple[str, str], dict[int, str]] = {}
     for role in desired.roles:
         for state in desired.hosts:
             for service in state.services:
                 if service.role == role.name:
-                    found[role.name, service.name] = None
+                    found.setdefault((role.name, service.base), {})[service.instance] = service.name
     roles = {role.name: role for role in desired.roles}
-    ordered = [(roles[role], name) for role, name in found]
-    return ordered[::-1] if reverse else ordered
+    ordered = list(found.items())[:: -1 if reverse else 1]
+    return [(roles[role], name) for (role, _), names in ordered for _, name in sorted(names.items())]
 
 
 def _rollout(
@@ -138,14 +140,13 @@ def _rollout(
             service = replace(service, update=service.rollback)
         policy = policy or service.update
         manner = manner or _manner(desired, service)
-        going = [
-            (one, tuple(drains(desired, facts, state.host, one)))
-            for one in _orphans(desired, state, host)
-            if one.id not in gone
-        ]
+        going, fewer = (
+            [(one, tuple(drains(desired, facts, state.host, one))) for one in some if one.id not in gone]
+            for some in (_orphans(desired, state, host), surplus(service, state, host))
+        )
         prints = facts.fingerprints.get(state.host, {})
         here = lane(desired, facts, service, state.host)
-        result = turn(desired, service, image, host, prints, here, going)
+        result = turn(desired, service, image, host, prints, here, going, fewer)
         if isinstance(result, Kept):
             kept.append(result)
         else:

@@ -145,7 +145,7 @@ class World:
     def _checks(self, host: HostFacts) -> None:
         """The balancers find out what runs on the host."""
         behind = {str(one) for one in self._behind(host, proven=False)}
-        slots = {f"{host.host}", f"{host.host}-blue", f"{host.host}-green"}
+        slots = {host.host, *(f"{host.host}-{place}" for place in ("blue", "green", "2", "3"))}
         for name, balancer in self.facts.balancers.items():
             assert isinstance(balancer, BalancerView)
             servers = {

@@ -21,4 +21,5 @@ FAULT = Fault(
     _broken,
     Promise("no request is lost; the deploy goes on, goes back, or ends and says so", frozenset({0, 1, 3})),
     "the same deploy again; keep upgrades of the engine out of deploys",
+    lasts=0.0,
 )

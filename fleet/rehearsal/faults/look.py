@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from fleet.rehearsal.faults.fault import SERVICE
 from fleet.rehearsal.faults.story import Seen, State
@@ -23,6 +24,11 @@ docker volume ls -q | while read -r name; do
   echo "$name $(stat -c '%i %W' "$(docker volume inspect -f '{{.Mountpoint}}' "$name")")"
 done"""
 """What the engine calls its creation is when its directory was last changed."""
+
+GIVEN_UP = """
+docker ps -q --filter label=fleet.service=ucarp | xargs -r docker logs -t --since {since} 2>&1 |
+  grep 'the balancer does not answer' || :
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,15 @@ class Sight:
             web: sum(any(server.startswith(f"{web}-") for server in servers) for servers in up)
             for web in self.webs
         }
+
+    def given_up(self, since: float) -> list[tuple[float, str]]:
+        """When a host gave the shared address up by itself since its balancer was silent, and which one.
+        ``since`` and the times in seconds since 1970."""
+        found = []
+        for name in self.balancers:
+            lines = self.host(name).run(GIVEN_UP.format(since=int(since))).splitlines()
+            found += [(datetime.fromisoformat(f"{line[:19]}+00:00").timestamp(), name) for line in lines]
+        return found
 
     def settle(self) -> None:
         """Until every balancer sends requests to every web host, or for as long as it may take."""

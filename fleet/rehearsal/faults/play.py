@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -35,6 +36,7 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
     volumes = site.sight.volumes()
     before = orders.latest(site.database)
     scene = site.scene(version)
+    began = time.time()
     with Load(urllib.parse.urlsplit(site.url), CUSTOMERS) as load:
         playing = Playing(fault, scene, load.tally, say)
         _served(load.tally, site)
@@ -44,6 +46,8 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
         second = playing.through(Deploy(site.root, site.env, version, lambda: load.tally.now))
         site.sight.settle()
         time.sleep(TAIL)
+    for at, host in site.sight.given_up(began):
+        playing.tell("traffic", f"{host} gave the shared address up: its balancer was silent", at - began)
     tally = load.tally
     compared = orders.compare(tally.orders, orders.stored(site.database, before))
     return Story(
@@ -57,6 +61,7 @@ def play(name: str, fault: Fault, site: Site, version: str, say: Say) -> Story:
         tally.requests,
         tuple(tally.failures),
         site.sight.state(volumes, compared),
+        round(os.getloadavg()[1] / (os.cpu_count() or 1), 1),
     )
 
 

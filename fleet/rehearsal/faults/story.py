@@ -58,7 +58,8 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Story:
     """``injected`` and ``healed`` are None when it did not come to it. ``first``: the deploy with the fault,
-    ``second`` the one after it, both to ``version``."""
+    ``second`` the one after it, both to ``version``. ``load``: processes that each core of this machine had
+    to serve, on average of the last minutes."""
 
     fault: str
     version: str
@@ -70,3 +71,4 @@ class Story:
     requests: int
     lost: tuple[Failure, ...]
     state: State
+    load: float

@@ -14,6 +14,8 @@ from fleet.rehearsal.traffic.tally import Failure
 
 WIDTH = 80
 LABEL = 10
+BUSY = 4.0
+"""Processes for each core, from which on what is late may be late for that alone."""
 
 
 def entry_line(entry: Entry) -> str:
@@ -39,6 +41,9 @@ def report_lines(fault: Fault, story: Story, broken: tuple[str, ...]) -> Iterato
     )
     for number, host in enumerate(story.state.hosts):
         yield _row("" if number else "hosts", _host(host, story.state.balancers))
+    if story.load > BUSY:
+        busy = f"{story.load:g} processes for each core: what was late or lost may be so for that alone"
+        yield _row("machine", busy)
     if not broken:
         yield _row("verdict", "kept: Fleet did what it promised")
         yield _row("in earnest", fault.advice)

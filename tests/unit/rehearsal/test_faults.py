@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,7 @@ GOOD = Story(
         balancers=2,
         orders=Orders(152, 0, 0, 1),
     ),
+    load=1.5,
 )
 
 
@@ -145,6 +147,11 @@ def test_a_deploy_that_says_nothing(code: int, words: str) -> None:
     assert words in "\n".join(report_lines(DIES, story, ()))
 
 
+def test_a_machine_that_is_too_busy_is_told() -> None:
+    words = "  machine    12.5 processes for each core: what was late or lost may be so for\n"
+    assert words in "\n".join(report_lines(DIES, replace(GOOD, load=12.5), ()))
+
+
 def test_a_line_of_the_story_goes_on_under_itself() -> None:
     entry = Entry(33.0, "fleet", "web-3 ✗ replace web.app (image v41 → v42): the connection was lost")
     assert entry_line(entry) == (
@@ -158,6 +165,7 @@ def test_machines_get_the_same() -> None:
     assert (told["event"], told["kept"], told["broken"]) == ("Rehearsed", False, ("this is wrong",))
     assert told["first"] == dataclasses.asdict(GOOD.first)
     assert told["lost"][0]["asked"] == 13.1
+    assert json.loads(json.dumps(told))["state"]["orders"]["acknowledged"] == 152
 
 
 @pytest.mark.parametrize(

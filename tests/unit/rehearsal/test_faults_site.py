@@ -89,3 +89,17 @@ def test_where_nobody_is_served_nothing_is_broken(tmp_path: Path, monkeypatch: p
     with pytest.raises(FleetError, match=r"nobody is served at .+ nothing was broken") as told:
         play.play("host-dies", FAULTS["host-dies"], found, "v42", lambda _: None)
     assert "refused" in told.value.why
+
+
+def test_a_balancer_that_was_silent_is_told_with_its_time(tmp_path: Path) -> None:
+    line = "2026-11-21T22:54:07.240366123Z the balancer does not answer: this host gives 10.1.2.10 up\n"
+    asked: list[str] = []
+
+    def host(name: str) -> Host:
+        return cast(Host, SimpleNamespace(run=lambda command: asked.append(command) or line))
+
+    directory = tmp_path / "inventories" / "try"
+    directory.mkdir(parents=True)
+    (directory / "hosts.yml").write_text(HOSTS)
+    assert Site(tmp_path, "try", host).sight.given_up(1795301600.5) == [(1795301647.0, "lb-1")]
+    assert "--since 1795301600 " in asked[0]
