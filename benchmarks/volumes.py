@@ -136,6 +136,7 @@ class Bench:
         worker = host.run("docker ps -q -f name=worker-worker").strip()
         host.write("/root/writer.py", (Path(__file__).parent / "writer.py").read_bytes())
         host.run(f"docker cp /root/writer.py {worker}:/tmp/writer.py")
+        host.run(f"docker exec {worker} rm -f /tmp/written")
         places = f"{self._host(FROM).address} {self._host(TO).address}"
         host.run(f"docker exec -d {worker} python3 /tmp/writer.py /tmp/written {self._threads} {places}")
         written: list[tuple[float, int]] = []

