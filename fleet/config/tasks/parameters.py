@@ -35,8 +35,12 @@ def parameters(item: Item, model: type[M]) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
-            failed.append(_told(item, details))
+        told = error.errors(include_url=False)
+        # What is missing may stand there under a name that is none.
+        misspelt = any(details["type"] == "extra_forbidden" for details in told)
+        for details in told:
+            if not (misspelt and details["type"] == "missing"):
+                failed.append(_told(item, details))
         raise failed[0] from error
 
 

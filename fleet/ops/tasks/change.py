@@ -104,7 +104,7 @@ class RunHandler:
         return f"handler:{self.role}:{self.name}"
 
     def describe(self) -> str:
-        return f'run handler "{self.name}": {" ".join(self.command.argv)}'
+        return f'run handler "{self.name}": {words(self.command.argv)}'
 
     def diff(self) -> tuple[str, ...]:
         return (f"notified by {self.why}",)

@@ -28,7 +28,7 @@ class RunCommand:
         return "change"
 
     def describe(self) -> str:
-        return f"run {' '.join(self.wish.argv)}"
+        return f"run {words(self.wish.argv)}"
 
     def diff(self) -> tuple[str, ...]:
         wish = self.wish
