@@ -11,7 +11,7 @@ from fleet.shell import words
 CRONTAB = """\
 crontab_of() { # a user; nothing when there is none, or nobody yet whose it could be
   command -v crontab >/dev/null && getent passwd "$1" >/dev/null || return 0
-  said=$(crontab -l -u "$1" 2>&1; printf 'x%d' $?)
+  said=$(crontab -l -u "$1" 2>&1 && printf x0 || printf 'x%d' $?)
   case $said in
     *x0) printf %s "${said%x0}" | base64 | tr -d '\\n' ;;
     *'no crontab for'*) ;;

@@ -10,8 +10,8 @@ from fleet.shell import words
 
 INSTALLED = """\
 installed() { # a package: its version, or - when it is not installed
-  answer=$(dpkg-query -W -f='${db:Status-Status} ${Version}\\n' "$1" 2>&1)
-  case $?,$answer in
+  answer=$(dpkg-query -W -f='${db:Status-Status} ${Version}\\n' "$1" 2>&1) && known=0 || known=$?
+  case $known,$answer in
     0,'installed '*) answer=${answer%%
 *}; printf %s "${answer#* }" ;;
     0,* | 1,*) printf -- - ;;

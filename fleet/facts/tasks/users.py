@@ -11,8 +11,8 @@ from fleet.shell import words
 
 ACCOUNT = f"""\
 {ENCODE}account() {{ # a user: its entry, its first group and all its groups
-  entry=$(getent passwd "$1")
-  case $? in 0) ;; 2) printf %s '- - -'; return ;; *) return 1 ;; esac
+  entry=$(getent passwd "$1") && found=0 || found=$?
+  case $found in 0) ;; 2) printf %s '- - -'; return ;; *) return 1 ;; esac
   printf '%s %s %s' "$(encode "$entry")" "$(encode "$(id -gn "$1")")" "$(encode "$(id -Gn "$1")")"
 }}
 """
