@@ -131,7 +131,7 @@ def test_every_kind_of_task_is_done_once(project: Project, web: Web) -> None:
     )
     assert host.run("ls /srv/shop") == "old\n"
     first = project.deploy("v1").ended(0)
-    assert first.text.index("write /etc/probe/probe.conf") < first.text.index("create web.app")
+    assert first.text.index("✓ write /etc/probe/probe.conf") < first.text.index("✓ start web.app")
     assert "hunter2" not in first.text
     assert host.run("stat -c '%U %a' /srv/shop/data/in /srv/shop/log /srv/shop/secret") == (
         "shopkeeper 750\nshopkeeper 750\nshopkeeper 600\n"
@@ -174,7 +174,7 @@ def test_a_task_that_fails_ends_the_run_before_any_service(project: Project, web
     project.write("roles/web/templates/probe.conf.j2", "verbose\n")
     project.deploy("v1").ended(1).says(
         "its own check refuses the new files",
-        "roles/web/tasks.yml:20:3: template: src=probe.conf.j2 dest=/etc/probe/probe.conf",
+        "roles/web/tasks.yml:21:3: template: src=probe.conf.j2 dest=/etc/probe/probe.conf",
         "host tasks failed on web-1",
     )
     assert ids(host) == set()
@@ -196,7 +196,7 @@ def test_a_task_that_fails_ends_the_run_before_any_service(project: Project, web
     settings(project, level="debug")
     project.plan("v1", "--out", "plan.json").ended(2)
     host.run("echo by hand >/etc/probe/probe.conf")
-    project.run("deploy", "--plan", "plan.json", "--yes").ended(75)
+    project.run("deploy", "--plan", "plan.json", "--yes").ended(75).says("path /etc/probe/probe.conf file")
     assert host.run("cat /etc/probe/probe.conf") == "by hand\n"
 
 
