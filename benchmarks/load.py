@@ -18,9 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.aim import bounded, own
-from benchmarks.clients import Kept, New
-from benchmarks.crowd import Crowd, Group
-from benchmarks.tally import Tally, span
+from fleet.rehearsal.traffic.clients import Kept, New
+from fleet.rehearsal.traffic.crowd import Crowd, Group
+from fleet.rehearsal.traffic.tally import Tally, span
 
 
 async def load(crowd: Crowd, seconds: float) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.clients import KINDS
-from benchmarks.orders import Orders
-from benchmarks.tally import Span, Tally, span
+from fleet.rehearsal.traffic.clients import KINDS
+from fleet.rehearsal.traffic.orders import Orders
+from fleet.rehearsal.traffic.tally import Span, Tally, span
 
 SHOWN = 200
 """Failures that a line of JSON names one by one."""

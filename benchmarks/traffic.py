@@ -4,10 +4,10 @@
     python benchmarks/traffic.py http://172.30.7.11/ --seconds 60
     python benchmarks/traffic.py http://172.30.7.11/ --project . --scenario deploy --requests 50000
 
-The clients ask as people and programs do (benchmarks/clients.py) and try nothing again: every reset, refusal,
-early end, timeout and status that was not wanted is a lost request. The path of the URL is what the cheap
-requests ask for. After ten seconds the commands of the scenario (benchmarks/scenarios.py) are carried out
-again and again until there were requests enough. Aimed at this machine's own hosts only.
+The clients ask as people and programs do (fleet/rehearsal/traffic/clients.py) and try nothing again: every
+reset, refusal, early end, timeout and status that was not wanted is a lost request. The path of the URL is
+what the cheap requests ask for. After ten seconds the commands of the scenario (benchmarks/scenarios.py) are
+carried out again and again until there were requests enough. Aimed at this machine's own hosts only.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import orders
 from benchmarks.aim import bounded, own
-from benchmarks.clients import SlowReader
-from benchmarks.connection import Connection, Failed, named
-from benchmarks.crowd import Crowd, Group, mixture
 from benchmarks.hands import Broken, Hands
 from benchmarks.row import Row
 from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.tally import Tally
 from fleet.errors import FleetError
 from fleet.rehearsal import Host, Rehearsal
+from fleet.rehearsal.traffic import orders
+from fleet.rehearsal.traffic.clients import SlowReader
+from fleet.rehearsal.traffic.connection import Connection, Failed, named
+from fleet.rehearsal.traffic.crowd import Crowd, Group, mixture
+from fleet.rehearsal.traffic.tally import Tally
 
 ENV = "rehearsal"
 DATABASE = "db-1"

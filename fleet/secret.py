@@ -122,7 +122,8 @@ class Keyring:
         self._secrets = dict(secrets or {})
 
     def learn(self, other: Keyring) -> None:
-        self._secrets.update(other._secrets)
+        # Another thread may be masking with them.
+        self._secrets = {**self._secrets, **other._secrets}
 
     def __repr__(self) -> str:
         return f"Keyring({len(self._secrets)} secrets)"

@@ -31,7 +31,7 @@ EXITS: dict[Exit, str] = {
     Exit.OK: "Done, or there was nothing to do.",
     Exit.FAILED: "Something failed on a host or in a registry, the linter refused the plan, or the question "
     "was answered with no.",
-    Exit.CHANGES: "`plan` and `deploy --check`: a deploy would do something.",
+    Exit.CHANGES: "`plan`, and `--check` of every task that has it: there is something to do.",
     Exit.ROLLED_BACK: "The new version failed, and the hosts of the run are back on what they ran before.",
     Exit.USAGE: "The command line is wrong: an unknown environment, role or host, a file that is no saved "
     "plan, a question that nobody can answer.",

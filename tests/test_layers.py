@@ -30,7 +30,10 @@ ALLOWED = {
     "report": {"model", "plan", "ops"},
     "ledger": {"model", "transport"},
     "notify": {"model"},
-    "run": {"model", "facts", "ops", "health", "balancers", "plan", "transport", "report", "ledger"},
+    "run": {
+        "model", "facts", "ops", "health", "balancers", "plan", "transport", "report", "ledger", "verify",
+    },
+    "verify": set(),
     "rehearsal": {"model", "config"},
     "app": {
         "model", "config", "render", "facts", "ops", "health", "balancers", "plan",

@@ -16,6 +16,7 @@ from fleet.app.connections import Connections
 from fleet.app.custody import Custody
 from fleet.app.reach import reach
 from fleet.app.session import Session
+from fleet.app.suites import tested_roles
 from fleet.app.trial import promoted
 from fleet.app.wanted import Wanted, with_policy
 from fleet.config.sources import role_sources
@@ -66,6 +67,7 @@ def prepare(
 ) -> Change:
     """From files to plan. Raises ConfigErrors, Unreachable, Locked, and what a registry refuses."""
     weight = session.options.weight
+    tested = tested_roles(session)
     whole = saved.desired if saved else weighed(session.desired(), weight)
     registries = session.registries()
     session.unlock(all_refs(whole, registries))
@@ -78,7 +80,7 @@ def prepare(
         # What names hosts in its configuration leaves them out for now; what is recorded does not.
         desired = weighed(session.desired(behind=[finding.host for finding in skipped]), weight)
     connections.witness(session.witnesses(desired))
-    desired = replace(desired, allow_downtime=session.options.allow_downtime)
+    desired = replace(desired, allow_downtime=session.options.allow_downtime, tested=tested)
     wanted = Wanted(
         with_policy(desired if saved else tried(desired), session.options.on_failure),
         whole,

@@ -14,7 +14,7 @@ from fleet.app.reach import require_ledger
 from fleet.app.session import Session
 from fleet.errors import Exit
 from fleet.model import codec
-from fleet.model.releases import Release
+from fleet.model.releases import Release, current
 from fleet.plan.choose import find
 from fleet.plan.compare import compare
 from fleet.report import events as ev
@@ -67,6 +67,12 @@ def diff(session: Session, old: str, new: str) -> Exit:
     else:
         _lines(session, compare_lines(before, after, changes))
     return Exit.OK
+
+
+def newest(session: Session) -> Release | None:
+    """What the environment is at. Raises Unreachable, LedgerError."""
+    with _ledger(session) as custody:
+        return current(custody.history.releases)
 
 
 @contextmanager

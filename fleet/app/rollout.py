@@ -12,6 +12,7 @@ from fleet.app.connections import Connections
 from fleet.app.remembered import remembered
 from fleet.app.session import Session
 from fleet.app.state import state_lines
+from fleet.app.suites import tests_of
 from fleet.app.verdict import verdict
 from fleet.app.wanted import Wanted
 from fleet.errors import Exit, FleetError
@@ -131,6 +132,7 @@ class Run:
             balancers,
             asked=session.interrupt.asked,
             on_job=self._books.job,
+            tests=tests_of(session, desired.version, session.keyring) if desired.tested else None,
             show_commands=session.options.show_commands,
         )
         executor = Executor(hands, session.emit, session.interrupt, around, parallel=session.parallel)

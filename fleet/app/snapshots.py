@@ -20,12 +20,12 @@ from fleet.model.found import Facts
 from fleet.model.refs import all_refs
 from fleet.model.releases import homes
 from fleet.model.snapshots import Kind
-from fleet.plan.by_hand import Named, Registries
-from fleet.plan.by_hand import restore as restoring
-from fleet.plan.by_hand import snapshot as taking
 from fleet.plan.homes import homes as where
 from fleet.plan.snapshots import kept
 from fleet.plan.tree import Plan
+from fleet.plan.volume_by_name import Named, Registries
+from fleet.plan.volume_by_name import restore as restoring
+from fleet.plan.volume_by_name import snapshot as taking
 from fleet.plan.volume_cases import short
 from fleet.report import events as ev
 from fleet.report.plan_text import plan_lines

@@ -12,7 +12,7 @@ from fleet.app.session import Session
 from fleet.app.state import version_of
 from fleet.app.told import told as causes
 from fleet.errors import Exit, FleetError
-from fleet.model.balancing import WEIGHT
+from fleet.model.balancing import WEIGHT, BalancerView, Membership
 from fleet.model.desired import Desired, HostState
 from fleet.model.found import Container, Facts, HostFacts, Unknown
 from fleet.model.leases import Holder
@@ -168,12 +168,21 @@ def _requests(
     slot = slot_of(service, one.name) if service else 0
     if service is None or not slot or service.load_balancer is None:
         return
+    if paged := list(_paged(desired, facts, service.load_balancer)):
+        yield f"answered by a page on {fold(paged)}"
     here = lane(desired, facts, service, host)
     if here.kept_out:
         yield f"out of traffic ({here.kept_out})"
     elif here.server(slot) and here.weight(slot) != WEIGHT:
         weight = here.weight(slot)
         yield f"{weight} % of its requests" if weight else "gets no requests"
+
+
+def _paged(desired: Desired, facts: Facts, member: Membership) -> Iterator[str]:
+    for one in desired.balancers:
+        view = facts.balancers.get(one.host)
+        if one.role == member.role and isinstance(view, BalancerView) and member.backend in view.paged:
+            yield one.host
 
 
 def health_of(one: Container) -> str:

@@ -20,11 +20,16 @@ def validate(session: Session) -> Exit:
         session.show(Line(f"warning: {warning}", "warning"))
     session.show(
         Line(
-            f"{session.options.env} is valid: {len(desired.hosts)} hosts, {len(desired.roles)} roles, "
-            f"{services} services, {len(all_refs(desired))} secrets referred to"
+            f"{session.options.env} is valid: {_many(len(desired.hosts), 'host')}, "
+            f"{_many(len(desired.roles), 'role')}, {_many(services, 'service')}, "
+            f"{_many(len(all_refs(desired)), 'secret')} referred to"
         )
     )
     return Exit.OK
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def check_rest(session: Session) -> None:

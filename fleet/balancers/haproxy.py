@@ -91,6 +91,12 @@ class HAProxy:
         out = f"del map {table} {backend}"
         return f"{out};add map {table} {backend} on" if on else out
 
+    def entries(self, table: str) -> str:
+        return f"show map {table}"
+
+    def paged(self, answer: str) -> frozenset[str]:
+        return frozenset(re.findall(r"^0x[0-9a-f]+ (\S+) on$", answer, re.M))
+
     def listens(self, text: str) -> frozenset[tuple[str, int]]:
         words = re.findall(r"^\s*(?:bind|stats\s+socket)\s+(\S+)", text, re.M)
         return frozenset(

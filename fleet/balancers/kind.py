@@ -53,6 +53,12 @@ class Kind(Protocol):
     def page(self, table: str, backend: str, *, on: bool) -> str:
         """Requests for the backend are answered by a page, or by its servers again."""
 
+    def entries(self, table: str) -> str:
+        """Asks what is in a table."""
+
+    def paged(self, answer: str) -> frozenset[str]:
+        """Backends whose requests a page answers. From the answer to ``entries``."""
+
     def listens(self, text: str) -> frozenset[tuple[str, int]]:
         """Addresses and ports that a configuration binds, as far as its text tells them; an empty address is
         every one."""

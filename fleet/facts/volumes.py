@@ -27,9 +27,15 @@ VOLUME = "\t".join(
     ["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS), "{{json .Labels}}"]
 )
 
+# Not told by the list. A call of its own, so only of what is to be compared with a role.
+OPTIONS = """\
+[ $# = 0 ] || docker volume inspect -f 'options {{.Name}}\t{{json .Options}}' "$@" 2>/dev/null || :
+"""
+
 # The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
 SCRIPT = f"""\
 docker volume ls --format '{VOLUME}' || exit
+{OPTIONS}\
 {TELL}\
 marks() {{
 [ -d "$dir" ] || return 0
@@ -54,7 +60,8 @@ class VolumesProbe:
     def script(self, question: Question) -> str:
         paths = "\n".join(_directories(question.wanted))
         head = {"dir": directory(question.state_dir), "directories": paths}
-        return "".join(f"{name}={words([value])}\n" for name, value in head.items()) + SCRIPT
+        given = "".join(f"{name}={words([value])}\n" for name, value in head.items())
+        return f"{given}set -- {words(_made(question.wanted))}\n{SCRIPT}"
 
     def parse(self, answer: Answer) -> Mapping[str, FoundVolume] | Unknown:
         if answer.rc:
@@ -65,6 +72,7 @@ class VolumesProbe:
                 users.setdefault(name, []).append(container)
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
+        options = {name: json.loads(text) or {} for name, text in _rows(answer.out, "options", 2)}
         rows = [(name, *rest) for name, *rest in _rows(answer.out, "volume", 7)]
         # One that is empty and that nobody has marked is no data.
         held = [name for name, any_ in _rows(answer.out, "directory", 2) if any_ or file_name(name) in marks]
@@ -73,6 +81,8 @@ class VolumesProbe:
             mounting = tuple(sorted(users.get(name, ())))
             birth = made(json.loads(given))
             one = FoundVolume(name, driver, None, mounting, project, env, role, snapshot, birth)
+            if name in options:
+                one = replace(one, options=tuple(sorted(options[name].items())))
             found[name] = _marked(one, marks[file_name(name)]) if file_name(name) in marks else one
         return dict(sorted(found.items()))
 
@@ -129,6 +139,11 @@ def _marked(found: FoundVolume, text: str) -> FoundVolume:
 def _directories(wanted: HostState) -> list[str]:
     names = (name for one in wanted.volumes for name in (one.name, one.origin))
     return [name for name in dict.fromkeys(names) if is_directory(name)]
+
+
+def _made(wanted: HostState) -> list[str]:
+    """Those that a role says how to make."""
+    return [one.name for one in wanted.volumes if not one.external and not is_directory(one.name)]
 
 
 def _rows(out: str, kind: str, columns: int) -> Iterator[list[str]]:

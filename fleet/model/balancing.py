@@ -110,7 +110,9 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class BalancerView:
-    """A balancer that answered. ``servers`` by ``backend/name``; ``clients`` are connections from outside."""
+    """A balancer that answered. ``servers`` by ``backend/name``; ``clients`` are connections from outside;
+    ``paged`` are backends whose requests a page answers."""
 
     servers: Mapping[str, ServerView] = field(default_factory=dict)
     clients: int = 0
+    paged: frozenset[str] = frozenset()

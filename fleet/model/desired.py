@@ -118,5 +118,7 @@ class Desired:
     """A backend may be left without a server for a while."""
     undo: tuple[Undo, ...] = ()
     """Jobs of later releases that a rollback undoes, the newest first."""
+    tested: tuple[str, ...] = ()
+    """Roles whose tests are a part of their gates: of the run, never of a release."""
     moving: Moving = NOTHING_SAID
     """How volumes get to other hosts: of the run, never of a release."""

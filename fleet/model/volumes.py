@@ -57,6 +57,7 @@ class FoundVolume:
 
     ``made``: how it was made, told by its labels. The engine makes one that somebody has removed anew for the
     next container, and without labels; when an engine says that one was made, it may mean its last write.
+    ``options``: of its driver; None: nobody has asked.
     ``left``: in place of ``mark``, when that tells of one that was made in another way. ``damaged``: there is
     a mark, and it cannot be read.
     """
@@ -72,6 +73,7 @@ class FoundVolume:
     made: str = ""
     left: Mark | None = None
     damaged: bool = False
+    options: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fleet.model.volumes import Mark
 from fleet.ops import marks
 from fleet.ops.effects import Effect, Shell
+from fleet.ops.removal import Removal
 
 
 @dataclass(frozen=True, slots=True)
-class DropVolume:
+class DropVolume(Removal):
     """``found``: what its host says of it, to be seen again. ``why``: where its data is."""
 
     volume: str
@@ -22,15 +23,8 @@ class DropVolume:
     def target(self) -> str:
         return f"volume:{self.volume}"
 
-    @property
-    def timeout(self) -> float:
-        return 600
-
     def describe(self) -> str:
         return f"remove volume {self.volume} ({self.why})"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
 
     def effects(self) -> tuple[Effect, ...]:
         # The volume first: a mark without one says nothing.

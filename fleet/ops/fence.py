@@ -2,9 +2,9 @@
 
 Before anything stops, the host writes down which containers ran and how they were to be restarted, and
 begins to watch: when it has not heard of us for :data:`PATIENCE` seconds, it goes on by itself, as
-:meth:`Fence.back` would let it. So a controller that dies, or a network that is cut, costs a pause and not
+:meth:`Halt.back` would let it. So a controller that dies, or a network that is cut, costs a pause and not
 the service. What was written down is taken by renaming it, and only one can do that: when we have taken it
-(:meth:`Fence.release`), the host does not go on any more, and only then the target may be used.
+(:meth:`Halt.release`), the host does not go on any more, and only then the target may be used.
 """
 
 from __future__ import annotations
@@ -131,39 +131,18 @@ def forget(state_dir: str, volume: str) -> Shell:
     return Shell(f"rm -f {words([moving, f'{moving}.kept', f'{moving}.back'])}\n")
 
 
+@dataclass(frozen=True, slots=True)
 class Halt:
     """What runs on ``volume`` stops, and goes on. ``seen``: its mark; ``halted`` while nothing may start, and
     ``before`` when it goes on. ``beside``: a container of ours that does not count."""
 
-    __slots__ = ()
-
-    @property
-    def volume(self) -> str:
-        raise NotImplementedError
-
-    @property
-    def place(self) -> Place:
-        raise NotImplementedError
-
-    @property
-    def seen(self) -> Mark:
-        raise NotImplementedError
-
-    @property
-    def halted(self) -> Mark:
-        raise NotImplementedError
-
-    @property
-    def before(self) -> Mark:
-        raise NotImplementedError
-
-    @property
-    def writers(self) -> tuple[Writer, ...]:
-        raise NotImplementedError
-
-    @property
-    def beside(self) -> str:
-        return f"{self.volume}.copy"
+    volume: str
+    place: Place
+    seen: Mark
+    halted: Mark
+    before: Mark
+    writers: tuple[Writer, ...]
+    beside: str
 
     def stop(self) -> Shell:
         """Ends with Drift when the mark is another one, or when somebody else uses the volume; then nothing
@@ -173,9 +152,9 @@ class Halt:
             "seen": marks.text(self.seen),
             "writers": " ".join(one.id for one in self.writers),
             "stops": stops,
-            "watcher": str(self._script("watch\n").script),
+            "watcher": str(self.script("watch\n").script),
         }
-        return self._script(STOP, **head)
+        return self.script(STOP, **head)
 
     @property
     def seconds(self) -> float:
@@ -184,16 +163,16 @@ class Halt:
 
     def alive(self) -> Shell:
         """A sign of life. Fails when it has gone on by itself."""
-        return self._script('[ -e "$moving" ] && touch -c "$moving"\n')
+        return self.script('[ -e "$moving" ] && touch -c "$moving"\n')
 
     def release(self) -> Shell:
         """From now on it does not go on by itself. Ends with Drift when it has done so."""
         gone_on = f"volume $volume is used here again: nothing was heard of this run for {PATIENCE} s"
-        return self._script(f'mv "$moving" "$moving.kept" 2>/dev/null || drift "{gone_on}"\n')
+        return self.script(f'mv "$moving" "$moving.kept" 2>/dev/null || drift "{gone_on}"\n')
 
     def back(self) -> Shell:
         """The volume lives here again, and what ran on it runs. That it does so already is fine."""
-        return self._script(
+        return self.script(
             'for one in "$moving" "$moving.kept"; do\n'
             '  [ ! -e "$one" ] || mv "$one" "$moving.back" 2>/dev/null || :\n'
             "done\n"
@@ -206,7 +185,7 @@ class Halt:
         """Another one has it: nothing goes on here any more."""
         return forget(self.place.state_dir, self.volume)
 
-    def _script(self, body: str, **variables: str) -> Shell:
+    def script(self, body: str, **variables: str) -> Shell:
         moving = written_down(self.place.state_dir, self.volume)
         before, before_end = marks.around(self.before)
         halt, halt_end = marks.around(self.halted)
@@ -220,37 +199,7 @@ class Halt:
         return Shell(f"{lead}{head}{FUNCTIONS}{body}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fence(Halt):
+def fence(move: Relocation) -> Halt:
     """The source of a move."""
-
-    move: Relocation
-
-    @property
-    def volume(self) -> str:
-        return self.move.at_source
-
-    @property
-    def place(self) -> Place:
-        return self.move.place
-
-    @property
-    def seen(self) -> Mark:
-        return self.move.mark
-
-    @property
-    def halted(self) -> Mark:
-        return self.move.fenced
-
-    @property
-    def before(self) -> Mark:
-        """What the source is again when the move comes to nothing."""
-        return self.move.before
-
-    @property
-    def writers(self) -> tuple[Writer, ...]:
-        return self.move.writers
-
-    @property
-    def beside(self) -> str:
-        return Helper.of_move(self.move, reads=True).name
+    beside = Helper.of_move(move, reads=True).name
+    return Halt(move.at_source, move.place, move.mark, move.fenced, move.before, move.writers, beside)

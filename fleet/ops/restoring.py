@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from fleet.model.place import Place
 from fleet.model.snapshots import Restoring
-from fleet.model.volumes import Mark, State, Writer
+from fleet.model.volumes import Mark, State
 from fleet.ops import marks
 from fleet.ops.effects import Shell
 from fleet.ops.fence import Halt
@@ -22,39 +21,16 @@ put_mark "$halt" "$halt_end"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Standstill(Halt):
+def standstill(restoring: Restoring) -> Halt:
     """Nothing runs on the volume while a snapshot is copied over it."""
+    volume, place, halted = restoring.volume, restoring.place, half(restoring)
+    seen = restoring.mark or halted
+    return Halt(volume, place, seen, halted, seen, restoring.writers, f"{volume}.copy")
 
-    restoring: Restoring
 
-    @property
-    def volume(self) -> str:
-        return self.restoring.volume
-
-    @property
-    def place(self) -> Place:
-        return self.restoring.place
-
-    @property
-    def seen(self) -> Mark:
-        return self.restoring.mark or self.halted
-
-    @property
-    def halted(self) -> Mark:
-        return half(self.restoring)
-
-    @property
-    def before(self) -> Mark:
-        return self.seen
-
-    @property
-    def writers(self) -> tuple[Writer, ...]:
-        return self.restoring.writers
-
-    def take_over(self) -> Shell:
-        """Of a run that was cut off in the midst of it. Ends with Drift when something runs again."""
-        return self._script(TAKEN_OVER, seen=marks.text(self.restoring.mark))
+def take_over(restoring: Restoring) -> Shell:
+    """Of a run that was cut off in the midst of it. Ends with Drift when something runs again."""
+    return standstill(restoring).script(TAKEN_OVER, seen=marks.text(restoring.mark))
 
 
 def half(restoring: Restoring) -> Mark:

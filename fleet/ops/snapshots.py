@@ -9,6 +9,7 @@ from fleet.model import labels
 from fleet.model.place import Place
 from fleet.model.snapshots import INFIX, Snapshot, name
 from fleet.ops.effects import Effect, Shell
+from fleet.ops.removal import Removal
 from fleet.shell import words
 
 # What was begun and has no record was cut off: nobody comes back for it.
@@ -75,7 +76,7 @@ def remove(place: Place, volume: str, id_: str) -> Shell:
 
 
 @dataclass(frozen=True, slots=True)
-class DropSnapshot:
+class DropSnapshot(Removal):
     """``why``: what it is not needed for any more."""
 
     snapshot: Snapshot
@@ -86,15 +87,8 @@ class DropSnapshot:
     def target(self) -> str:
         return f"snapshot:{self.snapshot.name}"
 
-    @property
-    def timeout(self) -> float:
-        return 600
-
     def describe(self) -> str:
         return f"remove snapshot {self.snapshot.id} of volume {self.snapshot.volume} ({self.why})"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
 
     def effects(self) -> tuple[Effect, ...]:
         return (remove(self.place, self.snapshot.volume, self.snapshot.id),)
@@ -109,7 +103,7 @@ docker volume rm "$name" >/dev/null
 
 
 @dataclass(frozen=True, slots=True)
-class ClearAway:
+class ClearAway(Removal):
     """A volume for a snapshot that was cut off."""
 
     volume: str
@@ -119,15 +113,8 @@ class ClearAway:
     def target(self) -> str:
         return f"volume:{self.volume}"
 
-    @property
-    def timeout(self) -> float:
-        return 600
-
     def describe(self) -> str:
         return f"remove {self.volume}, a snapshot that was cut off"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
 
     def effects(self) -> tuple[Effect, ...]:
         return (Shell(f"{_head(self.place.state_dir)} name={words([self.volume])}\n{CLEAR}"),)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fleet.model.desired import Desired
 from fleet.model.found import Facts
-from fleet.plan.by_hand import Named, Registries, pulled
 from fleet.plan.tree import Plan
+from fleet.plan.volume_by_name import Named, Registries, pulled
 from fleet.plan.volume_lint import helper
 from fleet.plan.volumes import Volumes
 

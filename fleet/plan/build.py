@@ -23,6 +23,7 @@ from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans
 from fleet.plan.tasks.stage import host_tasks
+from fleet.plan.tested import with_tests
 from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
@@ -105,7 +106,7 @@ def plan(
         desired.project,
         desired.env,
         desired.version,
-        tuple(stages),
+        tuple(with_tests(stages, desired.tested)),
         tuple(kept),
         tuple(findings),
         tuple(trial),

@@ -24,7 +24,7 @@ def offered(plan: Plan, desired: Desired, facts: Facts, left: str) -> Iterator[s
                 when = f"before {left}" if one.why == f"before {left}" else f"at {one.version}"
                 name = short(desired, volume)
                 how = f"inv volumes restore {name} --snapshot {one.id}"
-                yield f"{state.host}: data of {name} as it was {when}: {how}"
+                yield f"{state.host}: volume {name} as it was {when}: {how}"
 
 
 def _belonging(there: list[Snapshot], left: str, to: str) -> Snapshot | None:

@@ -31,7 +31,14 @@ def previous(desired: Desired, before: Facts, hosts: Collection[str]) -> Desired
         _state(desired, state, before.hosts[state.host]) for state in desired.hosts if state.host in hosts
     )
     return replace(
-        desired, hosts=states, version=_name(desired, states), remove_orphans=True, undo=(), trial={}
+        desired,
+        hosts=states,
+        version=_name(desired, states),
+        remove_orphans=True,
+        undo=(),
+        trial={},
+        # They are written for the new version.
+        tested=(),
     )
 
 

@@ -35,6 +35,7 @@ def recorded(desired: Desired, facts: Facts, earlier: Desired | None) -> Desired
         trial={},
         watched=False,
         allow_downtime=False,
+        tested=(),
         moving=NOTHING_SAID,
     )
 

@@ -33,7 +33,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Wait until the container is healthy by its service's gate. ``fresh``: it has just been made,
-    so that any restart counts. ``server``: its balancers must find it healthy, too."""
+    so that any restart counts. ``server``: its balancers must find it healthy, too. ``tests``: those of its
+    role must pass on the host."""
 
     host: str
     service: Service
@@ -41,13 +42,19 @@ class Gate:
     state_dir: str
     fresh: bool = True
     server: Server | None = None
+    tests: bool = False
 
     @property
     def id(self) -> str:
         return f"{self.host}/gate:{self.service.key}"
 
     def describe(self) -> str:
-        return f"wait until {self.service.key} is healthy"
+        return f"wait until {self.passed}"
+
+    @property
+    def passed(self) -> str:
+        tests = f" and the tests of {self.service.role} pass" if self.tests else ""
+        return f"{self.service.key} is healthy{tests}"
 
 
 @dataclass(frozen=True, slots=True)

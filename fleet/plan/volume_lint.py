@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleet.model.desired import Desired
+from fleet.model.desired import Desired, Volume
 from fleet.plan.tree import Finding
 from fleet.plan.volume_cases import Case, short
 from fleet.plan.volume_origins import mounts
+from fleet.plan.volume_places import volume_at
 from fleet.plan.volume_table import MOVES, Change
 from fleet.plan.volumes import Volumes
 from fleet.suggest import suggest
@@ -20,6 +21,7 @@ def volumes(found: Volumes, *, keeps: bool) -> Iterator[Finding]:
         if one.change is Change.REFUSE:
             what, *ways = one.why.splitlines()
             yield Finding(True, what, "; ".join(ways), one.host)
+    yield from _made_otherwise(found)
     yield from _names(desired, found.cases)
     if found.moves:
         yield from helper(desired, found.pinned, "move a volume")
@@ -55,6 +57,37 @@ def _origin(found: Volumes, one: Case) -> Iterator[Finding]:
         if tried := [key for key in using if key in found.desired.trial]:
             what = f"{tried[0]} cannot be tried beside its old version, which loses its data to the new one"
             yield Finding(True, what, f"move {one.origin} with strategy: rolling first", one.host)
+
+
+def _made_otherwise(found: Volumes) -> Iterator[Finding]:
+    """The engine never changes how a volume was made, and says nothing of it."""
+    for state in found.desired.hosts:
+        for volume in state.volumes if state.host in found.facts.hosts else ():
+            there = volume_at(found.facts, state.host, volume.name)
+            if there is None or volume.external or there.options is None:
+                continue
+            made = Volume(volume.name, volume.role, there.driver, there.options)
+            ours, theirs = _making(volume), _making(made)
+            if ours != theirs:
+                name = short(found.desired, volume)
+                what = f"volume {name} was made with {theirs}, and its role says {ours}"
+                ways = _ELSEWHERE if not made.of_host else _REMADE if volume.of_host else _GONE
+                ways = ways.format(name=name, volume=volume.name)
+                yield Finding(True, what, f"{ways}, or write what it was made with", state.host)
+
+
+_ELSEWHERE = "docker volume rm {volume}, and it is made anew: its data is not on this host"
+_REMADE = (
+    "give it another name in the role, with x-fleet.volumes.NEW.from: {name}, and its data is brought to "
+    "one that is made so"
+)
+_GONE = "give it another name in the role, and bring its data there by hand"
+
+
+def _making(volume: Volume) -> str:
+    # Of a file server, they may hold how one logs in there.
+    given = " ".join(f"{key}={'…' if 'pass' in value else value}" for key, value in sorted(volume.options))
+    return f"driver {volume.driver}, {given or 'no options'}"
 
 
 def _names(desired: Desired, cases: Iterable[Case]) -> Iterator[Finding]:

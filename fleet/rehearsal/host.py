@@ -91,11 +91,16 @@ class Host:
         self._isolate("-D")
         self._wait(self._greets, "its sshd does not answer")
 
-    def slow_down(self, delay_ms: int) -> None:
-        """Delay every packet that leaves the host by ``delay_ms`` milliseconds; 0 or a restart ends it."""
+    def slow_down(self, delay_ms: int, *, port: int | None = None) -> None:
+        """Delay every packet that leaves the host by ``delay_ms`` milliseconds; 0 or a restart ends it.
+        ``port``: only those for that port of others."""
         name = f"{self._container.name}-delay"
-        rule = "POSTROUTING -o eth0 -j NFQUEUE --queue-num 7 --queue-bypass"
-        self.run(f"iptables -w -t mangle -D {rule} 2>/dev/null; true")
+        to = f" -p tcp --dport {port}" if port else ""
+        rule = f"POSTROUTING -o eth0{to} -j NFQUEUE --queue-num 7 --queue-bypass"
+        self.run(
+            "iptables -w -t mangle -S POSTROUTING | sed -n '/NFQUEUE/s/^-A/-D/p' "
+            "| while read -r rule; do iptables -w -t mangle $rule; done"
+        )
         with suppress(NotFound):
             self._client.containers.get(name).remove(force=True)
         if delay_ms:

@@ -176,6 +176,32 @@ class CommandEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """One of a role's tests on one host. ``outcome``: passed, failed or skipped; ``at``: the line that
+    failed, else where the test begins; ``why`` may be several lines."""
+
+    host: str
+    role: str
+    test: str
+    at: str
+    outcome: str
+    why: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SameTest:
+    """Hosts on which one test ended alike."""
+
+    hosts: tuple[str, ...]
+    role: str
+    test: str
+    at: str
+    outcome: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Same:
     """Hosts whose command printed the same and ended alike. ``differs``: from the largest group, as a diff;
     empty in the largest, and where there is nothing in common."""
@@ -244,6 +270,8 @@ Event = (
     | Command
     | CommandStarted
     | CommandEnded
+    | Tested
+    | SameTest
     | Same
     | LogLine
     | Output

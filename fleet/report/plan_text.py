@@ -202,8 +202,9 @@ def _batches(stage: Rollout, *, diff: bool) -> list[_Group]:
 
 
 def _gates(stage: Rollout) -> list[str]:
-    gates = (step.service.gate for turn in stage.turns for step in turn.steps if isinstance(step, Gate))
-    return [gate_text(gate) for gate in dict.fromkeys(gates)]
+    gates = [step for turn in stage.turns for step in turn.steps if isinstance(step, Gate)]
+    tests = f"; then roles/{stage.role}/tests"
+    return list(dict.fromkeys(f"{gate_text(one.service.gate)}{tests if one.tests else ''}" for one in gates))
 
 
 def _trial_text(stage: Trial) -> str:

@@ -108,6 +108,8 @@ class TextReport:
                     yield self._step(host, "$", part, "faint")
             case ev.CommandStarted() | ev.CommandEnded() | ev.Same() | ev.LogLine() | ev.Output():
                 yield from self._by_hand(event)
+            case ev.SameTest():
+                yield from test_lines(event)
             case ev.Note(text, level):
                 yield Line(text, {"info": "plain"}.get(level, level))
             case ev.RunFinished(outcome, ok, seconds, state, hint):
@@ -172,6 +174,20 @@ def same_lines(event: ev.Same) -> Iterable[Line]:
             yield Line(f"  {line}", style, hang=1)
     else:
         yield from (Line(f"  {line}") for line in event.lines)
+
+
+MARKS = {"passed": ("✓", "plain"), "failed": ("✗", "error"), "skipped": ("·", "faint")}
+
+
+def test_lines(event: ev.SameTest) -> Iterable[Line]:
+    mark, style = MARKS.get(event.outcome, ("?", "plain"))
+    first, *rest = event.why.splitlines() or [""]
+    yield Line(f"{mark} {event.role} {event.test}: {fold(event.hosts)}", style)
+    if event.outcome == "failed":
+        yield Line(f"    {event.at}: {first}", hang=2)
+        yield from (Line(f"      {line}") for line in rest)
+    elif first:
+        yield Line(f"    {first}", "faint")
 
 
 def _hosts(count: int) -> str:

@@ -282,7 +282,7 @@ class Executor:
             )
             return error
         outcome.finished += 1
-        done = f"{step.service.key} is healthy" if isinstance(step, Gate) else text
+        done = step.passed if isinstance(step, Gate) else text
         self._emit(ev.StepFinished(step.host, step.id, done, self._clock() - began))
         return None
 

@@ -46,10 +46,12 @@ def watch(
     cancel: threading.Event,
     keep: Callable[[str, str], str],
     clock: Callable[[], float] = time.monotonic,
+    tests: Callable[[], None] = lambda: None,
 ) -> None:
     """Return when the gate passes. Raises GateFailed with the cause, Interrupted, ConnectionLost, Fenced.
 
-    ``keep(name, text)`` stores a file in the run's directory and answers where.
+    ``keep(name, text)`` stores a file in the run's directory and answers where. ``tests``: what else has to
+    pass before the container counts as proven; what they raise is raised.
     """
     spec = gate.service.gate
     samples: list[Sample] = []
@@ -82,6 +84,7 @@ def watch(
         raise Interrupted("interrupted at the gate", host=gate.host, step=gate.id)
     verdict = verdicts[0] if verdicts else _last(verdict_now())
     if isinstance(verdict, Pass):
+        tests()
         proof = transport.run(prove(gate.state_dir, gate.container), timeout=PROOF_SECONDS)
         if not proof.ok:
             raise failure(

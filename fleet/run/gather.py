@@ -129,8 +129,15 @@ def ask(question: Question, transport: Transport, first: First | None = None) ->
 
 def balancer_view(one: BalancerHost, transport: Transport) -> BalancerView | Unknown:
     kind = KINDS[one.balancer.kind]
+
+    def asked(request: str) -> str:
+        return transport.ask(one.balancer.socket, request, timeout=BALANCER_SECONDS)
+
     try:
-        return kind.view(transport.ask(one.balancer.socket, kind.look, timeout=BALANCER_SECONDS))
+        view = kind.view(asked(kind.look))
+        path = one.balancer.maintenance
+        table = kind.table(asked(kind.maps), path) if path else ""
+        return replace(view, paged=kind.paged(asked(kind.entries(table)))) if table else view
     except FleetError as error:
         return Unknown(f"{error.what}{f' ({error.why})' if error.why else ''}")
     except (ValueError, KeyError) as error:

@@ -23,6 +23,7 @@ from fleet.run.gate import watch
 from fleet.run.job import Runner
 from fleet.run.perform import perform
 from fleet.run.reload import reload
+from fleet.run.role_tests import RoleTests
 from fleet.run.traffic import Traffic
 from fleet.run.vip import Move, holders, move
 from fleet.run.volumes.copying import copy
@@ -51,6 +52,7 @@ class RemoteHands:
         *,
         asked: threading.Event | None = None,
         on_job: Callable[[JobRun], None] = lambda run: None,
+        tests: RoleTests | None = None,
         show_commands: bool = False,
     ) -> None:
         self._transports = transports
@@ -61,6 +63,7 @@ class RemoteHands:
         self._balancers = balancers
         self._traffic = Traffic(balancers)
         self._on_job = on_job
+        self._tests = tests
         self._show = show_commands
 
     def perform(self, step: Step) -> None:
@@ -89,7 +92,13 @@ class RemoteHands:
         """The balancers are a second witness: a service can be well, and not be seen from where they are."""
         if gate.server:
             self._traffic.recheck(gate.server)
-        watch(gate, self._transport(gate.host), self._emit, self._cancel, self._keep)
+        transport = self._transport(gate.host)
+
+        def tests() -> None:
+            if gate.tests and self._tests:
+                self._tests.gate(gate, transport, self._emit, self._cancel, self._keep)
+
+        watch(gate, transport, self._emit, self._cancel, self._keep, tests=tests)
         if gate.server:
             self._traffic.healthy(
                 gate.server,
@@ -109,7 +118,7 @@ class RemoteHands:
     def haul(self, node: Haul) -> None:
         try:
             source, target = (
-                Side(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
+                Side.of(node.move, reads, self._transport(host), self._emit, self._cancel, self._show)
                 for reads, host in ((True, node.move.source), (False, node.host))
             )
             if isinstance(node, CopyVolume):

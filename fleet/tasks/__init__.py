@@ -14,7 +14,7 @@ from invoke.collection import Collection
 from fleet.tasks.aliases import with_aliases
 from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
 from fleet.tasks.hosts import exec, get, logs, put, ssh
-from fleet.tasks.look import doctor, inventory, status, validate
+from fleet.tasks.look import doctor, inventory, status, validate, verify
 from fleet.tasks.rehearse import init, rehearse
 from fleet.tasks.releases import diff, lock, prune, releases, unlock
 from fleet.tasks.traffic import drain, maintenance, ready
@@ -24,6 +24,6 @@ from fleet.tasks.volumes import volumes
 
 ns = with_aliases(Collection(
     deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
-    releases, diff, lock, unlock, prune, trust, doctor, validate, inventory, exec, logs, put, get, ssh,
-    rehearse, init,
+    releases, diff, lock, unlock, prune, trust, doctor, validate, verify, inventory, exec, logs, put, get,
+    ssh, rehearse, init,
 ), Path.cwd())  # fmt: skip

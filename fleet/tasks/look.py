@@ -60,6 +60,14 @@ def validate(given: Given) -> int | None:
     return with_session(given.options(), run)
 
 
+@operator_task("env", "limit", "roles", "json", "parallel", "ledger")
+def verify(given: Given) -> int | None:
+    """Run the tests of the roles, roles/ROLE/tests, on their hosts."""
+    from fleet.app.verify import verify as run  # noqa: PLC0415
+
+    return with_session(given.options(), run)
+
+
 @operator_task("env", "limit", list="the JSON that ansible-inventory --list prints",
                graph="groups and hosts as a tree, as ansible-inventory --graph prints it",
                explain="a host: each of its variables, where it was written, and what it beat",

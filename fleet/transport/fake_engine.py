@@ -17,8 +17,9 @@ from fleet.errors import Drift
 from fleet.ops import effects as fx
 from fleet.secret import Keyring
 from fleet.transport.base import OnProgress
-from fleet.transport.docker_api import revealed, split_digest, split_tag
+from fleet.transport.docker_call import revealed
 from fleet.transport.docker_errors import Refusal, registry_of
+from fleet.transport.docker_images import split_digest, split_tag
 
 BODY_KEYS = frozenset(
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,7 +92,7 @@ class Directed(FakeHaproxy):
                 )
                 return "\n".join(["# id (file) description", *rows]) + "\n\n"
             for number, name in enumerate(self.maps):
-                request = request.replace(f"#{number} ", f"{name} ")
+                request = re.sub(rf"#{number}\b", name, request)
             self.told += [one.removeprefix("set server ") for one in request.split(";") if "show" not in one]
             return self.admin(request)
 

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import urllib.parse
 from collections.abc import Sequence
 
 from benchmarks.aim import own
-from benchmarks.clients import Idle, Kept, New
-from benchmarks.crowd import Crowd, Group
-from benchmarks.tally import Tally
+from fleet.rehearsal.traffic import load
+from fleet.rehearsal.traffic.clients import Idle, Kept, New
+from fleet.rehearsal.traffic.crowd import Group
 
 PAGES = (Group(Kept, 6, 0.15), Group(New, 6, 0.15), Group(Idle, 2, 6.0))
 """80 requests a second for one page; any server has that."""
 
 
-class Load:
-    """``with Load(url) as load: …``; or ``start`` and ``stop``. The tally says what was lost:
+class Load(load.Load):
+    """On a host of this machine, and nowhere else. The tally says what was lost:
     ``assert not load.tally.failures``."""
 
     def __init__(self, url: str, groups: Sequence[Group] = PAGES) -> None:
-        self.tally = Tally()
-        self._url: urllib.parse.SplitResult = own(url)
-        self._crowd = Crowd(self._url, groups, self.tally)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._crowd.run()))
-
-    def __enter__(self) -> Load:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> Tally:
-        """When whatever was asked has got its answer."""
-        self._crowd.stop()
-        self._thread.join()
-        return self.tally
+        super().__init__(own(url), groups)
 
 
-def start(url: str, groups: Sequence[Group] = PAGES) -> Load:
+def start(url: str, groups: Sequence[Group] = PAGES) -> load.Load:
     """Load from now on, until its ``stop``."""
-    return Load(url, groups).__enter__()
+    return Load(url, groups).start()

@@ -98,6 +98,8 @@ def process(root: Path, *words: str) -> Done:
         (("exec", "--env", "test"), ""),
         (("deploy", "--env", "test", "--version", "v1", "--plan", "none.json"), "cannot read the plan"),
         (("status", "--env", "test", "--limit", "nothing"), "nothing"),
+        (("rehearse", "--fault", "host-deis"), "--fault host-deis, did you mean 'host-dies'?"),
+        (("rehearse", "--fault", "host-dies", "--down"), "--fault breaks something in a rehearsal"),
     ],
 )  # fmt: skip
 def test_wrong_use_ends_with_64_and_a_word(
@@ -225,7 +227,7 @@ def test_validate_needs_no_network(fleet: Fleet, project: Path, monkeypatch: pyt
     hosts = project / "inventories" / "test" / "hosts.yml"
     hosts.write_text(hosts.read_text().replace("ansible_connection: local, ", ""))
     done = fleet(project, "validate", "--env", "test")
-    assert done == Done(0, "test is valid: 2 hosts, 1 roles, 2 services, 0 secrets referred to\n", "")
+    assert done == Done(0, "test is valid: 2 hosts, 1 role, 2 services, 0 secrets referred to\n", "")
 
 
 def test_the_projects_invoke_yaml_counts_for_fleet_too(fleet: Fleet, project: Path) -> None:

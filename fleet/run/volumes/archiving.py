@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from fleet.report import events as ev
 from fleet.run.volumes.attended import COPY_SECONDS
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.part import Part
+from fleet.run.volumes.preflight import room
 from fleet.transport.base import Feed
 
 CHUNK = 1 << 20
@@ -87,8 +89,13 @@ def from_file(path: Path) -> Filled:
 
     def filled(ground: Ground) -> Mapping[str, Any]:
         digest = hashlib.sha256()
+        free = ground.ask("measure", "usage")["free"]
+        there = {"bytes": 0, "entries": 0, "free": free, "free_inodes": None}
         try:
             with path.open("rb") as file:
+                # A tar is about as long as what it holds.
+                needed = {"bytes": os.fstat(file.fileno()).st_size, "entries": 0}
+                room(ground.helper.volume, ground.host, needed, there)
 
                 def feed() -> bytes:
                     data = file.read(CHUNK)
@@ -128,7 +135,7 @@ def bring(ground: Ground, place: Place, volume: str, role: str, origin: str, fil
         raise RemoteFailed(f"{what}: the host's answer makes no sense", why=text, host=ground.host) from error
     held = name(volume, id_)
     mount = replace(ground.helper.mounts[0], volume=held, read_only=False)
-    there = replace(ground, attendant=replace(ground.attendant, mounts=(mount,)))
+    there = replace(ground, helper=replace(ground.helper, mounts=(mount,)))
     try:
         with _helping(there):
             made = _described(there, filled(there), origin)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from fleet.errors import FleetError, Interrupted, RemoteFailed
@@ -27,23 +28,16 @@ class HelperFailed(RemoteFailed):
     """The program in the helper container says why it could not do it."""
 
 
+@dataclass(frozen=True, slots=True)
 class Attended:
     """``cancel`` ends what the helper does. ``show``: tell each command."""
 
-    __slots__ = ()
-
+    host: str
+    helper: Helper
     transport: Transport
     emit: ev.Emit
     cancel: threading.Event
-    show: bool
-
-    @property
-    def host(self) -> str:
-        raise NotImplementedError
-
-    @property
-    def helper(self) -> Helper:
-        raise NotImplementedError
+    show: bool = False
 
     def script(self, script: Shell, what: str, *, seconds: float = SCRIPT_SECONDS) -> str:
         """What it prints. It is not cut: it changes something, or is short. Raises RemoteFailed, Drift."""

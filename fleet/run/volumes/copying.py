@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from fleet.errors import Drift, FleetError
@@ -36,7 +36,9 @@ def copy(
     the target bears the mark of a copy that is not complete, and a later run goes on from there."""
     began = clock()
     source_is_as_planned(source, seen(source))
-    try:
+    with ExitStack() as failed:
+        # What runs in them would go on without us.
+        failed.callback(clear_away, source, target)
         _make(node, target, emit, cancel)
         source.start()
         target.start()
@@ -51,10 +53,7 @@ def copy(
         )
         emit(ev.Note(text))
         allowed(enough.seconds, source)
-    except Exception:
-        # What runs in them would go on without us.
-        clear_away(source, target)
-        raise
+        failed.pop_all()
 
 
 def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event) -> None:

@@ -21,15 +21,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet.errors import Drift, Fenced, FleetError, RemoteFailed, Unreachable
 from fleet.model.volumes import Mark, State
 from fleet.ops import marks
-from fleet.ops.fence import PATIENCE, Fence
+from fleet.ops.fence import PATIENCE, Halt, fence
 from fleet.plan.tree import MoveVolume
 from fleet.report import events as ev
+from fleet.run.volumes.failing import Unknown, failing
 from fleet.run.volumes.passes import Beat, Copier, allowed
 from fleet.run.volumes.preflight import only_writers, seen, size, source_is_as_planned, target_is_incoming
 from fleet.run.volumes.side import Side, clear_away
@@ -64,7 +66,8 @@ class _Mover:
     clock: Callable[[], float]
 
     def run(self) -> None:
-        try:
+        with ExitStack() as failed:
+            failed.callback(clear_away, self.source, self.target)
             incoming = self._ready()
             with way(self.source, self.target) as there:
                 copier = Copier(self.source, self.target, there, self.node.id)
@@ -73,11 +76,9 @@ class _Mover:
                 began = self.clock()
                 sent, found = self._switched(copier, incoming)
                 took = self.clock() - began
+                failed.pop_all()
                 # At once: the service waits for this.
                 clear_away(self.source, self.target, self._forget)
-        except Exception:
-            clear_away(self.source, self.target)
-            raise
         text = (
             f"volume {self.node.move.volume} lives on {self.node.host}: {size(found.get('bytes', 0))} in "
             f"{found.get('entries', 0)} entries, byte for byte the same. It was stopped for {took:.1f} s, in "
@@ -100,19 +101,14 @@ class _Mover:
 
     def _switched(self, copier: Copier, incoming: Mark) -> tuple[int, Mapping[str, Any]]:
         """Bytes that were still to be copied, and what the comparison said."""
-        fence, kept = self.fence, False
-        try:
+        halt, kept = self.halt, False
+        with failing(self.emit, lambda: self._back(kept)):
             with Beat(self._alive, BEAT_SECONDS):
-                self.source.script(fence.stop(), self._what("stop its writers"), seconds=fence.seconds)
+                self.source.script(halt.stop(), self._what("stop its writers"), seconds=halt.seconds)
                 sent, found = self._rest(copier)
-                self.source.script(fence.release(), self._what("keep it fenced"))
+                self.source.script(halt.release(), self._what("keep it fenced"))
                 kept = True
             self._live(incoming)
-        except _Unknown:
-            raise
-        except Exception as error:
-            self._back(error, kept)
-            raise
         return sent, found
 
     def _rest(self, copier: Copier) -> tuple[int, Mapping[str, Any]]:
@@ -130,7 +126,7 @@ class _Mover:
         )
 
     def _live(self, incoming: Mark) -> None:
-        """The one step after which there is no way back. Raises _Unknown when nobody knows if it was made."""
+        """The one step after which there is no way back. Raises Unknown when nobody knows if it was made."""
         move = self.node.move
         live = replace(incoming, state=State.LIVE, generation=incoming.generation + 1, peer=move.source)
         script = marks.write(move.place.state_dir, move.volume, incoming, live)
@@ -149,7 +145,7 @@ class _Mover:
             mark = seen(self.target).mark
         except FleetError:
             volume = self.node.move.volume
-            raise _Unknown(
+            raise Unknown(
                 f"nobody knows whether {self.node.host} has taken volume {volume}: nothing uses it now",
                 why="\n".join(filter(None, [error.what, error.why])),
                 hint=f"run again when {self.node.host} can be reached: the two marks tell how it stands",
@@ -157,18 +153,13 @@ class _Mover:
             ) from error
         return mark is not None and mark.state is State.LIVE
 
-    def _back(self, error: Exception, kept: bool) -> None:
-        """The source goes on; ``error`` tells it, or why that cannot be told."""
+    def _back(self, kept: bool) -> str:
+        """The source goes on: that it does, or why that cannot be told."""
         try:
-            self.source.script(self.fence.back(), self._what("go on"), seconds=self.fence.seconds)
+            self.source.script(self.halt.back(), self._what("go on"), seconds=self.halt.seconds)
         except FleetError as second:
-            told = self._not_back(second, kept)
-        else:
-            told = f"volume {self.source.volume} is used on {self.source.host} as before"
-        if isinstance(error, FleetError):
-            error.hint = "; ".join(filter(None, [told, error.hint]))
-        else:
-            self.emit(ev.Note(told, "warning"))
+            return self._not_back(second, kept)
+        return f"volume {self.source.volume} is used on {self.source.host} as before"
 
     def _not_back(self, second: FleetError, kept: bool) -> str:
         why = f"{second.what}{f' ({second.why.splitlines()[0]})' if second.why else ''}"
@@ -189,25 +180,21 @@ class _Mover:
 
     def _alive(self) -> None:
         try:
-            self.source.transport.run(self.fence.alive().script, timeout=BEAT_SECONDS)
+            self.source.transport.run(self.halt.alive().script, timeout=BEAT_SECONDS)
         except FleetError:
             # Whether the source has gone on without us is asked before it counts.
             return
 
     def _forget(self) -> None:
         try:
-            self.source.script(self.fence.forget(), self._what("forget how it was used"))
+            self.source.script(self.halt.forget(), self._what("forget how it was used"))
         except FleetError as error:
             text = f"{self.source.host}: {error.what}; a later move from there clears it away"
             self.emit(ev.Note(text, "warning"))
 
     @property
-    def fence(self) -> Fence:
-        return Fence(self.node.move)
+    def halt(self) -> Halt:
+        return fence(self.node.move)
 
     def _what(self, action: str) -> str:
         return f"move volume {self.node.move.volume} ({action})"
-
-
-class _Unknown(RemoteFailed):
-    """The target may have taken the volume."""

@@ -23,7 +23,8 @@ from fleet.model.snapshots import Kind, Restoring, Snapshot
 from fleet.model.volumes import Mark, State
 from fleet.ops import marks
 from fleet.ops.dumps import load
-from fleet.ops.restoring import Standstill
+from fleet.ops.fence import Halt
+from fleet.ops.restoring import standstill, take_over
 from fleet.ops.volume_helper import Helper, Mount
 from fleet.plan.keeping import RestoreVolume
 from fleet.plan.tree import Step
@@ -31,6 +32,7 @@ from fleet.report import events as ev
 from fleet.run.perform import perform
 from fleet.run.volumes.attended import COPY_SECONDS
 from fleet.run.volumes.beside import Cloner, counted
+from fleet.run.volumes.failing import Unknown, failing
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.passes import Beat
 from fleet.run.volumes.preflight import seen, told
@@ -63,7 +65,7 @@ class _Restorer:
         if self.node.make:
             self._make()
         elif self.what.keeping is None:
-            self.ground.script(self.halt.take_over(), self._doing("take it over"))
+            self.ground.script(take_over(self.what), self._doing("take it over"))
         if self.what.keeping is None:
             self._on()
         else:
@@ -93,15 +95,11 @@ class _Restorer:
     def _on(self) -> None:
         """Nothing whole is there: the volume was just made, or a run before was cut off. So it stays when
         this one fails."""
-        try:
+        volume = self.what.volume
+        half = f"volume {volume} is half restored: nothing uses it. Run again"
+        with failing(self.ground.emit, lambda: f"{half}; inv volumes list {volume} tells of others"):
             found = self._brought(self.what.snapshot, self.ground)
             self._live(self.what.live)
-        except _Unknown:
-            raise
-        except Exception as error:
-            listed = f"inv volumes list {self.what.volume} tells of others"
-            _add(error, f"volume {self.what.volume} is half restored: nothing uses it. Run again; {listed}")
-            raise
         self._start(found, "")
 
     def _replace(self) -> None:
@@ -112,7 +110,13 @@ class _Restorer:
         begun = begin(keeping, self.ground)
         kept: Snapshot | None = None
         released = False
-        try:
+
+        def stands() -> str:
+            if kept is None:
+                give_up(begun)
+            return self._back(kept if released else None)
+
+        with failing(self.ground.emit, stands):
             if self.what.writers:
                 begun.cloner.passes()
             with Beat(self._alive, BEAT_SECONDS):
@@ -124,13 +128,6 @@ class _Restorer:
                 released = True
             found = self._brought(self.what.snapshot, self.ground)
             self._live(self.what.live)
-        except _Unknown:
-            raise
-        except Exception as error:
-            if kept is None:
-                give_up(begun)
-            self._back(error, kept if released else None)
-            raise
         self._start(found, f"; what was there is snapshot {kept.id}")
 
     def _brought(self, snapshot: Snapshot, ground: Ground) -> Mapping[str, Any]:
@@ -143,7 +140,7 @@ class _Restorer:
         return found
 
     def _live(self, live: Mark) -> None:
-        """The step after which there is no way back. Raises _Unknown when nobody knows if it was made."""
+        """The step after which there is no way back. Raises Unknown when nobody knows if it was made."""
         found = seen(self.ground).mark
         script = marks.write(self.what.place.state_dir, self.what.volume, found, live)
         try:
@@ -159,7 +156,7 @@ class _Restorer:
             mark = seen(self.ground).mark
         except FleetError:
             volume = self.what.volume
-            raise _Unknown(
+            raise Unknown(
                 f"nobody knows whether volume {volume} is restored: nothing uses it now",
                 why="\n".join(filter(None, [error.what, error.why])),
                 hint=f"when {self.ground.host} can be reached, inv volumes tells: inv deploy starts what "
@@ -172,14 +169,12 @@ class _Restorer:
         what = self.what
         text = f"volume {what.volume} is what snapshot {what.snapshot.id} holds: {counted(found)}"
         self.ground.emit(ev.Note(f"{text}, byte for byte the same{kept}"))
-        try:
+        left = f"volume {what.volume} is restored, and what runs on it is not: inv deploy starts it"
+        with failing(self.ground.emit, lambda: left):
             self.ground.script(self.halt.back(), self._doing("start what ran"), seconds=self.halt.seconds)
-        except FleetError as error:
-            _add(error, f"volume {what.volume} is restored, and what runs on it is not: inv deploy starts it")
-            raise
 
-    def _back(self, error: Exception, kept: Snapshot | None) -> None:
-        """What runs on the volume goes on with what was there; ``error`` tells that, or how it stands."""
+    def _back(self, kept: Snapshot | None) -> str:
+        """What runs on the volume goes on with what was there: that it does, or how it stands."""
         # What has interrupted the way there does not interrupt the way back.
         ground = replace(self.ground, cancel=threading.Event())
         volume, host = self.what.volume, self.ground.host
@@ -190,15 +185,13 @@ class _Restorer:
             ground.script(self.halt.back(), self._doing("go on"), seconds=self.halt.seconds)
         except FleetError as second:
             why = f"{second.what}{f' ({second.why.splitlines()[0]})' if second.why else ''}"
-            how = (
+            return (
                 f"volume {volume} on {host} is half restored, and nothing uses it: {why}. What was there: "
                 f"inv volumes restore {volume} --snapshot {kept.id}"
                 if kept
                 else f"what runs on volume {volume} could not be told to go on: {why}; it does so by itself"
             )
-        else:
-            how = f"volume {volume} is used on {host} as before"
-        _add(error, how)
+        return f"volume {volume} is used on {host} as before"
 
     def _load(self) -> None:
         """The service reads it itself, so nothing stops."""
@@ -207,13 +200,11 @@ class _Restorer:
         kept = take(what.keeping, self.ground)
         ground = self._reading(snapshot)
         ground.start()
-        try:
+        how = f"inv volumes restore {what.volume} --snapshot {kept.id}"
+        loaded = f"what was loaded before that is in volume {what.volume}; what was there: {how}"
+        with failing(ground.emit, lambda: loaded):
             script = load(ground.helper, what.load, snapshot.digest)
             ground.script(script, self._doing("load the dump"), seconds=COPY_SECONDS)
-        except FleetError as error:
-            text = f"inv volumes restore {what.volume} --snapshot {kept.id}"
-            _add(error, f"what was loaded before that is in volume {what.volume}; what was there: {text}")
-            raise
         found = seen(self.ground).mark
         if found is None or found.generation != what.mark.generation:
             raise Drift(
@@ -227,7 +218,7 @@ class _Restorer:
     def _reading(self, snapshot: Snapshot) -> Ground:
         one = self.ground.helper
         mounts = (Mount(snapshot.name, "/data", read_only=True),)
-        return replace(self.ground, attendant=Helper(one.volume, one.image, one.place, mounts))
+        return replace(self.ground, helper=Helper(one.volume, one.image, one.place, mounts))
 
     def _alive(self) -> None:
         try:
@@ -237,17 +228,8 @@ class _Restorer:
             return
 
     @property
-    def halt(self) -> Standstill:
-        return Standstill(self.what)
+    def halt(self) -> Halt:
+        return standstill(self.what)
 
     def _doing(self, action: str) -> str:
         return f"restore volume {self.what.volume} ({action})"
-
-
-def _add(error: Exception, text: str) -> None:
-    if isinstance(error, FleetError):
-        error.hint = "; ".join(filter(None, [text, error.hint]))
-
-
-class _Unknown(RemoteFailed):
-    """The volume may be restored."""

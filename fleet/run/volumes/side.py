@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fleet.model.volumes import Relocation
 from fleet.ops.volume_helper import Helper
@@ -16,27 +16,26 @@ from fleet.transport.base import Transport
 
 @dataclass(frozen=True, slots=True)
 class Side(Attended):
-    """``reads``: it is the source."""
-
-    move: Relocation
-    reads: bool
-    transport: Transport
-    emit: ev.Emit
-    cancel: threading.Event
-    show: bool = False
-
-    @property
-    def host(self) -> str:
-        return self.move.source if self.reads else self.move.target
+    move: Relocation = field(kw_only=True)
 
     @property
     def volume(self) -> str:
         """What the data is called here."""
         return self.helper.volume
 
-    @property
-    def helper(self) -> Helper:
-        return Helper.of_move(self.move, reads=self.reads)
+    @classmethod
+    def of(
+        cls,
+        move: Relocation,
+        reads: bool,
+        transport: Transport,
+        emit: ev.Emit,
+        cancel: threading.Event,
+        show: bool = False,
+    ) -> Side:
+        """``reads``: it is the source."""
+        host = move.source if reads else move.target
+        return cls(host, Helper.of_move(move, reads=reads), transport, emit, cancel, show, move=move)
 
 
 def clear_away(source: Side, target: Side, *also: Callable[[], None]) -> None:

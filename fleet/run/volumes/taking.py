@@ -20,6 +20,7 @@ from fleet.ops.pause import Pause
 from fleet.report import events as ev
 from fleet.run.volumes.attended import COPY_SECONDS
 from fleet.run.volumes.beside import Cloner, counted
+from fleet.run.volumes.failing import failing
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.preflight import seen, size, told
 
@@ -33,12 +34,9 @@ def take(taking: Taking, ground: Ground) -> Snapshot:
     RemoteFailed, Interrupted, Fenced, ConnectionLost; whatever is raised, the writers go on, and no snapshot
     is left that counts or takes room."""
     begun = begin(taking, ground)
-    try:
+    with failing(ground.emit, lambda: give_up(begun)):
         made, how = _dumped(begun) if taking.dump else _copied(begun)
         record(begun, made)
-    except Exception:
-        give_up(begun)
-        raise
     begun.ground.remove()
     ground.emit(ev.Note(f"volume {taking.volume}: snapshot {made.id} of {how}"))
     return made
@@ -89,13 +87,10 @@ def begin(taking: Taking, ground: Ground) -> Begun:
         id_, taking.volume, mark.lineage, mark.generation, taking.version, at, kind=kind, why=taking.why
     )
     begun = Begun(taking, ground.between(taking.volume, blank.name), blank)
-    try:
+    with failing(ground.emit, lambda: give_up(begun)):
         begun.ground.start()
         if not taking.dump:
             begun.cloner.room()
-    except Exception:
-        give_up(begun)
-        raise
     return begun
 
 

@@ -7,22 +7,19 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleet.rehearsal import Host
+from fleet.rehearsal.faults.clock_skew import wrong_clock
 from tests.support.look import answer
 from tests.support.operators import Operator, history, slowly
 
 Web = Callable[[int], Host]
 ALL = (1, 2, 3)
-CLOCK = "#!/bin/sh\nexec /bin/date -d '{} hours' \"$@\"\n"
 
 
 @pytest.fixture
 def wrong_clocks(web: Web) -> Iterator[None]:
     """The ledger's host is an hour ahead, web-3 two hours behind."""
-    for number, hours in ((1, 1), (3, -2)):
-        web(number).write("/usr/local/bin/date", CLOCK.format(hours).encode(), 0o755)
-    yield
-    for number in (1, 3):
-        web(number).run("rm /usr/local/bin/date")
+    with wrong_clock(web(1), 1), wrong_clock(web(3), -2):
+        yield
 
 
 @pytest.mark.usefixtures("wrong_clocks")

@@ -19,9 +19,9 @@ from typing import Any
 import testinfra
 import yaml
 
-from benchmarks.crowd import mixture
-from benchmarks.tally import Failure
 from fleet.rehearsal import Host, Rehearsal
+from fleet.rehearsal.traffic.crowd import mixture
+from fleet.rehearsal.traffic.tally import Failure
 from tests.support.load import Load, start
 from tests.support.project import Done, Running
 

@@ -439,6 +439,7 @@ def test_a_map_takes_a_key_twice_and_loses_both_at_once(rig: Rig) -> None:
     for _ in range(2):
         assert rig.ask(f"add map {rig.map} app on") == "\n"
     assert entries() == [["app", "on"]] * 2
+    assert HAProxy().paged(rig.ask(HAProxy().entries(rig.map))) == {"app"}
     assert rig.ask(f"del map {rig.map} app") == "\n"
     assert entries() == []
     assert rig.ask(f"del map {rig.map} app") == "Key not found.\n\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.clients import Idle, Kept, New, Order, SlowReader, SlowSender
-from benchmarks.crowd import Group
 from fleet.rehearsal import Rehearsal
+from fleet.rehearsal.traffic.clients import Idle, Kept, New, Order, SlowReader, SlowSender
+from fleet.rehearsal.traffic.crowd import Group
 from tests.support.load import start
 from tests.support.project import Done
 

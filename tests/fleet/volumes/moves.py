@@ -148,7 +148,7 @@ class Moves:
         make = MakeVolume("shop", "test", Volume(VOLUME, "db"))
         with self.connected() as connections:
             source, target = (
-                Side(planned, reads, transport, self.told.append, cancel or threading.Event())
+                Side.of(planned, reads, transport, self.told.append, cancel or threading.Event())
                 for reads, transport in zip((True, False), connections, strict=True)
             )
             copy(CopyVolume(self.names[1], planned, make), source, target, self.told.append, source.cancel)

@@ -250,3 +250,42 @@ def test_a_pass_beside_a_writer_and_a_final_one_without(pair: Sides) -> None:
     pair.sync("--final").result  # noqa: B018
     compared = pair.compare().result
     assert compared["equal"], compared["differences"]
+
+
+CHANGES = """
+import os, shutil
+os.chdir("/data")
+shutil.rmtree("many_levels/deep")
+shutil.rmtree("times")
+open("times", "w").write("no directory any more")
+shutil.rmtree("acls")
+os.symlink("plain", "acls")
+os.unlink("plain/file")
+os.makedirs("plain/file/now/a directory")
+open("plain/file/now/within", "w").write("x")
+os.link("hard_links/one", "plain/one more")
+os.unlink("hard_links/two")
+shutil.copy2("hard_links/one", "hard_links/two")
+os.rename(b"names/-rf", b"names/--help")
+os.unlink(b"names/new\\nline")
+open(b"names/\\xfe\\n", "w").close()
+os.setxattr("plain", "user.of.a.directory", b"x")
+os.setxattr("attributes/user", "user.comment", b"another")
+os.rename("special_files", "elsewhere")
+os.utime(".", ns=(5, 123_456_789_012_345_678))
+"""
+
+
+def test_every_kind_of_change_is_brought_over(pair: Sides) -> None:
+    """Both sides have a list from before. What rsync does not see, the comparison does, and the next pass."""
+    pair.writer.python(KINDS.read_text(), "make")
+    pair.seed()
+    pair.sync("--final")
+    for side in (pair.source, pair.target):
+        side.volume("manifest")
+    pair.writer.python(CHANGES)
+    pair.sync("--final")
+    assert pair.compare().result["differences"] == ["hard_links/two: hard links differ"]
+    pair.sync("--final")
+    compared = pair.compare().result
+    assert compared["equal"], compared["differences"]

@@ -100,7 +100,7 @@ class Migrations(Moves):
         make = MakeVolume("shop", "test", Volume(self.to, "db"))
         with self.connected() as (one, other):
             source, target = (
-                Side(planned, reads, each, self.told.append, threading.Event())
+                Side.of(planned, reads, each, self.told.append, threading.Event())
                 for reads, each in ((True, one), (False, other))
             )
             copy(CopyVolume("db-1", planned, make), source, target, self.told.append, source.cancel)

@@ -201,6 +201,8 @@ class TestMaintenance:
         assert "app is answered by a page" in served.shop.told.text
         assert page(served, "app") is Exit.OK
         assert self.entries(served) == [[("app", "on")]] * 2
+        assert status(served.session()) is Exit.OK
+        assert served.shop.told.rows[-1][-1] == "answered by a page on lb-1 lb-2"
         assert page(served, on=False) is Exit.OK
         assert self.entries(served) == [[], []]
 

@@ -117,7 +117,7 @@ def test_a_rollback_names_the_data_and_does_not_touch_it(kept: Kept) -> None:
     (one,) = kept.snapshots()
     kept.contents[""] = "spoilt"
     assert rollback(kept.shop.session(), yes, "v1") is Exit.OK
-    told = f"data of data as it was before v2: inv volumes restore data --snapshot {one.id}"
+    told = f"volume data as it was before v2: inv volumes restore data --snapshot {one.id}"
     assert told in kept.shop.told.text
     assert kept.contents[""] == "spoilt"
 

@@ -156,6 +156,7 @@ def test_a_page_goes_out_before_it_comes_so_that_it_is_there_once() -> None:
         answer = fake.ask(KIND.page("#0", "app", on=on))
         assert KIND.refused(answer) == ""
         assert fake.maps["/run/maintenance.map"] == entries
+        assert KIND.paged(fake.ask(KIND.entries("#0"))) == {name for name, _ in entries}
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import clients
-from benchmarks.clients import CLEAR, KINDS, LIMIT, Client, Idle, Kept, New, Order, SlowReader, SlowSender
-from benchmarks.tally import Tally
+from fleet.rehearsal.traffic import clients
+from fleet.rehearsal.traffic.clients import (
+    CLEAR,
+    KINDS,
+    LIMIT,
+    Client,
+    Idle,
+    Kept,
+    New,
+    Order,
+    SlowReader,
+    SlowSender,
+)
+from fleet.rehearsal.traffic.tally import Tally
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Behaviour = Callable[[Reader, Writer], Awaitable[None]]

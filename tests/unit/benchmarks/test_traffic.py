@@ -19,14 +19,14 @@ import pytest
 
 from benchmarks import traffic
 from benchmarks.aim import own
-from benchmarks.clients import KINDS
-from benchmarks.crowd import mixture
 from benchmarks.hands import Broken, Hands
-from benchmarks.orders import Orders, compare
 from benchmarks.row import Row
 from benchmarks.scenarios import SCENARIOS, Inv, Kill, Scenario, Start, Step, Swap, Variable, Wait
-from benchmarks.tally import Tally, span
 from fleet.rehearsal import Host
+from fleet.rehearsal.traffic.clients import KINDS
+from fleet.rehearsal.traffic.crowd import mixture
+from fleet.rehearsal.traffic.orders import Orders, compare
+from fleet.rehearsal.traffic.tally import Tally, span
 from tests.support import load
 
 ROOT = Path(__file__).parents[3]
@@ -158,7 +158,7 @@ def test_spans_are_before_and_during() -> None:
     tally.answered("order", "v41", 0.200)
     tally.begin()
     tally.answered("order", "v42", 1.0)
-    tally.failed("order", 2, "reset")
+    tally.failed("order", 2, "reset", tally.started)
     before = span(tally.before["order"])
     assert before
     assert (before.requests, before.p50, before.p99, before.most) == (100, 10.0, 200.0, 200.0)
@@ -172,7 +172,7 @@ def test_spans_are_before_and_during() -> None:
 
 def test_a_time_without_any_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     tally, clock = Tally(started=0), iter([1.0, 1.5, 4.75, 5.0])
-    monkeypatch.setattr("benchmarks.tally.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("fleet.rehearsal.traffic.tally.time.monotonic", lambda: next(clock))
     for _ in range(4):
         tally.answered("idle", "v41", 0.1)
     row = Row("kill-master", 1, 9, 0.1, tally)

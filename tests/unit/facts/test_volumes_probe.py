@@ -10,7 +10,7 @@ import pytest
 from fleet.facts.listing import LISTING
 from fleet.facts.probe import Answer, Question
 from fleet.facts.volumes import VolumesProbe, directory, made_with, mark_text, read_mark
-from fleet.model.desired import HostState
+from fleet.model.desired import HostState, Volume
 from fleet.model.found import Unknown
 from fleet.model.volumes import FoundVolume, Mark, State
 from tests.support.shells import SHELLS, Bench
@@ -47,6 +47,29 @@ def test_volumes_with_users_and_marks(bench: Bench, tmp_path: Path, shell: str) 
     # Of a volume that somebody has removed.
     (Path(directory(str(state))) / "c").write_text(mark_text(MARK))
     assert look(bench, state, shell) == {"a": FoundVolume("a", "nfs-driver"), "b": replace(b, mark=MARK)}
+
+
+def test_options_are_asked_of_what_a_role_says_how_to_make(bench: Bench, tmp_path: Path) -> None:
+    asked = r"""
+case "$1 $2" in
+  'volume ls') printf '%s\t' 'volume b' local shop test db ''; echo '""'
+    printf '%s\t' 'volume c' local shop test db ''; echo '""' ;;
+  'volume inspect') shift 4; [ "$*" = 'b c gone' ] || exit 2
+    printf '%s\t%s\n' 'options b' '{"type":"tmpfs","o":"a,b"}' 'options c' null; exit 1 ;;
+  ps*) ;;
+esac
+"""
+    bench.stand_in("docker", asked)
+    wanted = HostState("h", volumes=(
+        *(Volume(name, "db") for name in ("b", "c", "gone", "/srv/d")), Volume("e", "db", external=True),
+    ))  # fmt: skip
+    script = VolumesProbe().script(Question("shop", "test", str(tmp_path), wanted))
+    done = bench.run(f"{LISTING}(:\n{script}) 2>&1")
+    seen = VolumesProbe().parse(Answer(done.stdout.decode(), done.returncode))
+    assert isinstance(seen, dict)
+    assert {name: one.options for name, one in seen.items()} == {
+        "b": (("o", "a,b"), ("type", "tmpfs")), "c": (),
+    }  # fmt: skip
 
 
 def test_a_mark_of_one_that_was_made_in_another_way_is_not_its_own(bench: Bench, tmp_path: Path) -> None:

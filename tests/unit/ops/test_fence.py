@@ -16,7 +16,7 @@ from fleet.model.place import Place
 from fleet.model.volumes import Mark, Relocation, State, Writer
 from fleet.ops import marks
 from fleet.ops.effects import Shell
-from fleet.ops.fence import Fence
+from fleet.ops.fence import Halt, fence
 from fleet.ops.volume_helper import Helper
 from fleet.ops.volume_look import Look, look, read
 from fleet.secret import SealedText
@@ -44,8 +44,8 @@ class Host:
         self.move = Relocation(VOLUME, "db-1", "db-2", SEEN, "10.0.0.2", "img", place, writers)
 
     @property
-    def fence(self) -> Fence:
-        return Fence(self.move)
+    def fence(self) -> Halt:
+        return fence(self.move)
 
     def run(self, script: Shell) -> tuple[int, str]:
         assert not isinstance(script.script, SealedText)

@@ -15,10 +15,10 @@ from fleet.model.volume_care import Inside, VolumeCare
 from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.ops.snapshots import DropSnapshot
 from fleet.plan.build import plan
-from fleet.plan.by_hand import restore, snapshot
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.offered import offered
 from fleet.plan.tree import Gate, Node, Phase, Plan, Step
+from fleet.plan.volume_by_name import restore, snapshot
 from fleet.plan.volume_rows import rows
 from fleet.report.plan_text import plan_lines
 from tests.support.build import container, job_container, migration, pinned
@@ -394,7 +394,7 @@ def test_what_belongs_to_a_rollback_is_offered() -> None:
     seen = facts(wanted, holding(serving("db-1"), OLD, later))
     nothing = plan(wanted, seen)
     told = [*offered(nothing, replace(wanted, version="v1"), seen, "v2")]
-    assert told == [f"db-1: data of data as it was before v2: inv volumes restore data --snapshot {OLD.id}"]
+    assert told == [f"db-1: volume data as it was before v2: inv volumes restore data --snapshot {OLD.id}"]
     (told_at,) = offered(nothing, replace(wanted, version="v2"), seen, "v4")
     assert f"as it was at v2: inv volumes restore data --snapshot {later.id}" in told_at
     assert [*offered(nothing, replace(wanted, version="v7"), seen, "v8")] == []

@@ -761,3 +761,38 @@ def test_what_was_healthy_is_moved_back_with_what_it_wrote() -> None:
     assert (move.move.source, move.host) == ("db-2", "db-1")
     world.run(planned)
     assert plan(back, world.facts).empty
+
+
+@pytest.mark.parametrize(
+    ("there", "said", "how"),
+    [
+        (found(options=()), Volume(NAME, "db"), ""),
+        (found(), Volume(NAME, "db", options=(("device", "/srv/b"),)), ""),
+        (
+            found(options=(("device", "/srv/a"),)), Volume(NAME, "db", options=(("device", "/srv/b"),)),
+            "db-1: volume data was made with driver local, device=/srv/a, and its role says driver local, "
+            "device=/srv/b: give it another name in the role, with x-fleet.volumes.NEW.from: data, and its "
+            "data is brought to one that is made so, or write what it was made with",
+        ),
+        (
+            found(options=()), Volume(NAME, "db", driver="rexray"),
+            "db-1: volume data was made with driver local, no options, and its role says driver rexray, no "
+            "options: give it another name in the role, and bring its data there by hand, or write what it "
+            "was made with",
+        ),
+        (
+            found(options=(("type", "cifs"), ("o", "password=x"))), Volume(NAME, "db"),
+            "db-1: volume data was made with driver local, o=… type=cifs, and its role says driver local, no "
+            f"options: docker volume rm {NAME}, and it is made anew: its data is not on this host, or write "
+            "what it was made with",
+        ),
+    ],
+    ids=["the same", "nobody has asked", "other options", "another driver", "a file server"],
+)  # fmt: skip
+def test_one_that_was_made_otherwise_is_refused(there: FoundVolume, said: Volume, how: str) -> None:
+    wanted = wish("db-1")
+    wanted = replace(wanted, hosts=tuple(
+        replace(state, volumes=(said,)) if state.host == "db-1" else state for state in wanted.hosts
+    ))  # fmt: skip
+    host = replace(serving("db-1"), volumes={NAME: replace(there, users=("shop-test-db-db",))})
+    assert refusals(plan(wanted, facts(wanted, host))) == ([how] if how else [])

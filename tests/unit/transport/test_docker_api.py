@@ -9,22 +9,22 @@ from fleet.errors import Interrupted
 from fleet.ops import effects as fx
 from fleet.ops.effects import ApiCall
 from fleet.secret import Keyring
-from fleet.transport import docker_api, fake_engine
+from fleet.transport import docker_api, docker_calls, docker_images, fake_engine
 from fleet.transport.base import ApiFailed
 from fleet.transport.docker_pull import PullProgress
 
 
 def test_the_tables_are_total() -> None:
-    assert set(docker_api.CALLS) == set(get_args(ApiCall))
+    assert set(docker_calls.CALLS) == set(get_args(ApiCall))
     assert set(fake_engine.CALLS) == set(get_args(ApiCall))
 
 
 def test_references() -> None:
     digest = "sha256:" + "0" * 64
-    assert docker_api.split_digest(f"r:5000/a/shop:v1@{digest}") == ("r:5000/a/shop", digest)
-    assert docker_api.split_digest("r:5000/shop:v1") == ("r:5000/shop:v1", "")
-    assert docker_api.split_tag("r:5000/shop") == ("r:5000/shop", "latest")
-    assert docker_api.split_tag("r:5000/shop:v1") == ("r:5000/shop", "v1")
+    assert docker_images.split_digest(f"r:5000/a/shop:v1@{digest}") == ("r:5000/a/shop", digest)
+    assert docker_images.split_digest("r:5000/shop:v1") == ("r:5000/shop:v1", "")
+    assert docker_images.split_tag("r:5000/shop") == ("r:5000/shop", "latest")
+    assert docker_images.split_tag("r:5000/shop:v1") == ("r:5000/shop", "v1")
 
 
 def test_progress_is_the_sum_over_layers_and_never_goes_back() -> None:

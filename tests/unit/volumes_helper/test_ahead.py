@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +10,12 @@ import pytest
 from volume import ahead as module
 from volume import manifest
 from volume.ahead import ahead
-from volume.manifest import TICK, make_manifest
+from volume.manifest import TICK, known, make_manifest
 from volume.places import Places
+from volume.scan import Key
 from volume.words import Stopped
+
+Run = Callable[..., dict[Key, bytes]]
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +25,10 @@ def _any_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(places: Places, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+def run(places: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Goes on through ``steps``, one each time that there is nothing to do, and is then told to end."""
 
-    def run(settled: int, *steps: Callable[[], object]) -> dict[str, str]:
+    def run(settled: int, *steps: Callable[[], object]) -> dict[Key, bytes]:
         left: Iterator[Callable[[], object]] = iter(steps)
 
         def sleep(_: float) -> None:
@@ -39,7 +41,7 @@ def run(places: Places, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
             patched.setattr(module.time, "sleep", sleep)
             with pytest.raises(Stopped):
                 ahead(places, settled)
-        return dict(json.loads(places.hashes.read_text()))
+        return dict(known(places.known))
 
     return run
 
@@ -53,7 +55,7 @@ def far() -> int:
     return time.time_ns() + 10 * TICK
 
 
-def test_the_manifest_does_not_hash_it_again(places: Places, run: Callable[..., dict[str, str]]) -> None:
+def test_the_manifest_does_not_hash_it_again(places: Places, run: Run) -> None:
     (places.data / "one").write_bytes(b"1")
     (places.data / "two").write_bytes(b"2" * 5_000_000)
     (places.data / "not-named").write_bytes(b"3")
@@ -65,7 +67,7 @@ def test_the_manifest_does_not_hash_it_again(places: Places, run: Callable[..., 
     assert again["digest"] == made["digest"]
 
 
-def test_a_hash_from_before_a_change_is_none(places: Places, run: Callable[..., dict[str, str]]) -> None:
+def test_a_hash_from_before_a_change_is_none(places: Places, run: Run) -> None:
     (places.data / "one").write_bytes(b"1")
     named(places, b"one")
     run(far())
@@ -75,9 +77,7 @@ def test_a_hash_from_before_a_change_is_none(places: Places, run: Callable[..., 
     assert (after["hashed"], after["digest"] != before["digest"]) == (1, True)
 
 
-def test_at_the_source_what_was_just_written_is_left_out(
-    places: Places, run: Callable[..., dict[str, str]]
-) -> None:
+def test_at_the_source_what_was_just_written_is_left_out(places: Places, run: Run) -> None:
     """A store into a mapped page would not be seen."""
     (places.data / "one").write_bytes(b"1")
     named(places, b"one")
@@ -85,7 +85,7 @@ def test_at_the_source_what_was_just_written_is_left_out(
 
 
 def test_at_the_target_it_waits_until_tar_is_through(
-    places: Places, run: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    places: Places, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, settled = time.time_ns, []
     monkeypatch.setattr(module, "settle", settled.append)
@@ -94,10 +94,10 @@ def test_at_the_target_it_waits_until_tar_is_through(
     late = lambda: monkeypatch.setattr(module.time, "time_ns", lambda: clock() + 10 * TICK)  # noqa: E731
     assert len(run(0, lambda: None, late)) == 1
     assert settled == [places.data] * 4
-    assert json.loads(places.hashes.read_text())
+    assert known(places.known)
 
 
-def test_a_name_that_is_not_whole_or_not_plain(places: Places, run: Callable[..., dict[str, str]]) -> None:
+def test_a_name_that_is_not_whole_or_not_plain(places: Places, run: Run) -> None:
     (places.data / "one").write_bytes(b"1")
     (places.data / "a\\b").write_bytes(b"2")
     places.names.write_bytes(b"./a\\\\b\n./on")
@@ -106,7 +106,7 @@ def test_a_name_that_is_not_whole_or_not_plain(places: Places, run: Callable[...
 
 
 def test_where_times_do_not_tell_nothing_is_kept(
-    places: Places, run: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    places: Places, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each in (manifest, module):
         monkeypatch.setattr(each, "timely", lambda _: False)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from volume.differences import differences
-from volume.entry import CHANGING, Entry
+from volume.differences import apart, differences
+from volume.entry import CHANGING, Entry, record
 
 ONE = Entry(b"pg_wal/0001", "f", 0o600, 26, 26, 5, 1_700_000_000_000_000_001, 0, content="ab" * 32)
 
@@ -54,6 +54,24 @@ def test_content_of_the_same_size_and_time_is_hidden_from_rsync() -> None:
     pairs = [other, other._replace(mode=0), other._replace(mtime_ns=1), other._replace(size=6), ONE]
     found = [[item.hidden for item in differences([ONE], [one])] for one in pairs]
     assert found == [[True], [True], [False], [False], []]
+
+
+def test_files_that_are_one_at_the_target_only_are_hidden_from_rsync() -> None:
+    linked = [ONE._replace(group=b"a"), ONE._replace(group=b"a", mtime_ns=1)]
+    assert [item.hidden for item in differences([ONE, ONE], linked[:1])] == [True]
+    assert [item.hidden for item in differences([ONE], linked[1:])] == [False]
+    assert [item.hidden for item in differences(linked[:1], [ONE])] == [False], "rsync links it"
+
+
+def test_what_is_the_same_record_on_both_sides_is_not_read() -> None:
+    other = ONE._replace(path=b"other")
+    used = ONE._replace(path=b"used", content=CHANGING)
+    mine = [record(one) for one in (ONE, other, used)]
+    theirs = [record(one) for one in (ONE, other._replace(size=6), used)]
+    assert [str(item) for item in apart(mine, theirs)] == [
+        "other: size 5, 6 at the target",
+        "used: is being written to",
+    ]
 
 
 def test_equal_is_nothing_to_say() -> None:

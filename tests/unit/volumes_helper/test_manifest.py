@@ -78,7 +78,7 @@ def test_a_flipped_bit_is_found_though_the_time_is_the_same(
     for same in (False, True):
         flip(tree.data / "large", at)
         if not known:
-            tree.hashes.unlink()
+            tree.known.unlink()
         assert (digest(tree) == before) == same
 
 
@@ -133,7 +133,7 @@ def test_only_what_changed_is_hashed_again(tree: Places, later: Callable[[], Non
     assert make_manifest(tree)["hashed"] == 0
     (tree.data / "dir/within").write_text("y")
     assert make_manifest(tree)["hashed"] == 1
-    tree.hashes.unlink()
+    tree.known.unlink()
     assert make_manifest(tree)["hashed"] == 3
 
 
@@ -183,7 +183,7 @@ def test_on_a_foreign_file_system_nothing_is_kept(
 def test_a_cache_that_cannot_be_read_is_no_cache(tree: Places, later: Callable[[], None]) -> None:
     later()
     make_manifest(tree)
-    tree.hashes.write_text('{"half')
+    tree.known.write_text('{"half')
     assert make_manifest(tree)["hashed"] == 3
 
 
@@ -285,3 +285,18 @@ MOUNTS = b"""\
 )
 def test_the_file_system_is_that_of_the_nearest_mount(path: bytes, kind: str) -> None:
     assert file_system(MOUNTS, path) == kind
+
+
+def test_attributes_of_what_has_not_changed_are_not_read_again(
+    tree: Places, later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.setxattr(tree.data / "large", "user.comment", b"one")
+    later()
+    before = digest(tree)
+    asked: list[bytes] = []
+    listxattr = os.listxattr
+    monkeypatch.setattr(os, "listxattr", lambda place, **how: asked.append(place) or listxattr(place, **how))
+    assert digest(tree) == before
+    assert sorted(os.path.basename(place) for place in asked) == [b".", b"dir", b"fifo", b"link"]
+    os.setxattr(tree.data / "large", "user.comment", b"two")
+    assert digest(tree) != before

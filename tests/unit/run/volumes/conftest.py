@@ -40,8 +40,8 @@ class Stage:
 
     def sides(self) -> tuple[Side, Side]:
         return (
-            Side(self.move, True, self.source.transport, self.told.append, self.cancel),
-            Side(self.move, False, self.target.transport, self.told.append, self.cancel),
+            Side.of(self.move, True, self.source.transport, self.told.append, self.cancel),
+            Side.of(self.move, False, self.target.transport, self.told.append, self.cancel),
         )
 
     def copy(self) -> None:

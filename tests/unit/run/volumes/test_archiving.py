@@ -48,6 +48,7 @@ case $1 in
     [ -e helper ] || { echo 'No such container' >&2; exit 1; }
     case "$*" in
       *'volume pack'*) cat stream; cat answer >&2 ;;
+      *'volume usage'*) echo "{\"result\": {\"free\": $(cat free)}}"; exit ;;
       *restic' 'init*) cat >given; rm none; echo '{"result": {}}' ;;
       *)
         cat >given
@@ -117,6 +118,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     (tmp_path / "host" / "volumes").mkdir(parents=True)
     made = Scene(tmp_path / "host")
     (made.root / "stream").write_bytes(STREAM)
+    (made.root / "free").write_text(str(len(STREAM) * 2))
     made.packed()
     return made
 
@@ -242,6 +244,18 @@ def test_what_is_no_export_leaves_nothing(
     scene.unpacked(**changes)
     with pytest.raises(RemoteFailed, match=what):
         scene.bring(from_file(path))
+    scene.nothing_left()
+
+
+def test_a_host_without_room_is_not_filled(scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "shop.tar"
+    path.write_bytes(STREAM)
+    scene.unpacked()
+    (scene.root / "free").write_text(str(len(STREAM)))
+    with pytest.raises(RemoteFailed, match="no room for volume") as caught:
+        scene.bring(from_file(path))
+    assert "needs 806.4 kB more, and 768.0 kB are free" in str(caught.value.why)
+    assert not (scene.root / "given").exists(), "nothing was sent"
     scene.nothing_left()
 
 

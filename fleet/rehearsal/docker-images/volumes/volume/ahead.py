@@ -13,9 +13,10 @@ from subprocess import Popen
 
 from .children import child, settle
 from .content import hash_all
-from .manifest import TICK, known, timely, write_hashes
+from .entry import record
+from .manifest import TICK, known, timely, write_known
 from .places import Places
-from .scan import key
+from .scan import Found, Key, entry_of, key
 
 EVERY = 1.0
 # At once: little of it is lost when the seed is over.
@@ -32,7 +33,7 @@ def ahead(places: Places, settled_ns: int) -> None:
     """Until it is told to end. Only what has not changed since two seconds before the volume was settled is
     hashed: see :func:`manifest.make_manifest`. ``settled_ns``: when that was; 0: we do it again and again,
     and wait for what is new to rest, since it is tar who fills the volume."""
-    hashes, counts = known(places.hashes), timely(places.data)
+    hashed, counts = dict(known(places.known)), timely(places.data)
     waiting: deque[bytes] = deque()
     names = _named(places)
     try:
@@ -42,13 +43,14 @@ def ahead(places: Places, settled_ns: int) -> None:
             if not settled_ns:
                 settle(places.data)
             found = _rested(places.root, waiting, before - TICK, wait=not settled_ns)
-            for wish, got in zip(found, hash_all(list(found.values()), 1), strict=True):
+            read = hash_all([(one.place, one.entry.size) for one in found.values()], 1)
+            for (wish, one), got in zip(found.items(), read, strict=True):
                 if got and got[1] == wish:
-                    hashes[wish] = got[0]
+                    hashed[wish] = record(one.entry._replace(content=got[0])).numbers
             if not found:
                 time.sleep(EVERY)
     finally:
-        write_hashes(places, hashes)
+        write_known(places, hashed)
 
 
 def _named(places: Places) -> Iterator[list[bytes]]:
@@ -60,20 +62,21 @@ def _named(places: Places) -> Iterator[list[bytes]]:
             yield [line for line in whole if b"\\" not in line]
 
 
-def _rested(root: bytes, waiting: deque[bytes], before: int, *, wait: bool) -> dict[str, tuple[bytes, int]]:
-    """Key → place and size of the next files."""
-    found: dict[str, tuple[bytes, int]] = {}
+def _rested(root: bytes, waiting: deque[bytes], before: int, *, wait: bool) -> dict[Key, Found]:
+    """The next files."""
+    found: dict[Key, Found] = {}
     size = 0
     while waiting and size < BYTES and len(found) < FILES:
         place = root + b"/" + waiting[0]
         try:
             status = os.lstat(place)
+            entry = entry_of(place, waiting[0], status)
         except OSError:
             waiting.popleft()
             continue
         if stat.S_ISREG(status.st_mode):
             if status.st_ctime_ns < before:
-                found[key(status)] = (place, status.st_size)
+                found[key(status)] = Found(entry, place)
                 size += status.st_size
             elif wait:
                 break

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 from .answers import answer, refused
 from .children import Complaints, child
-from .differences import Difference, differences
-from .entry import decoded
+from .differences import Difference, apart
+from .entry import records
 from .link import Link
 from .manifest import make_manifest
 from .places import Places
@@ -53,7 +53,7 @@ def judged(
     see what they differ in."""
     different: list[Difference] = []
     if here["digest"] != there["digest"] or here["changing"]:
-        different = list(differences(decoded(places.manifest.read_bytes()), decoded(entries())))
+        different = list(apart(records(places.manifest.read_bytes()), records(entries())))
         if not different:
             raise Failure("the manifests differ, and their entries do not", "they were made anew meanwhile")
         if hidden := b"\0".join(item.path for item in different if item.hidden):

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from .scan import GONE, key
+from .scan import GONE, Key, key
 from .words import Failure, readable
 
 CHUNK = 4 << 20
@@ -38,15 +38,15 @@ class Piece(NamedTuple):
 
 class Hashed(NamedTuple):
     """``chunks``: the digests in sequence; None: the file is gone. ``key``: what it was before and after,
-    empty if that differs."""
+    None if that differs."""
 
     number: int
     start: int
     chunks: bytes | None
-    key: str
+    key: Key | None
 
 
-def hash_all(files: Sequence[tuple[bytes, int]], workers: int) -> list[tuple[str, str] | None]:
+def hash_all(files: Sequence[tuple[bytes, int]], workers: int) -> list[tuple[str, Key | None] | None]:
     """Content and key of each (place, size); None: it is gone. Raises Failure where reading fails."""
     tasks = list(_tasks(files))
     if len(files) <= ALONE_FILES and sum(size for _, size in files) <= ALONE_BYTES:
@@ -58,7 +58,7 @@ def hash_all(files: Sequence[tuple[bytes, int]], workers: int) -> list[tuple[str
     return [_joined(found[number]) for number in range(len(files))]
 
 
-def _joined(pieces: list[Hashed]) -> tuple[str, str] | None:
+def _joined(pieces: list[Hashed]) -> tuple[str, Key | None] | None:
     pieces.sort(key=lambda piece: piece.start)
     keys = {piece.key for piece in pieces}
     digests = b""
@@ -68,7 +68,7 @@ def _joined(pieces: list[Hashed]) -> tuple[str, str] | None:
         digests += piece.chunks
     single = len(digests) == hashlib.sha256().digest_size
     content = digests.hex() if single else hashlib.sha256(digests).hexdigest()
-    return content, keys.pop() if len(keys) == 1 else ""
+    return content, keys.pop() if len(keys) == 1 else None
 
 
 def _tasks(files: Sequence[tuple[bytes, int]]) -> Iterator[list[Piece]]:
@@ -115,15 +115,15 @@ def _piece(piece: Piece) -> Hashed:
         handle = os.open(piece.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (*GONE, errno.ELOOP, errno.ENXIO):
-            return Hashed(piece.number, piece.start, None, "")
+            return Hashed(piece.number, piece.start, None, None)
         raise Failure(f"{readable(piece.place)} cannot be read", error.strerror or str(error)) from error
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            return Hashed(piece.number, piece.start, None, "")
+            return Hashed(piece.number, piece.start, None, None)
         chunks = b"".join(_chunks(handle, piece))
         unchanged = key(before) == key(os.fstat(handle))
-        return Hashed(piece.number, piece.start, chunks, key(before) if unchanged else "")
+        return Hashed(piece.number, piece.start, chunks, key(before) if unchanged else None)
     except OSError as error:
         raise Failure(f"{readable(piece.place)} cannot be read", error.strerror or str(error)) from error
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .entry import CHANGING, Entry
+from .entry import CHANGING, Entry, Record
 from .words import readable
 
 KIND_NAMES = {
@@ -20,7 +20,8 @@ KIND_NAMES = {
 
 
 class Difference(NamedTuple):
-    """``hidden``: rsync does not see it, since size and time are the same."""
+    """``hidden``: rsync does not see it, since size and time are the same. So it is when the target alone has
+    files that are one."""
 
     path: bytes
     words: str
@@ -28,6 +29,15 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         return f"{readable(self.path)}: {self.words}"
+
+
+def apart(source: Iterable[Record], target: Iterable[Record]) -> Iterator[Difference]:
+    """As :func:`differences`, of two manifests that are mostly the same."""
+    here, there = set(source), set(target)
+    same = {record for record in here & there if not record.changing}
+    return differences(
+        (record.entry() for record in here - same), (record.entry() for record in there - same)
+    )
 
 
 def differences(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[Difference]:
@@ -68,7 +78,8 @@ def _between(one: Entry, other: Entry) -> Difference:
         parts.append("hard links differ")
     if one.xattrs != other.xattrs:
         parts.append("extended attributes or ACLs differ")
-    hidden = one.content != other.content and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
+    unseen = one.content != other.content or (other.group and one.group != other.group)
+    hidden = bool(unseen) and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
     return Difference(one.path, ", ".join(parts), hidden)
 
 

@@ -33,38 +33,18 @@ class Entry(NamedTuple):
     content: str = ""
 
 
-def encoded(entries: Iterable[Entry]) -> bytes:
-    """Ends of lines are part of names; the byte 0 is not."""
-    return b"".join(
-        b"%b\0%b %o %d %d %d %d %d %b %b\0%b\0%b\0"
-        % (
-            entry.path,
-            entry.kind.encode(),
-            entry.mode,
-            entry.uid,
-            entry.gid,
-            entry.size,
-            entry.mtime_ns,
-            entry.rdev,
-            entry.xattrs.encode() or b"-",
-            entry.content.encode() or b"-",
-            entry.target,
-            entry.group,
-        )
-        for entry in entries
-    )
+class Record(NamedTuple):
+    """An entry as it lies in a manifest. What is the same on both sides, or as it was, is never read."""
 
+    path: bytes
+    numbers: bytes
+    target: bytes
+    group: bytes
 
-def decoded(data: bytes) -> Iterator[Entry]:
-    """Raises Failure when it was cut short."""
-    parts = data.split(b"\0")
-    if parts.pop() or len(parts) % 4:
-        raise Failure("the manifest is cut short")
-    for start in range(0, len(parts), 4):
-        path, numbers, target, group = parts[start : start + 4]
-        kind, mode, uid, gid, size, mtime, rdev, xattrs, content = numbers.decode("ascii").split(" ")
-        yield Entry(
-            path,
+    def entry(self) -> Entry:
+        kind, mode, uid, gid, size, mtime, rdev, xattrs, content = self.numbers.decode("ascii").split(" ")
+        return Entry(
+            self.path,
             kind,
             int(mode, 8),
             int(uid),
@@ -72,8 +52,45 @@ def decoded(data: bytes) -> Iterator[Entry]:
             int(size),
             int(mtime),
             int(rdev),
-            target,
-            group,
+            self.target,
+            self.group,
             xattrs.replace("-", ""),
             content.replace("-", ""),
         )
+
+    @property
+    def changing(self) -> bool:
+        return CHANGING.encode() in self.numbers
+
+
+def record(entry: Entry) -> Record:
+    numbers = b"%b %o %d %d %d %d %d %b %b" % (
+        entry.kind.encode(),
+        entry.mode,
+        entry.uid,
+        entry.gid,
+        entry.size,
+        entry.mtime_ns,
+        entry.rdev,
+        entry.xattrs.encode() or b"-",
+        entry.content.encode() or b"-",
+    )
+    return Record(entry.path, numbers, entry.target, entry.group)
+
+
+def encoded(records: Iterable[Record]) -> bytes:
+    """Ends of lines are part of names; the byte 0 is not."""
+    return b"".join(b"%b\0%b\0%b\0%b\0" % record for record in records)
+
+
+def records(data: bytes) -> list[Record]:
+    """Raises Failure when it was cut short."""
+    parts = data.split(b"\0")
+    if parts.pop() or len(parts) % 4:
+        raise Failure("the manifest is cut short")
+    return list(map(Record, parts[0::4], parts[1::4], parts[2::4], parts[3::4]))
+
+
+def decoded(data: bytes) -> Iterator[Entry]:
+    """Raises Failure when it was cut short."""
+    return (record.entry() for record in records(data))

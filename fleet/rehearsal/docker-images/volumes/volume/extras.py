@@ -22,7 +22,7 @@ Extra = dict[str, Any]
 def set_aside(places: Places) -> list[Extra]:
     """As JSON has it, in the order of the paths. Raises Failure."""
     found = []
-    for entry, place, _, _ in scan(places.root):
+    for entry, place, _ in scan(places.root):
         if not _is_extra(entry):
             continue
         try:

@@ -48,5 +48,5 @@ class Places:
         return self.state / "names"
 
     @property
-    def hashes(self) -> Path:
-        return self.state / "hashes.json"
+    def known(self) -> Path:
+        return self.state / "known"

@@ -7,10 +7,11 @@ import hashlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
-from .entry import Entry
+from .entry import Entry, Record
 from .words import Failure, readable
 
 KINDS = {
@@ -55,56 +56,83 @@ def walk(root: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
             yield path, status
 
 
+Key = tuple[int, int, int, int, int]
+
+
+Known = Mapping[Key, bytes]
+"""``numbers`` of the record of a file that had this key."""
+
+
 class Found(NamedTuple):
     """``place``: where to open it. ``key``: of a file, what tells whether it was written to since."""
 
     entry: Entry
     place: bytes
-    key: str = ""
-    ctime_ns: int = 0
+    key: Key | None = None
 
 
-def key(status: os.stat_result) -> str:
-    """Whatever is written to a file changes this, but for stores into a page that is dirty already."""
-    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+class Same(NamedTuple):
+    """A file that is known."""
+
+    record: Record
+    key: Key
+
+
+def key(status: os.stat_result) -> Key:
+    """Whatever is changed of a file changes this, but for stores into a page that is dirty already. The size
+    is the third, and the time of the last change the last."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def scan(root: bytes) -> list[Found]:
     """Entries in the order of their paths, still without content."""
-    seen = sorted(walk(root), key=lambda item: item[0])
+    return [one for one in scan_beside(root, {}) if isinstance(one, Found)]
+
+
+def scan_beside(root: bytes, known: Known) -> list[Found | Same]:
+    """As :func:`scan`. Of a file that is known nothing but its status is read."""
+    seen = sorted(walk(root), key=itemgetter(0))
     groups: dict[tuple[int, int], list[bytes]] = defaultdict(list)
     for path, status in seen:
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
             groups[status.st_dev, status.st_ino].append(path)
-    found = []
+    found: list[Found | Same] = []
     for path, status in seen:
         kind = KINDS[stat.S_IFMT(status.st_mode)]
         links = groups[status.st_dev, status.st_ino] if status.st_nlink > 1 and kind != "d" else ()
         place = root + b"/" + path
+        group = links[0] if len(links) > 1 else b""
+        mark = key(status) if kind == "f" else None
+        if mark and (numbers := known.get(mark)):
+            found.append(Same(Record(path, numbers, b"", group), mark))
+            continue
         try:
-            entry = Entry(
-                path,
-                kind,
-                stat.S_IMODE(status.st_mode),
-                status.st_uid,
-                status.st_gid,
-                status.st_size if kind == "f" else 0,
-                status.st_mtime_ns,
-                status.st_rdev if kind in "bc" else 0,
-                os.readlink(place) if kind == "l" else b"",
-                links[0] if len(links) > 1 else b"",
-                attributes(place),
-            )
+            entry = entry_of(place, path, status, group)
         except OSError as error:
             # EINVAL: no symbolic link any more.
             if error.errno in (*GONE, errno.EINVAL):
                 continue
             raise _unreadable(path, error) from error
-        if kind == "f":
-            found.append(Found(entry, place, key(status), status.st_ctime_ns))
-        else:
-            found.append(Found(entry, place))
+        found.append(Found(entry, place, mark))
     return found
+
+
+def entry_of(place: bytes, path: bytes, status: os.stat_result, group: bytes = b"") -> Entry:
+    """Without content. Raises OSError."""
+    kind = KINDS[stat.S_IFMT(status.st_mode)]
+    return Entry(
+        path,
+        kind,
+        stat.S_IMODE(status.st_mode),
+        status.st_uid,
+        status.st_gid,
+        status.st_size if kind == "f" else 0,
+        status.st_mtime_ns,
+        status.st_rdev if kind in "bc" else 0,
+        os.readlink(place) if kind == "l" else b"",
+        group,
+        attributes(place),
+    )
 
 
 def attributes(place: bytes) -> str:

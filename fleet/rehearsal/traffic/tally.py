@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Failure:
     """``kind``: how it ended. ``client``: the kind of client, and its ``number`` among them.
-    ``second``: since the start of the load."""
+    ``second``: since the start of the load; ``asked``: when it was begun."""
 
     kind: str
     client: str
     number: int
     second: float
+    asked: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,10 @@ class Tally:
         seen.answers += 1
         seen.last = now
 
-    def failed(self, client: str, number: int, kind: str) -> None:
-        self.failures.append(Failure(kind, client, number, round(self.now, 1)))
+    def failed(self, client: str, number: int, kind: str, asked: float) -> None:
+        """``asked``: by the monotonic clock."""
+        asked -= self.started
+        self.failures.append(Failure(kind, client, number, round(self.now, 1), round(asked, 1)))
 
 
 def span(latencies: list[float]) -> Span | None:

@@ -8,8 +8,8 @@ import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.clients import Client, Idle, Kept, New, Order, SlowReader, SlowSender
-from benchmarks.tally import Tally
+from fleet.rehearsal.traffic.clients import Client, Idle, Kept, New, Order, SlowReader, SlowSender
+from fleet.rehearsal.traffic.tally import Tally
 
 NAP = 0.25
 """Seconds within which a client that has nothing to ask sees that it is over."""

@@ -8,8 +8,8 @@ import random
 import time
 import urllib.parse
 
-from benchmarks.connection import TIMEOUT, Connection, Failed, Head, named
-from benchmarks.tally import Tally
+from fleet.rehearsal.traffic.connection import TIMEOUT, Connection, Failed, Head, named
+from fleet.rehearsal.traffic.tally import Tally
 
 VERSION_HEADER = "x-shop-version"
 ARTICLE = "tea"
@@ -51,7 +51,7 @@ class Client:
                     head, waited = await self._exchange(started)
             kept = self.keeps and head.kept
         except Failed as failure:
-            self._tally.failed(self.kind, self._number, str(failure))
+            self._tally.failed(self.kind, self._number, str(failure), started)
         else:
             self._tally.answered(self.kind, head.headers.get(VERSION_HEADER, "no version"), waited)
         finally:
