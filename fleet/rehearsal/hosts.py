@@ -21,11 +21,10 @@ from fleet.rehearsal.engine import Engine, Say, engine
 from fleet.rehearsal.host import Host, HostSpec
 from fleet.rehearsal.images import Images, archive
 from fleet.rehearsal.keys import Keys
+from fleet.rehearsal.registry import REGISTRY_PORT, REGISTRY_USER, Serving
 
 LABEL = "fleet.rehearsal"
 MADE = "fleet.rehearsal.made"
-REGISTRY_PORT = 5000
-REGISTRY_USER = "fleet"
 REGISTRY_PASSWORD = "registry-password"  # noqa: S105 — the name of its file
 
 _TEST_SUBNETS = IPv4Network("172.29.0.0/16")
@@ -68,6 +67,10 @@ class HostFleet:
                 raise FleetError("this host is not up", host=name, hint="inv rehearse") from error
             self._hosts[name] = Host(self._client, container, self._images, spec)
         return self._hosts[name]
+
+    def serving(self, name: str) -> Serving:
+        """The host as its registry is reached."""
+        return self.host(name)
 
     def up(self) -> None:
         """Start every host that does not run, all at once, and wait until all can be used."""
@@ -172,7 +175,7 @@ class HostFleet:
             ports=[REGISTRY_PORT] if spec.image == "registry" else None,
             networking_config={"EndpointsConfig": {network: {"IPAMConfig": {"IPv4Address": spec.address}}}},
         )
-        api.put_archive(created["Id"], "/", archive(self._identity(spec)))
+        api.put_archive(created["Id"], "/", archive(self.identity(spec)))
         api.start(created["Id"])
         return self._client.containers.get(created["Id"])
 
@@ -193,7 +196,8 @@ class HostFleet:
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def _identity(self, spec: HostSpec) -> dict[str, tuple[int, bytes]]:
+    def identity(self, spec: HostSpec) -> dict[str, tuple[int, bytes]]:
+        """The files that this host alone has: mode and content."""
         host = self.keys.host(spec.name)
         files = {
             "etc/ssh/ssh_host_ed25519_key": (0o600, host.private),

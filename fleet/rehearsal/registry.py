@@ -7,21 +7,34 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from typing import Protocol
 
 from docker.models.images import Image
 
 from fleet.errors import FleetError
 from fleet.rehearsal.engine import Engine, Say
-from fleet.rehearsal.host import Host
-from fleet.rehearsal.hosts import REGISTRY_PORT, REGISTRY_USER
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+REGISTRY_PORT = 5000
+REGISTRY_USER = "fleet"
+
+
+class Serving(Protocol):
+    """The host of a registry."""
+
+    name: str
+    address: str
+
+    def published(self, port: int) -> str:
+        """``127.0.0.1:<port>`` of the controller behind which that port of the host is."""
 
 
 class Registry:
     """Speaks to the registry on ``host`` with the password that every host of the fleet gets."""
 
-    def __init__(self, engine: Engine, host: Host, password: str, say: Say) -> None:
+    def __init__(self, engine: Engine, host: Serving, password: str, say: Say) -> None:
         self._client = engine.client
         self._host = host
         self._password = password

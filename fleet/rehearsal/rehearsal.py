@@ -15,6 +15,7 @@ from fleet.rehearsal.hosts import LABEL, REGISTRY_PASSWORD, HostFleet
 from fleet.rehearsal.images import Images
 from fleet.rehearsal.keys import Keys
 from fleet.rehearsal.registry import Registry
+from fleet.rehearsal.vagrant import ENV, VagrantFleet
 
 PASSWORDS = (REGISTRY_PASSWORD, "db-password", "queue-password", "vip-password")
 VERSIONS = ("v41", "v42", "v43", "v44")
@@ -32,11 +33,13 @@ class Rehearsal:
     """The hosts that ``inventories/<env>/hosts.yml`` names, at the addresses it gives them.
 
     Keys and passwords are in the project's ``.fleet/<env>/``, host keys in the inventory's ``known_hosts``.
+    ``vagrant``: the same hosts, made by Vagrant; they are the environment ``vagrant`` then.
     """
 
-    def __init__(self, project: Path, say: Say, env: str = "rehearsal") -> None:
+    def __init__(self, project: Path, say: Say, env: str = "rehearsal", *, vagrant: bool = False) -> None:
         self._project = project
-        self._known_hosts = project / "inventories" / env / "known_hosts"
+        self._vagrant = vagrant
+        self._known_hosts = project / "inventories" / (ENV if vagrant else env) / "known_hosts"
         self._env = env
         self._say = say
         self._keys = Keys(project / ".fleet" / env)
@@ -64,7 +67,7 @@ class Rehearsal:
         for spec in self._specs:
             if spec.image == "registry":
                 password = self._keys.password(REGISTRY_PASSWORD)
-                Registry(self._engine, self.host(spec.name), password, self._say).publish(served)
+                Registry(self._engine, self._hosts.serving(spec.name), password, self._say).publish(served)
 
     def down(self, *, purge: bool = False) -> None:
         """Remove hosts, volumes and network, and stop the engine if it is ours.
@@ -79,7 +82,7 @@ class Rehearsal:
         self._known_hosts.unlink(missing_ok=True)
         found = engines.running()
         if found:
-            HostFleet(found, self._env, self._specs, self._keys, self._say).down()
+            self._fleet(found).down()
             if found.client.containers.list(all=True, filters={"label": LABEL}):
                 self._say("another rehearsal is up on this engine: it and the images stay")
                 return
@@ -105,7 +108,12 @@ class Rehearsal:
 
     @cached_property
     def _hosts(self) -> HostFleet:
-        return HostFleet(self._engine, self._env, self._specs, self._keys, self._say)
+        return self._fleet(self._engine)
+
+    def _fleet(self, engine: Engine) -> HostFleet:
+        if self._vagrant:
+            return VagrantFleet(engine, self._project, self._env, self._specs, self._keys, self._say)
+        return HostFleet(engine, self._env, self._specs, self._keys, self._say)
 
     @cached_property
     def _specs(self) -> list[HostSpec]:

@@ -25,6 +25,11 @@ It answers at http://{address}/ — try next:
   {call} exec "docker ps" --env rehearsal --limit web
   {call} rehearse --fault host-dies               break something in the middle of a deploy
   {call} rehearse --down                          ends it; nothing is left running"""
+ON_VAGRANT = """
+It answers at http://{address}/ — try next:
+  {call} status --env vagrant
+  {call} deploy --env vagrant --version v42       rolling, batch by batch
+  {call} rehearse --vagrant --down                ends it; nothing is left running"""
 ENV = "rehearsal"
 NEXT = ("v42", "v41")
 """What is deployed while something breaks: the first of them that is not there already."""
@@ -36,10 +41,12 @@ NEXT = ("v42", "v41")
     fault="then deploy another one under load, break something meanwhile, and report: host-dies, …",
     down="end the rehearsal: hosts, network and volumes",
     purge="with --down: its images, too",
+    vagrant="on machines of the project's Vagrantfile; they are the environment vagrant",
 )
 def rehearse(
-    given: Given, version: str = "v41", fault: str = "", down: bool = False, purge: bool = False
-) -> int | None:
+    given: Given, version: str = "v41", fault: str = "", down: bool = False, purge: bool = False,
+    vagrant: bool = False,
+) -> int | None:  # fmt: skip
     """Boot a fleet of real hosts on this machine and deploy the project onto it."""
     from fleet.app.options import find_root  # noqa: PLC0415
     from fleet.rehearsal import Rehearsal  # noqa: PLC0415
@@ -47,7 +54,9 @@ def rehearse(
     # With --json standard output is for machines only.
     say = partial(print, file=sys.stderr if given["json"] else sys.stdout, flush=True)
     root = find_root(Path.cwd())
-    rehearsal = Rehearsal(root, say, ENV)
+    rehearsal = Rehearsal(root, say, ENV, vagrant=vagrant)
+    if vagrant and fault:
+        raise UsageError("--fault breaks the rehearsal's own containers", hint="say it without --vagrant")
     if down and fault:
         raise UsageError("--fault breaks something in a rehearsal, --down ends it", hint="say one of them")
     if down:
@@ -55,7 +64,7 @@ def rehearse(
         return None
     site = _site(root, fault, rehearsal)
     rehearsal.up()
-    options = given.options(needs_version=True, env=ENV, version=version, yes=True)
+    options = given.options(needs_version=True, env="vagrant" if vagrant else ENV, version=version, yes=True)
     from fleet.app.deploy import deploy as run  # noqa: PLC0415
 
     code = with_session(options, lambda session: run(session, confirming(options)))
@@ -64,7 +73,7 @@ def rehearse(
     if site:
         return _with_fault(fault, site, next(one for one in NEXT if one != version), say, given["json"])
     if not given["json"]:
-        print(WHAT_NEXT.format(address=rehearsal.address, call=_called()))
+        print((ON_VAGRANT if vagrant else WHAT_NEXT).format(address=rehearsal.address, call=_called()))
     return code
 
 

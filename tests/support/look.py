@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 from fleet.rehearsal import Host
@@ -46,10 +44,3 @@ def answer(host: Host, port: int = 8001) -> str:
             return str(reply.read().decode().strip())
     except (OSError, urllib.error.HTTPError) as error:
         return f"({error})"
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)

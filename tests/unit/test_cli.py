@@ -100,6 +100,7 @@ def process(root: Path, *words: str) -> Done:
         (("status", "--env", "test", "--limit", "nothing"), "nothing"),
         (("rehearse", "--fault", "host-deis"), "--fault host-deis, did you mean 'host-dies'?"),
         (("rehearse", "--fault", "host-dies", "--down"), "--fault breaks something in a rehearsal"),
+        (("rehearse", "--fault", "host-dies", "--vagrant"), "--fault breaks the rehearsal's own containers"),
     ],
 )  # fmt: skip
 def test_wrong_use_ends_with_64_and_a_word(

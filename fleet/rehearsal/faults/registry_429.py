@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from fleet.rehearsal.faults.fault import Fault, Moment, Promise, Scene
 from fleet.rehearsal.host import Host
-from fleet.rehearsal.hosts import REGISTRY_PORT
+from fleet.rehearsal.registry import REGISTRY_PORT
 
 LASTS = 20.0
 WAIT = 3

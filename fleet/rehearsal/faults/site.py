@@ -13,7 +13,7 @@ from fleet.model.hosts import Host as Listed
 from fleet.rehearsal.faults.fault import Scene
 from fleet.rehearsal.faults.look import Sight
 from fleet.rehearsal.host import Host
-from fleet.rehearsal.hosts import REGISTRY_PORT
+from fleet.rehearsal.registry import REGISTRY_PORT
 
 GROUPS = ("loadbalancer", "web", "database", "registry")
 FEWEST_WEBS = 3

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from fleet.rehearsal import Host, HostFleet
 from tests.fleet.by_hand.conftest import HOSTS
-from tests.support.look import until
 from tests.support.project import Project
+from tests.support.waiting import until
 
 Web = Callable[[int], Host]
 PASSWORD = "it's secret"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fleet.rehearsal import Host
-from tests.support.look import answer, containers, ids, only_version, until
+from tests.support.look import answer, containers, ids, only_version
 from tests.support.project import Project
+from tests.support.waiting import until
 
 Web = Callable[[int], Host]
 FILE = "/srv/app/app.conf"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleet.rehearsal import Host
-from tests.support.look import answer, containers, ids, until, versions
+from tests.support.look import answer, containers, ids, versions
 from tests.support.project import Project
+from tests.support.waiting import until
 
 Web = Callable[[int], Host]
 ALL = (1, 2, 3)

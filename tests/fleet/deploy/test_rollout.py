@@ -73,47 +73,6 @@ def test_every_kind_of_check_passes_for_a_healthy_service(project: Project) -> N
     project.deploy("v1").ended(0)
 
 
-def test_pause_leaves_the_failed_batch_for_inspection(project: Project, web: Web) -> None:
-    project.role(update={"parallelism": 1, "failure_action": "pause"}, gate={"deadline": "1s"})
-    project.deploy("v1").ended(0)
-    project.deploy("sick").ended(1).says(
-        "failed: web.app failed on web-1", "web.app  sick      web-1", "web.app  v1        web-2 web-3"
-    )
-    assert [only_version(web(number)) for number in ALL] == ["sick", "v1", "v1"]
-
-
-def test_continue_goes_on_and_tells_in_the_end(project: Project, web: Web) -> None:
-    project.role(update={"parallelism": 1, "failure_action": "continue"}, gate={"deadline": "1s"})
-    project.deploy("v1").ended(0)
-    failed = project.deploy("sick").ended(1)
-    failed.says("failed", "web-1", "web-2", "web-3")
-    assert [only_version(web(number)) for number in ALL] == ["sick"] * 3
-
-
-def test_a_tolerated_share_of_failures_does_not_stop_the_rollout(project: Project, web: Web) -> None:
-    project.role(update={"parallelism": 1, "max_failure_ratio": 0.4}, gate={"deadline": "1s"})
-    project.deploy("v1").ended(0)
-    name = f"{project.name}-test-web-app-1"
-    project.inventory({"web": ["web-1", "web-2", "web-3"]}, hosts={"web-1": {"tag": "sick"}}, tag="v2")
-    project.role(
-        image="{{ registry }}/app:{{ tag }}",
-        update={"parallelism": 1, "max_failure_ratio": 0.4},
-        gate={"deadline": "1s"},
-    )
-    project.deploy("v2").ended(1).says("web-1")
-    assert [versions(web(number)) for number in ALL] == [{name: "sick"}, {name: "v2"}, {name: "v2"}]
-
-
-def test_a_plan_that_would_leave_too_few_healthy_hosts_is_refused(project: Project, web: Web) -> None:
-    project.compose("web", {"app": service()}, x_fleet={"min_healthy": 2})
-    project.deploy("v1").ended(0)
-    refused = project.deploy("v2").ended(1)
-    refused.says(
-        "the plan cannot run", "0 healthy hosts would be left", "min_healthy is 2", "make the batches smaller"
-    )
-    assert [only_version(web(number)) for number in ALL] == ["v1"] * 3
-
-
 def test_a_failed_host_counts_against_the_healthy_minimum(project: Project, web: Web) -> None:
     policy = {"parallelism": 1, "failure_action": "continue"}
     project.compose(

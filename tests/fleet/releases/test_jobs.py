@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from fleet.rehearsal import Host
-from tests.support.look import answer, containers, until
+from tests.support.look import answer, containers
 from tests.support.operators import Operator
 from tests.support.project import service
+from tests.support.waiting import until
 
 Web = Callable[[int], Host]
 ALL = (1, 2, 3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleet.rehearsal import Host, HostFleet
-from tests.support.look import answer, containers, only_version, until, versions
+from tests.support.look import answer, containers, only_version, versions
 from tests.support.operators import Operator, everything, expires, history, slowly
+from tests.support.waiting import until
 
 Web = Callable[[int], Host]
 ALL = (1, 2, 3)

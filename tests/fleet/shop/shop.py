@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +24,7 @@ from fleet.rehearsal.traffic.crowd import mixture
 from fleet.rehearsal.traffic.tally import Failure
 from tests.support.load import Load, start
 from tests.support.project import Done, Running
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
@@ -233,11 +234,3 @@ def answer(url: str) -> tuple[int, str]:
             return good.status, str(good.read().decode())
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-
-
-def until(condition: Callable[[], bool], otherwise: str, seconds: float = 30) -> None:
-    """Return as soon as it is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.1)

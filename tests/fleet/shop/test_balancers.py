@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fleet.shop.shop import BALANCERS, FRONT, SECOND, WEBS, Shop, until
+from tests.fleet.shop.shop import BALANCERS, FRONT, SECOND, WEBS, Shop
+from tests.support.waiting import until
 
 HAPROXY = "loadbalancer-haproxy"
 TEMPLATE = "loadbalancer/templates/haproxy.cfg.j2"

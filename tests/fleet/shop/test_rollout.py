@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fleet.shop.shop import BALANCERS, FRONT, SECOND, WEBS, Shop, answer, page, until
+from tests.fleet.shop.shop import BALANCERS, FRONT, SECOND, WEBS, Shop, answer, page
+from tests.support.waiting import until
 
 RUN = {version: {name: [version] for name in WEBS} for version in ("v41", "v42")}
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from fleet.rehearsal.traffic.clients import Idle, Kept, New, Order, SlowReader, 
 from fleet.rehearsal.traffic.crowd import Group
 from tests.support.load import start
 from tests.support.project import Done
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 ENV, HERE, THERE = "vip", "172.30.7.", "172.30.9."
@@ -137,13 +138,6 @@ class Fleet:
         for host in BALANCERS:
             ask = f"docker exec {self.container(host, UCARP)} pidof ucarp || :"
             until(lambda host=host, ask=ask: bool(self.on(host, ask)), f"no ucarp on {host}", seconds)  # type: ignore[misc]
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

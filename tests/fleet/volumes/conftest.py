@@ -1,4 +1,4 @@
-"""The helper image, built once, on the engine of the tests."""
+"""The helper image, built once, on the engine of the tests; and three hosts that have it, for all of them."""
 
 from __future__ import annotations
 

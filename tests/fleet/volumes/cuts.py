@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fleet.errors import FleetError
 from fleet.model.volumes import State
 from tests.fleet.volumes.moves import Moves
+from tests.support.waiting import until
 
 Act = Callable[[Moves], object]
 
@@ -47,9 +48,9 @@ def goes_on(moves: Moves) -> None:
     """The source does, and the next run moves it; unless it has moved."""
     assert moves.states.count(State.LIVE) <= 1
     if moves.states[1] is not State.LIVE:
-        moves.until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
+        until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
         before = moves.noted()
-        moves.until(lambda: moves.noted() > before, "it does not write")
+        until(lambda: moves.noted() > before, "it does not write")
         moves.run()
     for host in (moves.source, moves.target):
         host.run("docker ps -aq --filter name=.copy | xargs -r docker rm -f >/dev/null")

@@ -18,6 +18,7 @@ from fleet.run.volumes.restoring import restore
 from fleet.run.volumes.taking import take
 from tests.fleet.volumes.moves import VOLUME, Moves
 from tests.support.volume_hosts import STATE
+from tests.support.waiting import until
 
 PLACE = Place(STATE, "shop", "test")
 
@@ -38,8 +39,8 @@ class Keeps(Moves):
         found = self.docker(self.host, "ps -q --no-trunc --filter name=^writer$").split()
         writers = tuple(Writer(one, "writer", 5) for one in found)
         made = Taking(
-            VOLUME, "db", "db-1", mark, self.image, PLACE, writers, version="v1", why="before v2"
-        )  # fmt: skip
+            VOLUME, "db", self.host.name, mark, self.image, PLACE, writers, version="v1", why="before v2"
+        )
         return replace(made, **changes)  # type: ignore[arg-type]
 
     def within(self, *command: str) -> Within:
@@ -59,15 +60,15 @@ class Keeps(Moves):
         keeping = self.taking(why=f"before restore of {snapshot.id}") if whole else None
         live = Mark(mark.lineage, mark.generation + 1, State.LIVE)
         writers = self.taking().writers
-        what = Restoring(VOLUME, "db-1", snapshot, mark, live, self.image, PLACE, keeping, writers)
+        what = Restoring(VOLUME, self.host.name, snapshot, mark, live, self.image, PLACE, keeping, writers)
         what = replace(what, **changes)  # type: ignore[arg-type]
         with self.connected() as (here, _):
-            restore(RestoreVolume("db-1", what), self._ground(here))
+            restore(RestoreVolume(self.host.name, what), self._ground(here))
 
     def _ground(self, here: object, cancel: threading.Event | None = None) -> Ground:
         helper = Helper(VOLUME, self.image, PLACE, ())
         cancel = cancel or threading.Event()
-        return Ground("db-1", helper, here, self.told.append, cancel, step="db-1/x")  # type: ignore[arg-type]
+        return Ground(self.host.name, helper, here, self.told.append, cancel, step="db-1/x")  # type: ignore[arg-type]
 
     def snapshots(self) -> dict[str, Snapshot]:
         texts = self.host.run(f"cat {STATE}/snapshots/*.snapshot-* 2>/dev/null || true").splitlines()
@@ -90,9 +91,9 @@ class Keeps(Moves):
 
     def goes_on(self) -> None:
         """The writer writes, and nothing waits."""
-        self.until(lambda: self.docker(self.host, "ps -q --filter status=paused") == "", "somebody is paused")
+        until(lambda: self.docker(self.host, "ps -q --filter status=paused") == "", "somebody is paused")
         before = self.noted()
-        self.until(lambda: self.noted() > before + 3, "the writer does not write")
+        until(lambda: self.noted() > before + 3, "the writer does not write")
 
     def is_whole(self, snapshot: Snapshot, at_least: int, at_most: int) -> None:
         """All records up to one between the two, in their order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,12 +27,13 @@ from fleet.transport.connect import Connector
 from fleet.transport.endpoint import Endpoint
 from tests.support.hosts import NO_CONFIG
 from tests.support.volume_hosts import STATE, kind
+from tests.support.waiting import until
 
 VOLUME = "shop_test_pgdata"
 SWEEP = """
 iptables -w -F INPUT; docker ps -aq | xargs -r docker rm -f >/dev/null
 docker volume ls -q | xargs -r docker volume rm >/dev/null
-rm -rf /var/lib/fleet /srv/noted /var/lib/docker/filler; true
+rm -rf /var/lib/fleet /srv/* /var/lib/docker/filler; true
 """
 BORN = Mark("0123456789abcdef0123456789abcdef", 1, State.LIVE)
 
@@ -120,7 +120,7 @@ class Moves:
             f"run -d --name writer --restart always -v {VOLUME}:/data -v /srv/noted:/noted "
             f"{self.image} python3 -u -c '{WRITER}'",
         )
-        self.until(lambda: self.noted() > noted + 5, "the writer does not write")
+        until(lambda: self.noted() > noted + 5, "the writer does not write")
 
     def docker(self, host: Host, words: str) -> str:
         return host.run(f"docker {words}").strip()
@@ -193,12 +193,6 @@ class Moves:
         hosts = (self.source, self.target)
         return [name for host in hosts for name in self.docker(host, "ps -a --format {{.Names}}").split()
                 if name.endswith(".copy")]  # fmt: skip
-
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, what
-            time.sleep(0.1)
 
     def moved(self) -> None:
         """All that was noted is at the target, which alone has it, and nothing of the move is left."""

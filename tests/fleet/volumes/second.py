@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import docker
-from docker.models.containers import Container
 
-from tests.fleet.volumes.sides import KINDS, LABEL, Said, Side
+from tests.fleet.volumes.sides import KINDS, Said, Side, rig
 
 
 @dataclass
@@ -44,35 +42,10 @@ def second(
     options: Mapping[str, str] | None = None,
     copy_options: Mapping[str, str] | None = None,
 ) -> Iterator[Second]:
-    labels = {LABEL: "1"}
-    volumes = [
-        client.volumes.create(labels=labels, driver_opts=dict(one or {})) for one in (options, copy_options)
-    ]
-    made: list[Container] = []
+    with rig(client, image) as made:
+        volumes = made.volume(options), made.volume(copy_options)
 
-    def container(mode: str) -> Side:
-        places = {
-            volumes[0].id: {"bind": "/data", "mode": mode},
-            volumes[1].id: {"bind": "/copy", "mode": "rw"},
-        }
-        made.append(
-            client.containers.run(
-                image,
-                shlex.split("volume hold --seconds 900"),
-                detach=True,
-                labels=labels,
-                network_mode="none",
-                log_config={"type": "none"},
-                volumes=places,
-                tmpfs={"/state": ""},
-            )
-        )
-        return Side(client, made[-1])
+        def container(mode: str) -> Side:
+            return made.side((volumes[0], "/data", mode), (volumes[1], "/copy", "rw"))
 
-    try:
         yield Second(container("ro"), container("rw"))
-    finally:
-        for one in made:
-            one.remove(force=True)
-        for volume in volumes:
-            volume.remove(force=True)

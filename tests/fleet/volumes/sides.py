@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 from docker.models.containers import Container
+from docker.models.volumes import Volume
 
 LABEL = "fleet.test.volumes"
 KINDS = Path(__file__).with_name("kinds.py")
@@ -126,39 +127,58 @@ class Sides:
         return self.source.volume("compare", *self.to)
 
 
+@dataclass
+class Rig:
+    """Makes volumes, and containers of the helper image that have them; knows all that it has made."""
+
+    client: docker.DockerClient
+    image: str
+    volumes: list[Volume] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+
+    def volume(self, options: Mapping[str, str] | None = None) -> str:
+        made = self.client.volumes.create(labels={LABEL: "1"}, driver_opts=dict(options or {}))
+        self.volumes.append(made)
+        return str(made.id)
+
+    def side(self, *mounts: tuple[str, str, str], network: str = "none") -> Side:
+        """``mounts``: volume, place and mode."""
+        made = self.client.containers.run(
+            self.image,
+            shlex.split("volume hold --seconds 900"),
+            detach=True,
+            labels={LABEL: "1"},
+            network_mode=network,
+            log_config={"type": "none"},
+            volumes={volume: {"bind": place, "mode": mode} for volume, place, mode in mounts},
+            tmpfs={"/state": ""},
+        )
+        self.containers.append(made)
+        return Side(self.client, made)
+
+
+@contextlib.contextmanager
+def rig(client: docker.DockerClient, image: str) -> Iterator[Rig]:
+    made = Rig(client, image)
+    try:
+        yield made
+    finally:
+        # One may be in the network of one before.
+        for container in reversed(made.containers):
+            container.remove(force=True)
+        for volume in made.volumes:
+            volume.remove(force=True)
+
+
 @contextlib.contextmanager
 def sides(
     client: docker.DockerClient, image: str, target_options: Mapping[str, str] | None = None
 ) -> Iterator[Sides]:
     """The source is in the target's network, which reaches nothing but itself."""
-    labels = {LABEL: "1"}
-    source = client.volumes.create(labels=labels)
-    target = client.volumes.create(labels=labels, driver_opts=dict(target_options or {}))
-    made: list[Container] = []
-
-    def container(volume: str, mode: str, network: str) -> Side:
-        made.append(
-            client.containers.run(
-                image,
-                shlex.split("volume hold --seconds 900"),
-                detach=True,
-                labels=labels,
-                network_mode=network,
-                log_config={"type": "none"},
-                volumes={volume: {"bind": "/data", "mode": mode}},
-                tmpfs={"/state": ""},
-            )
-        )
-        return Side(client, made[-1])
-
-    try:
-        receiver = container(target.id, "rw", "none")
-        sender = container(source.id, "ro", f"container:{receiver.container.id}")
-        both = Sides(sender, receiver, container(source.id, "rw", "none"))
+    with rig(client, image) as made:
+        source, target = made.volume(), made.volume(target_options)
+        receiver = made.side((target, "/data", "rw"))
+        sender = made.side((source, "/data", "ro"), network=f"container:{receiver.container.id}")
+        both = Sides(sender, receiver, made.side((source, "/data", "rw")))
         both.meet()
         yield both
-    finally:
-        for one in reversed(made):
-            one.remove(force=True)
-        for volume in (source, target):
-            volume.remove(force=True)

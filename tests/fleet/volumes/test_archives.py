@@ -7,13 +7,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
 from fleet.errors import FleetError, Interrupted
 from fleet.model.archives import Address
 from fleet.ops import archives as ops
-from fleet.rehearsal import HostFleet, host_fleet
+from fleet.rehearsal import HostFleet
 from fleet.run.volumes.archiving import Store, bring, from_file, from_store, to_file, to_store
 from fleet.run.volumes.ground import Ground
 from tests.fleet.volumes.keeps import PLACE, Keeps
@@ -27,22 +26,12 @@ def given() -> bytes:
     return json.dumps(fields).encode()
 
 
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
-    with host_fleet("test-archives", ["db-1"], tmp_path_factory.mktemp("keys")) as fleet:
-        yield fleet
-
-
 @pytest.fixture
-def keeps(
-    hosts: HostFleet, client: docker.DockerClient, helper_image: str, tmp_path: Path
-) -> Iterator[Keeps]:
-    host = hosts.host("db-1")
-    host.write("/root/helper.tar", b"".join(client.images.get(helper_image).save()))
-    host.run("docker load -qi /root/helper.tar && rm /root/helper.tar; mkdir -p '/srv/back ups'")
+def keeps(hosts: HostFleet, image: str, tmp_path: Path) -> Iterator[Keeps]:
     known = tmp_path / "known_hosts"
     known.write_text(hosts.known_hosts())
-    made = Keeps(hosts, helper_image, known)
+    made = Keeps(hosts, image, known)
+    made.host.run("mkdir -p '/srv/back ups'")
     made.begin()
     yield made
     made.host.run(SWEEP)
@@ -56,7 +45,7 @@ def test_there_and_back(keeps: Keeps, tmp_path: Path) -> None:
 
         def ground(address: Address | None = None, cancel: threading.Event | None = None) -> Ground:
             helper = ops.helper(VOLUME, keeps.image, PLACE, taken.name, address, reads=True)
-            return Ground("db-1", helper, here, keeps.told.append, cancel or threading.Event())
+            return Ground(keeps.host.name, helper, here, keeps.told.append, cancel or threading.Event())
 
         assert to_file(ground(), taken, file) == file.stat().st_size > 30_000_000
         to_store(ground(REPOSITORY), taken, store, lambda: True)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import docker
 import pytest
-from docker.models.containers import Container
 
 from tests.fleet.volumes.kinds import MAKERS
-from tests.fleet.volumes.sides import KINDS, LABEL, Running, Said, Side
+from tests.fleet.volumes.sides import KINDS, Running, Said, Side, rig
 from tests.fleet.volumes.test_helper_image import FILL, FLIP
 
 NAMES = [maker.__name__ for maker in MAKERS]
@@ -61,35 +60,13 @@ class Archives:
 def archives(
     client: docker.DockerClient, image: str, target_options: dict[str, str] | None = None
 ) -> Iterator[Archives]:
-    labels = {LABEL: "1"}
-    source, target, repository = (
-        client.volumes.create(labels=labels, driver_opts=options)
-        for options in ({}, target_options or {}, {})
-    )
-    made: list[Container] = []
-
-    def container(volume: str) -> Side:
-        made.append(
-            client.containers.run(
-                image,
-                shlex.split("volume hold --seconds 900"),
-                detach=True,
-                labels=labels,
-                network_mode="none",
-                log_config={"type": "none"},
-                volumes={volume: {"bind": "/data"}, repository.id: {"bind": "/repository"}},
-                tmpfs={"/state": ""},
-            )
+    with rig(client, image) as made:
+        source, target, repository = made.volume(), made.volume(target_options), made.volume()
+        sides = (
+            made.side((volume, "/data", "rw"), (repository, "/repository", "rw"))
+            for volume in (source, target)
         )
-        return Side(client, made[-1])
-
-    try:
-        yield Archives(container(source.id), container(target.id))
-    finally:
-        for one in made:
-            one.remove(force=True)
-        for volume in (source, target, repository):
-            volume.remove(force=True)
+        yield Archives(*sides)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import docker
 import pytest
 
 from fleet.errors import FleetError, RemoteFailed
@@ -19,32 +18,15 @@ from fleet.model.volumes import Mark, Relocation, State, Writer
 from fleet.ops import marks
 from fleet.ops.places import MakeVolume
 from fleet.plan.tree import CopyVolume, MoveVolume
-from fleet.rehearsal import Host, HostFleet, host_fleet
+from fleet.rehearsal import Host, HostFleet
 from fleet.run.volumes.copying import copy
 from fleet.run.volumes.moving import move
 from fleet.run.volumes.side import Side
 from fleet.transport.base import Transport
-from tests.fleet.volumes.moves import BORN, FILL, STATE, WRITER, Moves
+from tests.fleet.volumes.moves import BORN, FILL, STATE, SWEEP, WRITER, Moves
+from tests.support.waiting import until
 
-SWEEP = """
-docker ps -aq | xargs -r docker rm -f >/dev/null
-docker volume ls -q | xargs -r docker volume rm >/dev/null; rm -rf /var/lib/fleet /srv/*; true
-"""
 OLD, NEW, DIRECTORY = "olddata", "shop_test_pgdata", "/srv/da ta"
-
-
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
-    with host_fleet("test-migrations", ["db-1"], tmp_path_factory.mktemp("keys")) as fleet:
-        yield fleet
-
-
-@pytest.fixture(scope="module")
-def image(hosts: HostFleet, client: docker.DockerClient, helper_image: str) -> str:
-    host = hosts.host("db-1")
-    host.write("/var/lib/docker/helper.tar", b"".join(client.images.get(helper_image).save()))
-    host.run("docker load -qi /var/lib/docker/helper.tar && rm /var/lib/docker/helper.tar")
-    return helper_image
 
 
 @dataclass
@@ -68,7 +50,7 @@ class Migrations(Moves):
             f"python3 -u -c '{WRITER}'",
         )
         self.docker(self.source, f'exec writer python3 -c "{FILL}"')
-        self.until(lambda: self.noted() > 5, "the writer does not write")
+        until(lambda: self.noted() > 5, "the writer does not write")
         if not data:
             names = "{{range .Mounts}}{{.Name}}{{end}}"
             self.data = self.docker(self.source, f"inspect -f '{names}' writer")
@@ -178,11 +160,9 @@ def test_a_cut(
     migrations.heard = lambda host, word: None
     assert migrations.states.count(State.LIVE) <= 1
     if migrations.states[1] is not State.LIVE:
-        migrations.until(
-            lambda: migrations.states[0] is State.LIVE and migrations.writing(), "it does not go on"
-        )
+        until(lambda: migrations.states[0] is State.LIVE and migrations.writing(), "it does not go on")
         before = migrations.noted()
-        migrations.until(lambda: migrations.noted() > before, "it does not write")
+        until(lambda: migrations.noted() > before, "it does not write")
         migrations.run()
     migrations.source.run("docker ps -aq --filter name=.copy | xargs -r docker rm -f >/dev/null")
     migrations.source.run("rm -f /var/lib/fleet/moving/*")

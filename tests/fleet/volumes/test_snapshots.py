@@ -15,35 +15,23 @@ import pytest
 from fleet.errors import FleetError, RemoteFailed
 from fleet.model.snapshots import Kind, Snapshot
 from fleet.model.volumes import State
-from fleet.rehearsal import HostFleet, host_fleet
+from fleet.rehearsal import HostFleet
 from fleet.run.volumes.beside import NotEqual
 from tests.fleet.volumes.keeps import Keeps
 from tests.fleet.volumes.moves import SWEEP, VOLUME
 from tests.support.app_image import AppRegistry
 from tests.support.project import Done, Project, service
+from tests.support.waiting import until
 
-
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
-    """With a small disk of its own, in memory, that can be filled."""
-    keys = tmp_path_factory.mktemp("keys")
-    with host_fleet("test-snapshots", ["db-1"], keys, disk_mb={"db-1": 1200}) as fleet:
-        yield fleet
-
-
-@pytest.fixture(scope="module")
-def image(hosts: HostFleet, client: docker.DockerClient, helper_image: str) -> str:
-    host = hosts.host("db-1")
-    host.write("/root/helper.tar", b"".join(client.images.get(helper_image).save()))
-    host.run("docker load -qi /root/helper.tar && rm /root/helper.tar")
-    return helper_image
+HOST = "small"
+"""Its disk can be filled."""
 
 
 @pytest.fixture
 def keeps(hosts: HostFleet, image: str, tmp_path: Path) -> Iterator[Keeps]:
     known = tmp_path / "known_hosts"
     known.write_text(hosts.known_hosts())
-    made = Keeps(hosts, image, known)
+    made = Keeps(hosts, image, known, names=(HOST, HOST))
     made.begin()
     yield made
     made.host.free_disk()
@@ -84,7 +72,7 @@ def test_back_to_it_and_back_to_what_was_there(keeps: Keeps) -> None:
     assert there == [*range(1, len(there) + 1)]
     assert len(there) >= before > written
     # It goes on from what the snapshot held.
-    keeps.until(lambda: len(keeps.log()) > written, "the writer does not write")
+    until(lambda: len(keeps.log()) > written, "the writer does not write")
     assert keeps.log()[: written + 1] == [*range(1, written + 2)]
     assert keeps.docker(keeps.host, "inspect -f '{{.HostConfig.RestartPolicy.Name}}' writer") == "always"
     keeps.restore(kept)
@@ -260,7 +248,7 @@ def test_a_restore_that_is_cut_off(keeps: Keeps, step: str, monkeypatch: pytest.
             and (mark.state is State.LIVE or f"{VOLUME}.kept" in keeps.host.run("ls /var/lib/fleet/moving"))
         )
 
-    keeps.until(settled, "nobody knows how it stands")
+    until(settled, "nobody knows how it stands")
     mark = keeps.mark(keeps.host)
     assert mark
     if mark.state is State.LIVE and mark.generation == 1:
@@ -272,7 +260,7 @@ def test_a_restore_that_is_cut_off(keeps: Keeps, step: str, monkeypatch: pytest.
     mark = keeps.mark(keeps.host)
     assert mark
     assert mark.state is State.LIVE
-    keeps.until(keeps.writing, "the writer does not run")
+    until(keeps.writing, "the writer does not run")
     assert keeps.log()[:written] == [*range(1, written + 1)]
 
 
@@ -292,18 +280,18 @@ def project(
         registry.app(version, mode)
     registry.saved(b"".join(client.images.get(helper_image).save()), "1", "fleet-volumes")
     made = Project(tmp_path / "project", hosts, "shop", registry.address)
-    made.inventory({"web": ["db-1"]}, fleet_volume_image=f"{registry.address}/fleet-volumes:1")
+    made.inventory({"web": [HOST]}, fleet_volume_image=f"{registry.address}/fleet-volumes:1")
     app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["data:/data"])
     made.compose("web", {"app": app}, volumes={"data": None}, x_fleet=CARE)
     yield made
     made.close()
     registry.close()
-    hosts.host("db-1").run(SWEEP)
+    hosts.host(HOST).run(SWEEP)
 
 
 def test_a_bad_deploy_and_back_with_the_data(project: Project, hosts: HostFleet) -> None:
     def log() -> list[str]:
-        return hosts.host("db-1").run("cat /var/lib/docker/volumes/shop-test-web_data/_data/log").split()
+        return hosts.host(HOST).run("cat /var/lib/docker/volumes/shop-test-web_data/_data/log").split()
 
     def inv(*words: str) -> Done:
         return project.run("volumes", *words, "--env", "test", timeout=600)
@@ -335,7 +323,7 @@ def test_a_bad_deploy_and_back_with_the_data(project: Project, hosts: HostFleet)
     inv().ended(0)
     assert "snapshot-" not in inv().text, "they are no volumes of their own"
     # The volume is lost, and its snapshots are not.
-    hosts.host("db-1").run("docker rm -f $(docker ps -aq) >/dev/null; docker volume rm shop-test-web_data")
+    hosts.host(HOST).run("docker rm -f $(docker ps -aq) >/dev/null; docker volume rm shop-test-web_data")
     deploy("v1").ended(1).says("inv volumes restore data --snapshot ID, if there is one")
     found = [json.loads(line) for line in inv("list", "data", "--json").ended(0).out.splitlines()]
     inv("restore", "data", "--snapshot", found[0]["id"], "--yes").ended(0)

@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from fleet.rehearsal.traffic.crowd import mixture
 from fleet.rehearsal.traffic.orders import Orders, compare
 from fleet.rehearsal.traffic.tally import Tally, span
 from tests.support import load
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 TRAFFIC = ROOT / "benchmarks" / "traffic.py"
@@ -78,13 +78,6 @@ def shop() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_test_sees_what_was_lost_and_what_was_not(shop: str) -> None:

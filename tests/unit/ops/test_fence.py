@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from fleet.secret import SealedText
 from fleet.transport import script as scripts
 from tests.support.shells import SHELLS, Bench
 from tests.support.volume_hosts import VolumeHost, install
+from tests.support.waiting import until
 
 VOLUME = "it's a volume"
 SEEN = Mark("abcd", 3, State.LIVE, "db-0", since=1000, proven=True)
@@ -59,13 +60,6 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     yield made
     for one in (made.host.state / "moving").glob("*"):
         one.unlink()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_mark_is_written_over_the_one_that_was_seen(host: Host) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from fleet.ops.volume_helper import Helper
 from fleet.transport import script as scripts
 from tests.support.shells import SHELLS, Bench
 from tests.support.volume_hosts import VolumeHost, install
+from tests.support.waiting import until
 
 VOLUME = "pgdata"
 SEEN = Mark("abcd", 3, State.LIVE)
@@ -75,13 +75,6 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     made = Host(tmp_path, request.param)
     assert made.run(made.helper.start()) == (0, "")
     return made
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_last_pass(host: Host) -> None:

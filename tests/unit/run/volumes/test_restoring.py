@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from fleet.report import events as ev
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.restoring import restore
 from tests.support.volume_hosts import STATE, VolumeHost, install
+from tests.support.waiting import until
 
 VOLUME = "shop_test_pgdata"
 SEEN = Mark("11112222333344445555666677778888", 1, State.LIVE, since=1000, proven=True)
@@ -102,7 +102,7 @@ KEEPING = Taking(
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setenv("PATH", f"{install(tmp_path / 'bin')}:{os.environ['PATH']}")
     monkeypatch.setattr("fleet.ops.fence.PATIENCE", 3600)
     host = VolumeHost("db-1", tmp_path / "db-1")
@@ -115,7 +115,10 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     (host.state / "snapshots" / OLD.name).write_text(record_text(OLD))
     host.set_mark(VOLUME, SEEN)
     host.container(POSTGRES.id, POSTGRES.name, VOLUME)
-    return Scene(host, Restoring(VOLUME, "db-1", OLD, SEEN, LIVE, IMAGE, PLACE, KEEPING, (POSTGRES,)))
+    yield Scene(host, Restoring(VOLUME, "db-1", OLD, SEEN, LIVE, IMAGE, PLACE, KEEPING, (POSTGRES,)))
+    # What watches over it would go on for ever.
+    for one in (host.state / "moving").glob("*"):
+        one.unlink()
 
 
 def test_what_is_there_is_kept_and_what_was_comes_back(scene: Scene) -> None:
@@ -361,10 +364,3 @@ def test_cut_anywhere(
     assert (mark.state, mark.snapshot) == (State.LIVE, "")
     assert scene.host.content(VOLUME) == "old"
     scene.nothing_is_lost()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

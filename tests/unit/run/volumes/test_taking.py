@@ -7,7 +7,6 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from fleet.run.volumes.beside import NotEqual
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.taking import take
 from tests.support.volume_hosts import STATE, VolumeHost, install
+from tests.support.waiting import until
 
 VOLUME = "shop_test_pgdata"
 SEEN = Mark("11112222333344445555666677778888", 1, State.LIVE, since=1000)
@@ -76,13 +76,6 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
         version="v1", why="before v2",
     )  # fmt: skip
     return Scene(host, taking)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_copied_while_used_then_once_more_while_nobody_writes(scene: Scene) -> None:
