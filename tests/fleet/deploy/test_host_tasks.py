@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleet.rehearsal import Host
-from tests.support.look import ids, until
+from tests.support.look import ids
 from tests.support.project import Project
+from tests.support.waiting import until
 
 Web = Callable[[int], Host]
 
