@@ -42,6 +42,8 @@ def uses(desired: Desired) -> Iterator[Use]:
     for state in desired.hosts:
         for service in state.services:
             yield from (Use(state.host, service.role, ref) for ref in all_refs(service))
+        for task in state.tasks:
+            yield from (Use(state.host, task.role, ref) for ref in all_refs(task))
     for undo in desired.undo:
         yield from (Use(undo.host, undo.service.role, ref) for ref in all_refs(undo.service))
 

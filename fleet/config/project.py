@@ -16,12 +16,14 @@ from fleet.config.peers import Peers
 from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.backends import Backends
 from fleet.config.roles.services import build
-from fleet.config.roles.source import RoleSource, is_role, load_role
+from fleet.config.roles.source import TASKS_FILE, RoleSource, is_role, load_role
 from fleet.config.roles.validate import read
 from fleet.config.roles.variables import HostVariables
 from fleet.config.roles.xfleet import RoleExtension
+from fleet.config.tasks.read import twice, with_tasks
 from fleet.config.traffic import Traffic
-from fleet.errors import ConfigError, FleetError, UsageError
+from fleet.config.yaml import shown_path
+from fleet.errors import ConfigError, FleetError, Position, UsageError
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.hosts import Host, Inventory
 from fleet.suggest import suggest
@@ -70,6 +72,7 @@ def load_desired(
     variables = HostVariables(inventory, version, behind)
     carried = [name for name, one in inventory.groups.items() if one.members and is_role(project.root, name)]
     sources = _sources(project.root, carried, problems)
+    _check_alone(project.root, inventory, problems)
     balancing = {name: name not in sources or sources[name].may_say("balancer") for name in carried}
     elsewhere = Elsewhere(project.name, inventory, variables, problems, sources, balancing)
     traffic = Traffic(elsewhere)
@@ -79,7 +82,7 @@ def load_desired(
     _check_names(roles, reading.sources)
     states = [reading.state(host.name, known) for host in hosts_of_run]
     for state in states:
-        for error in conflicts(state):
+        for error in (*conflicts(state), *twice(state)):
             problems.add(error, state.host)
     balancers = traffic.balancers()
     rendered = _rendered(inventory, hosts_of_run, variables, problems)
@@ -158,15 +161,18 @@ class _Reading:
         for source in (self.sources[role.name] for role in roles if host in role.hosts):
             variables = self.variables.in_role(self.inventory.hosts[host], source)
             problems = FileProblems(self.problems, source.document, host)
-            parts.append(
-                build(self.project.name, env, source, host, variables, problems, self.balancing, self.peers)
+            part = build(
+                self.project.name, env, source, host, variables, problems, self.balancing, self.peers
             )
+            parts.append(with_tasks(part, source, variables, self.problems))
         return HostState(
             host,
             tuple(service for part in parts for service in part.services),
             tuple(network for part in parts for network in part.networks),
             tuple(volume for part in parts for volume in part.volumes),
             tuple(job for part in parts for job in part.jobs),
+            tuple(task for part in parts for task in part.tasks),
+            tuple(handler for part in parts for handler in part.handlers),
         )
 
 
@@ -203,6 +209,16 @@ def _sources(root: pathlib.Path, roles: Iterable[str], problems: Problems) -> di
     return found
 
 
+def _check_alone(root: pathlib.Path, inventory: Inventory, problems: Problems) -> None:
+    """Tasks of a group that carries no role would never be done."""
+    for name, group in inventory.groups.items():
+        path = root / "roles" / name / TASKS_FILE
+        if group.members and not is_role(root, name) and path.is_file():
+            hint = "give the tasks to a role that its hosts run services of"
+            what = f"there is no compose.yml beside it, so {name!r} is no role"
+            problems.add(ConfigError(what, hint=hint, at=Position(shown_path(path, root))))
+
+
 def _check_names(roles: Collection[str] | None, sources: Mapping[str, RoleSource]) -> None:
     for name in roles or ():
         if name not in sources:
@@ -217,4 +233,6 @@ def _only(state: HostState, roles: Collection[str]) -> HostState:
         networks=tuple(network for network in state.networks if network.role in roles),
         volumes=tuple(volume for volume in state.volumes if volume.role in roles),
         jobs=tuple(job for job in state.jobs if job.role in roles),
+        tasks=tuple(task for task in state.tasks if task.role in roles),
+        handlers=tuple(handler for handler in state.handlers if handler.role in roles),
     )

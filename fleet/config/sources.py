@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleet.config.project import Project, load_desired
-from fleet.config.roles.source import RoleSource, load_role
+from fleet.config.roles.source import HANDLERS_FILE, TASKS_FILE, RoleSource, load_role
 from fleet.config.trust import asked_for
 from fleet.errors import ConfigError, ConfigErrors, FleetError
 from fleet.model.desired import HostState
@@ -25,7 +25,8 @@ _FILLED_IN = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}|\$\w+")
 
 def role_sources(root: pathlib.Path, roles: Iterable[str]) -> dict[str, str]:
     """``web/compose.yml`` → its text, for each file that rendering these roles reads: the Compose files,
-    ``defaults.yml``, templates, environment files and configs. Files of secrets are not among them.
+    ``defaults.yml``, templates, tasks and their files, environment files and configs. Files of secrets are
+    not among them.
 
     What lies outside of the role's directory (``env_file: ../common.env``), is larger than 256 KiB or no
     UTF-8 is left out. Raises ConfigError, ConfigErrors for a Compose file that cannot be read.
@@ -35,6 +36,7 @@ def role_sources(root: pathlib.Path, roles: Iterable[str]) -> dict[str, str]:
     for role in roles:
         source = load_role(root, role)
         patterns = (*map(_escaped, source.files), "defaults.yml", "templates/*", *_named(source))
+        patterns = (*patterns, TASKS_FILE, HANDLERS_FILE, "files/*")
         for path in sorted(source.directory.rglob("*")):
             name = path.relative_to(source.directory).as_posix()
             wanted = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

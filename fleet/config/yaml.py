@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fleet.config.yaml_errors import not_utf8, syntax_error
 from fleet.config.yaml_values import Builder, Scalars, position_of
@@ -44,6 +44,11 @@ class Document:
         """The place of the mapping key (or list item) that ends ``path``, or of the nearest ancestor."""
         key, value = self._steps(path)[-1]
         return self._place(key or value)
+
+    def written(self, path: Path) -> str:
+        """The word that stands at ``path``, as it is written; empty for what is no single word."""
+        node = self._steps(path)[-1][1]
+        return str(node.value) if isinstance(node, ScalarNode) else ""
 
     def _steps(self, path: Path) -> list[tuple[Node | None, Node | None]]:
         steps: list[tuple[Node | None, Node | None]] = [(None, self._root)]

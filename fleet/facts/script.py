@@ -22,6 +22,13 @@ from fleet.facts.probe import Answer, Probe, Question
 from fleet.facts.proven import ProvenProbe
 from fleet.facts.release import ReleaseProbe
 from fleet.facts.snapshots import SnapshotsProbe
+from fleet.facts.tasks.commands import CommandsProbe
+from fleet.facts.tasks.crontabs import CrontabsProbe
+from fleet.facts.tasks.kernel import KernelProbe
+from fleet.facts.tasks.notified import NotifiedProbe
+from fleet.facts.tasks.packages import PackagesProbe
+from fleet.facts.tasks.paths import PathsProbe
+from fleet.facts.tasks.users import UsersProbe
 from fleet.facts.volumes import VolumesProbe
 from fleet.model.found import HostFacts, Unknown
 
@@ -41,6 +48,13 @@ PROBES: tuple[Probe, ...] = (
     ClockProbe(),
     AddressesProbe(),
     ReleaseProbe(),
+    PathsProbe(),
+    PackagesProbe(),
+    KernelProbe(),
+    UsersProbe(),
+    CrontabsProbe(),
+    CommandsProbe(),
+    NotifiedProbe(),
 )
 
 

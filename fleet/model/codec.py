@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from fleet.model import gates, watch
+from fleet.model import gates, tasks, watch
 from fleet.model.refs import all_refs
 from fleet.model.services import Service
 from fleet.secret import Hole, SealedText, SecretRef
@@ -37,6 +37,12 @@ KINDS: dict[str, type] = {
     "prometheus": watch.PrometheusValue,
     "log rate": watch.LogRate,
     "watch command": watch.WatchCommand,
+    "file": tasks.FileTask,
+    "task command": tasks.CommandTask,
+    "package": tasks.PackageTask,
+    "sysctl": tasks.SysctlTask,
+    "user": tasks.UserTask,
+    "cron": tasks.CronTask,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 

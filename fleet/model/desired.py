@@ -9,6 +9,7 @@ from fleet.errors import Position
 from fleet.model.balancing import BalancerHost
 from fleet.model.jobs import Job, Undo
 from fleet.model.services import Pairs, Service
+from fleet.model.tasks import Handler, Task
 from fleet.model.volume_care import NO_CARE, VolumeCare
 from fleet.model.volumes import NOTHING_SAID, Moving
 
@@ -80,13 +81,15 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What one host shall run; services in the order of their files."""
+    """What one host shall run; services in the order of their files. ``tasks`` come before them."""
 
     host: str
     services: tuple[Service, ...] = ()
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
     jobs: tuple[Job, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    handlers: tuple[Handler, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleet.model.balancing import BalancerView
+from fleet.model.found_tasks import FoundPath, FoundUser
 from fleet.model.releases import JobRun
 from fleet.model.services import Service
 from fleet.model.snapshots import Snapshot
@@ -140,6 +141,17 @@ class HostFacts:
     """IPv4 addresses it answers for, where a virtual one may be among them."""
     release: HostRelease | Unknown | None = None
     """The newest release that concerned it; None when there was none."""
+    paths: Mapping[str, FoundPath] | Unknown = field(default_factory=dict)
+    packages: Mapping[str, str] | Unknown = field(default_factory=dict)
+    """Installed version by name; empty when it is not installed."""
+    kernel: Mapping[str, str | None] | Unknown = field(default_factory=dict)
+    """Running settings; None where the kernel knows none by that name."""
+    users: Mapping[str, FoundUser | None] | Unknown = field(default_factory=dict)
+    crontabs: Mapping[str, str] | Unknown = field(default_factory=dict)
+    commands: Mapping[str, bool] | Unknown = field(default_factory=dict)
+    """Key of a task's command → whether it is done."""
+    notified: tuple[str, ...] | Unknown = ()
+    """Marks of handlers that are still to run."""
 
     @property
     def of_services(self) -> tuple[Container, ...]:

@@ -35,4 +35,5 @@ def _merged(recorded: HostState, labelled: HostState, roles: Collection[str]) ->
     ours = tuple(one for one in recorded.services if not roles or one.role in roles)
     known = {one.key for one in recorded.services}
     more = tuple(one for one in labelled.services if one.key not in known)
-    return replace(recorded, services=(*ours, *more), jobs=())
+    tasks = tuple(one for one in recorded.tasks if not roles or one.role in roles)
+    return replace(recorded, services=(*ours, *more), jobs=(), tasks=tasks)

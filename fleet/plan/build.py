@@ -22,6 +22,7 @@ from fleet.plan.handover import addresses, held_once, one_by_one
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
 from fleet.plan.orphans import left, orphans, surplus
+from fleet.plan.tasks.stage import host_tasks
 from fleet.plan.tested import with_tests
 from fleet.plan.traffic import drains, lane
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
@@ -68,6 +69,7 @@ def plan(
     rollouts = one_by_one(rollouts, shared)
     work = jobs(desired, facts)
     data = Volumes.of(desired, facts)
+    tasks = host_tasks(desired, facts)
     rolling: list[Stage] = [
         *filter(None, (decided(desired, facts, role, name) for role, name in services)),
         *in_order(desired, rollouts, work.due, reverse=reverse),
@@ -79,6 +81,7 @@ def plan(
     upgrades = data.upgrades.due
     pulls = tuple(_pulls(desired, facts, [*work.due, *upgrades], helped, data.pinned, registries or {}, kept))
     stages: list[Stage] = [
+        *tasks.phases,
         *data.adopted(),
         *pulls,
         *snapshots,
@@ -95,6 +98,7 @@ def plan(
     findings += held_once(shared, rollouts)
     findings += volumes(data, keeps=bool(snapshots))
     findings += work.findings
+    findings += tasks.findings
     findings += still_running(desired, facts, work.due)
     findings += left(desired, facts)
     findings += lint.room(facts, pulls)

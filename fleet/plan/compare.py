@@ -14,6 +14,7 @@ from fleet.model.images import ImageRef
 from fleet.model.jobs import Job
 from fleet.model.releases import Record
 from fleet.model.services import ConfigDir, Service
+from fleet.plan.tasks.compare import task_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def _state(old: HostState, new: HostState) -> Iterator[Change]:
     before, after = ({one.key: one for one in state.jobs} for state in (old, new))
     for key in dict.fromkeys([*before, *after]):
         yield from _job(f"job {key}", before.get(key), after.get(key))
+    for subject, what, before_it, after_it, lines in task_changes(old, new):
+        yield Change(subject, what, before_it, after_it, lines=lines)
     for kind, one, two in (
         ("network", old.networks, new.networks),
         ("volume", old.volumes, new.volumes),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleet.model.found import FoundDir, FoundFile, HostFacts, Unknown
 from fleet.model.services import ConfigDir, ConfigFile, Service
+from fleet.plan.text_diff import HIDDEN, difference
 from fleet.secret import Text, parts_of, refs_of
-
-HIDDEN = "  (not shown: it holds secrets, may not be read by others, or is large)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +84,7 @@ def _file_lines(
         return lines
     if not isinstance(wanted.content, str) or (found and found.content is None):
         return [*lines, f"{'~' if found else '+'}{path}{HIDDEN}"]
-    old = found.content if found and found.content is not None else ""
-    before = f"{path} (found)" if found else "/dev/null"
-    shown = difflib.unified_diff(
-        old.splitlines(), wanted.content.splitlines(), before, path, lineterm="", n=3
-    )
-    # Empty files and a missing last newline are differences without a line that differs.
-    return [*lines, *(list(shown) or [f"{'~' if found else '+'}{path}"])]
+    return [*lines, *difference(path, found.content if found else None, wanted.content)]
 
 
 def secrets_change(

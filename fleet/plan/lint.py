@@ -25,6 +25,7 @@ HINTS = {
     "docker is not installed": "install Docker there",
     "the Docker Engine does not run": "start it there: systemctl start docker",
     "no right to use Docker": "set ansible_become: true, or put the login user into the group docker",
+    "what host tasks need: the login user is not root": "set ansible_become: true",
     "the state directory": "let the login user write it (ansible_become: true), or set fleet_state_dir",
     "snapshots: the record": "mend its file in {state_dir}/snapshots, or remove it: that snapshot is then "
     "none any more",

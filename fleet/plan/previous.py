@@ -48,7 +48,8 @@ def _state(desired: Desired, state: HostState, facts: HostFacts) -> HostState:
     mounted = {mount.source for one in services for mount in one.container.mounts if mount.type == "volume"}
     known = {volume.name: volume for one in (*desired.hosts, state) for volume in one.volumes}
     volumes = tuple(volume for name, volume in known.items() if name in mounted)
-    return replace(state, services=services, volumes=volumes, jobs=())
+    # What tasks found before them, nobody knows any more.
+    return replace(state, services=services, volumes=volumes, jobs=(), tasks=(), handlers=())
 
 
 def _name(desired: Desired, states: tuple[HostState, ...]) -> str:

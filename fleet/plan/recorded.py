@@ -52,6 +52,8 @@ def by_role(state: HostState, roles: Collection[str], *, other: bool = False) ->
         networks=tuple(one for one in state.networks if ours(one.role)),
         volumes=tuple(one for one in state.volumes if ours(one.role)),
         jobs=tuple(one for one in state.jobs if ours(one.role)),
+        tasks=tuple(one for one in state.tasks if ours(one.role)),
+        handlers=tuple(one for one in state.handlers if ours(one.role)),
     )
 
 
@@ -63,6 +65,8 @@ def together(first: HostState, second: HostState) -> HostState:
         networks=(*first.networks, *second.networks),
         volumes=(*first.volumes, *second.volumes),
         jobs=(*first.jobs, *second.jobs),
+        tasks=(*first.tasks, *second.tasks),
+        handlers=(*first.handlers, *second.handlers),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 from fleet.model.found import Facts, HostFacts
@@ -32,3 +33,20 @@ def _lines(host: HostFacts) -> Iterator[str]:
     for directory, marks in host.sealed.items() if isinstance(host.sealed, dict) else ():
         for name, mark in marks.items():
             yield f"secret {directory}/{name} {mark}"
+    yield from _of_tasks(host)
+
+
+def _of_tasks(host: HostFacts) -> Iterator[str]:
+    for path in host.paths.values() if isinstance(host.paths, dict) else ():
+        what = f"{path.kind} {path.sha256[:12]}".strip()
+        owned = f" mode {path.mode} owner {path.owner}:{path.group}" if path.mode else ""
+        yield f"path {path.path} {what}{owned}{f' → {path.link}' if path.link is not None else ''}"
+    for name, version in host.packages.items() if isinstance(host.packages, dict) else ():
+        yield f"package {name} {version or 'not installed'}"
+    for name, value in host.kernel.items() if isinstance(host.kernel, dict) else ():
+        yield f"sysctl {name} {value or 'not set'}"
+    for name, user in host.users.items() if isinstance(host.users, dict) else ():
+        told = f"{user.uid}:{user.group} {','.join(user.groups)} {user.shell}" if user else "not there"
+        yield f"user {name} {told}"
+    for name, text in host.crontabs.items() if isinstance(host.crontabs, dict) else ():
+        yield f"crontab of {name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"

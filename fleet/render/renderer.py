@@ -53,6 +53,12 @@ class Renderer:
             return self._interpolated(parts, variables)
         return _explained(lambda: unguarded(value_of(parts)), variables)
 
+    def value(self, source: str, variables: Variables) -> Any:
+        """A string of a file in Ansible's words: Jinja2 alone. Types and secrets as :meth:`compose`."""
+        if isinstance(source, Unsafe) or not is_template(source):
+            return str(source)
+        return _explained(lambda: unguarded(value_of(self._parts(source, variables))), variables)
+
     def interpolate(self, source: str, variables: Mapping[str, Any]) -> Text:
         """``${VAR}`` alone, without Jinja2."""
         return self._interpolated([source], variables)

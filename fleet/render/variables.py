@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -44,6 +45,12 @@ class Variables(Mapping[str, Any]):
         finally:
             self._open.pop()
         return value
+
+    def over(self, more: Mapping[str, Any]) -> Variables:
+        """These, with ``more`` above them: values that are no templates any more."""
+        made = Variables(ChainMap(dict(more), self._raw), self._render, self._place)  # type: ignore[arg-type]
+        made._done.update(more)
+        return made
 
     def _blame(self, error: ConfigError, name: str) -> None:
         """The innermost variable is where the mistake was written."""

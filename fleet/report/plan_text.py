@@ -28,6 +28,7 @@ from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
 from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
+from fleet.ops.tasks.change import ChangeHost, RunHandler
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
@@ -105,6 +106,8 @@ def summary(plan: Plan) -> str:
 
 
 COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
+    ((ChangeHost,), "host task to do", "host tasks to do"),
+    ((RunHandler,), "handler to run", "handlers to run"),
     ((Create,), "to create", "to create"),
     ((Replace,), "to replace", "to replace"),
     ((Remove,), "to remove", "to remove"),
@@ -214,7 +217,7 @@ def _trial_text(stage: Trial) -> str:
 
 def _content(step: Node, *, diff: bool) -> tuple[str, str, tuple[str, ...]]:
     done = step.op if isinstance(step, Step) else step
-    style = STYLES.get(type(done), "plain")
+    style = done.work.style if isinstance(done, ChangeHost) else STYLES.get(type(done), "plain")
     difference = step.op.diff() if diff and isinstance(step, Step) else ()
     return f"{MARKS.get(style, '')}{done.describe()}", style, difference
 

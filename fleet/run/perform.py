@@ -9,6 +9,7 @@ from fleet.errors import Drift, Fenced, FleetError, Interrupted, RemoteFailed
 from fleet.ops.config import INVALID, RELOAD
 from fleet.ops.containers import Replace
 from fleet.ops.effects import Api, Effect, Shell
+from fleet.ops.tasks.change import TASK_FAILED, ChangeHost, RunHandler
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.patience import patiently, telling
@@ -31,6 +32,8 @@ def perform(
             carry_out(effect, step, transport, emit, cancel)
     except FleetError as error:
         error.host, error.step = step.host, step.id
+        if isinstance(step.op, (ChangeHost, RunHandler)) and not isinstance(error, (Drift, Fenced)):
+            error.why = "\n".join(filter(None, [step.op.told, error.why]))
         if isinstance(step.op, Replace) and not isinstance(error, (Drift, Fenced, ConnectionLost)):
             _put_back(step, step.op, transport, emit, error)
         raise
@@ -85,6 +88,7 @@ REFUSED = {
         "its own check refuses the new files",
         "correct the template; the files on the host are untouched",
     ),
+    TASK_FAILED: ("failed", "mend it, then run again: no service was touched, what was done before it stays"),
     RELOAD: ("the reload failed", "look at the container's log; the files from before are in place again"),
 }
 

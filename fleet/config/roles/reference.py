@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fleet.config.roles.compose import ComposeFile
 from fleet.config.roles.keys import REFUSED, REMARKS
 from fleet.config.roles.validate import LEVELS
+from fleet.config.tasks import reference as tasks
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
 
@@ -49,6 +50,9 @@ def main(docs: pathlib.Path) -> None:
     target = docs / "schema" / "compose.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(schema(), encoding="utf-8")
+    host_tasks = docs / "host-tasks.md"
+    host_tasks.write_text(tasks.page(host_tasks.read_text(encoding="utf-8")), encoding="utf-8")
+    (docs / "schema" / "tasks.json").write_text(tasks.schema(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from fleet.errors import ConfigError, Position
 from fleet.render import Renderer
 
 COMPOSE_FILE = "compose.yml"
+TASKS_FILE, HANDLERS_FILE = "tasks.yml", "handlers.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class RoleSource:
     defaults: Mapping[str, Any]
     places: Mapping[str, Position]
     renderer: Renderer
+    tasks: Document | None = None
+    handlers: Document | None = None
     texts: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -105,7 +108,12 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
     shown = shown_path(directory, root)
     templates = functools.partial(_template, directory / "templates", shown)
     files = tuple(assembly.files)
-    return RoleSource(name, directory, shown, document, files, defaults, places, Renderer(templates))
+    tasks, handlers = (
+        load(directory / file, root=root) if (directory / file).is_file() else None
+        for file in (TASKS_FILE, HANDLERS_FILE)
+    )
+    renderer = Renderer(templates)
+    return RoleSource(name, directory, shown, document, files, defaults, places, renderer, tasks, handlers)
 
 
 def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str] | None:

@@ -78,11 +78,11 @@ def _report(details: ErrorDetails, path: Path, problems: FileProblems) -> None:
         problems.add(f"{name}{details['msg']}", path, hint=context["hint"], key=is_key)
     else:
         found = name_of(details["input"])
-        what = _MESSAGES[kind].format(found=found, **context) if kind in _MESSAGES else details["msg"]
+        what = MESSAGES[kind].format(found=found, **context) if kind in MESSAGES else details["msg"]
         problems.add(f"{key}: {what}", path)
 
 
-_MESSAGES = {
+MESSAGES = {
     "model_type": "must be a mapping, not {found}",
     "dict_type": "must be a mapping, not {found}",
     "list_type": "must be a list, not {found}",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.model.desired import Network
+from fleet.model.desired import Desired, Network
 from fleet.model.gates import GateSpec
 from fleet.model.jobs import Job
 from fleet.model.services import Batches, ConfigDir, ConfigFile, Reload, SecretFile, Service, UpdatePolicy
+from fleet.model.tasks import CommandTask, FileTask, Handler, PackageTask, Task
 from fleet.plan.compare import Change, compare, image_text
 from fleet.secret import Hole, SealedText, SecretRef, Text
 from tests.support.build import desired, service
@@ -134,3 +135,28 @@ def test_a_secret_with_another_value_is_told_and_not_shown() -> None:
     marks = [{"web-1": {"!secret env:DB": mark, "!secret env:SAME": "x"}} for mark in "ab"]
     old, new = (record(wanted, marks=one) for one in marks)
     assert list(compare(old, new)) == [one("secrets", "!secret env:DB", "one value", "another")]
+
+
+def test_tasks_of_hosts() -> None:
+    def release(*tasks: Task, handlers: tuple[Handler, ...] = ()) -> Desired:
+        wish = desired({"web-1": [service()]})
+        return replace(wish, hosts=(replace(wish.hosts[0], tasks=tasks, handlers=handlers),))
+
+    loop = [Task("web", "many", FileTask(f"/srv/{name}", "directory")) for name in "ab"]
+    old = release(
+        Task("web", "conf", FileTask("/etc/a", content="one\n")),
+        Task("web", "gone", PackageTask(("a",))),
+        *loop,
+    )
+    reload = Handler("web", "reload", CommandTask(("true",)))
+    new = release(
+        Task("web", "conf", FileTask("/etc/a", content="two\n", mode="0600")), *loop[:1], handlers=(reload,)
+    )
+    lines = ("--- content (found)", "+++ content", "@@ -1 +1 @@", "-one", "+two")
+    assert list(compare(record(old), record(new))) == [
+        one("task web: conf", "content", lines=lines),
+        one("task web: conf", "mode", "", "0600"),
+        one("task web: gone", "", "wanted"),
+        one("task web: many", "", "wanted 2 times", "wanted"),
+        one("handler web: reload", "", "", "wanted"),
+    ]

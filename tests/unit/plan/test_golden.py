@@ -14,6 +14,7 @@ import pytest
 
 from fleet.model.desired import Desired, Network, Volume
 from fleet.model.found import Engine, Facts, FoundDir, FoundFile, Unknown
+from fleet.model.found_tasks import FoundPath, FoundUser
 from fleet.model.gates import AnyOf, DockerCheck, GateSpec, HttpCheck, TcpCheck
 from fleet.model.jobs import Job, Undo, job_digest
 from fleet.model.releases import JobRun
@@ -26,6 +27,16 @@ from fleet.model.services import (
     SecretFile,
     Service,
     UpdatePolicy,
+)
+from fleet.model.tasks import (
+    CommandTask,
+    CronTask,
+    FileTask,
+    Handler,
+    PackageTask,
+    SysctlTask,
+    Task,
+    UserTask,
 )
 from fleet.ops.effects import RegistryAuth
 from fleet.plan.build import plan
@@ -334,7 +345,71 @@ def a_volume_too_new() -> tuple[Desired, Facts]:
     )
 
 
+def tasks_of_hosts() -> tuple[Desired, Facts]:
+    """What is missing on one host, and has been changed by hand on the other."""
+    mode = FileTask("/srv/shop", "directory", owner="shop", mode="0750")
+    conf = FileTask("/etc/shop.conf", content="title = The corner shop\narticles = tea\n", mode="0644")
+    bodies = {
+        "Packages": PackageTask(("nftables",)),
+        "Who runs it": UserTask("shop", groups=("adm",), shell="/bin/sh"),
+        "Directory": mode,
+        "Configuration": conf,
+        "Password": FileTask("/etc/shop.pw", content=PASSWORD, mode="0600"),
+        "Not any more": FileTask("/srv/old", "absent"),
+        "Current": FileTask("/srv/now", "link", target="/srv/shop"),
+        "Key": CommandTask(("make-key", "--for", "the shop"), creates="/etc/shop.key"),
+        "Connections": SysctlTask("net.core.somaxconn", "4096", "/etc/sysctl.d/99-fleet.conf"),
+        "Backup": CronTask("backup", "5 3 * * * backup", "shop"),
+    }
+    tasks = tuple(Task("web", name, body, "", ("reload",)) for name, body in bodies.items())
+    handlers = (Handler("web", "reload", CommandTask(("systemctl", "reload", "shop"))),)
+    wish = desired({"web-1": [service()], "web-2": [service()]})
+    wish = replace(wish, hosts=tuple(replace(state, tasks=tasks, handlers=handlers) for state in wish.hosts))
+    paths = {
+        "/srv/shop": FoundPath("/srv/shop", "directory", "0777", "root", "root", "0:0"),
+        "/etc/shop.conf": _file("/etc/shop.conf", "title = The little shop\narticles = tea\n"),
+        "/etc/shop.pw": replace(_file("/etc/shop.pw", "x"), content=None, mode="0600"),
+        "/srv/now": FoundPath("/srv/now", "directory", link="/srv/then"),
+        "/etc/sysctl.d/99-fleet.conf": _file("/etc/sysctl.d/99-fleet.conf", "net.core.somaxconn = 128\n"),
+    }
+    changed = host_facts(
+        "web-2",
+        paths=paths,
+        packages={"nftables": "1.0.6"},
+        kernel={"net.core.somaxconn": "128"},
+        users={"shop": FoundUser("shop", "900", "shop", (), "", "/srv/shop", "/bin/bash")},
+        crontabs={"shop": "#Ansible: backup\n5 4 * * * backup\n"},
+    )
+    bare = host_facts("web-1", kernel={"net.core.somaxconn": "4096"}, paths={
+        "/srv/old": FoundPath("/srv/old", "directory", "0755", "root", "root", "0:0"),
+        "/etc/sysctl.d/99-fleet.conf": FoundPath("/etc/sysctl.d/99-fleet.conf"),
+    })  # fmt: skip
+    facts = facts_for(wish, bare, changed)
+    return wish, replace(facts, fingerprints=dict.fromkeys(facts.hosts, PRINT))
+
+
+def _file(path: str, content: str) -> FoundPath:
+    return FoundPath(path, "file", "0644", "root", "root", "0:0", "f" * 64, content=content)
+
+
+def tasks_in_the_way() -> tuple[Desired, Facts]:
+    task = Task("web", "Configuration", FileTask("/etc/shop", content="x"))
+    wish = desired({"web-1": [service()], "web-2": [service()]})
+    wish = replace(wish, hosts=tuple(replace(state, tasks=(task,)) for state in wish.hosts))
+    paths = {"/etc/shop": FoundPath("/etc/shop", "directory", "0755", "root", "root", "0:0")}
+    return wish, facts_for(wish, *(host_facts(name, paths=paths) for name in ("web-1", "web-2")))
+
+
+def tasks_without_root() -> tuple[Desired, Facts]:
+    wish = desired({"web-1": [service()]})
+    unknown = Unknown("what host tasks need: the login user is not root")
+    return wish, facts_for(wish, host_facts("web-1", notified=unknown))
+
+
 CASES: tuple[Case, ...] = (
+    tasks_of_hosts,
+    tasks_in_the_way,
+    tasks_without_root,
     first_deploy, update, start_first, another_container_name, a_service_more, configuration,
     hand_made_changes, dropped_and_renamed, orphans_removed, gates_not_passed,
     nothing_to_do, moved_tag, refusals, unreadable, jobs_around_the_rollouts, a_job_that_ran, a_job_alone,

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import pytest
 
 from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
+from fleet.model.found_tasks import FoundPath
+from fleet.model.tasks import FileTask
 from fleet.ops import effects as fx
 from fleet.ops.config import INVALID, RELOAD
 from fleet.ops.containers import Recipe, Replace
 from fleet.ops.effects import Effect
+from fleet.ops.tasks.change import ChangeHost
+from fleet.ops.tasks.files import MakeDirectory
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.perform import failure, perform, shown
@@ -119,6 +123,24 @@ def test_what_a_transport_raises_keeps_its_type_and_learns_where(error: FleetErr
         carry_out(step(fx.Api(fx.StartContainer("x"))), StubTransport(answer=answer))
     assert caught.value is error
     assert (error.host, error.step) == ("web-1", "web-1/thing:x")
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (
+            ended(68, err="no such user\nexit status 1\n"),
+            "tasks.yml:3:5: file: path=/a\nno such user\nexit status 1",
+        ),
+        (ended(75, err="/a was changed\n"), ""),
+    ],
+)
+def test_a_task_of_a_host_that_fails_tells_its_parameters(result: Result, why: str) -> None:
+    work = MakeDirectory(FileTask("/a", "directory"), FoundPath("/a"))
+    made = Step("web-1", ChangeHost("x", "tasks.yml:3:5: file: path=/a", work, 60))
+    with pytest.raises(FleetError) as caught:
+        carry_out(made, StubTransport([((), result)]))
+    assert caught.value.why == why
 
 
 def test_effects_in_order_and_nothing_after_a_failure() -> None:

@@ -1,0 +1,1 @@
+"""Changes of a host that its tasks want: one file per kind."""

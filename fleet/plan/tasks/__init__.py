@@ -1,0 +1,1 @@
+"""Host tasks against what was found: which changes a host needs, and which handlers."""
