@@ -21,7 +21,7 @@ from fleet.model.refs import all_refs
 from fleet.model.snapshots import Snapshot
 from fleet.ops import archives as ops
 from fleet.plan.archives import fetch
-from fleet.plan.snapshots import kept
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.volume_by_name import Named
 from fleet.plan.volume_by_name import snapshot as taking
 from fleet.plan.volumes import Volumes

@@ -188,11 +188,13 @@ class Connections:
         hosts: Sequence[str] | None = None,
     ) -> Facts:
         """``facts`` with the digest of the image that copies volumes, when ``hosts`` need it, or those of a
-        deploy may: only then its registry may be asked."""
-        hosts = Volumes.of(desired, facts).helpers if hosts is None else hosts
-        return helper_digest(
-            desired.moving.image, hosts, facts, self.transports, registries, self._session.emit
-        )
+        deploy may, and then of those that upgrade data: only then their registry may be asked."""
+        data = Volumes.of(desired, facts)
+        needed = {desired.moving.image: data.helpers if hosts is None else hosts}
+        needed |= data.upgrades.images if hosts is None else {}
+        for image, there in needed.items():
+            facts = helper_digest(image, there, facts, self.transports, registries, self._session.emit)
+        return facts
 
     def _unreached(
         self, desired: Desired, errors: Mapping[str, FleetError], known: Iterable[str]

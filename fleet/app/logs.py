@@ -104,7 +104,7 @@ def _reading(session: Session, wanted: Wanted) -> tuple[Reading, bool]:
         # What has no meaning in a pattern is looked for on the hosts.
         wanted.grep if re.escape(wanted.grep) == wanted.grep and not wanted.follow else "",
     )
-    return reading, not (only and only.service)
+    return reading, not (only and only.service) or only.replicated
 
 
 def _told(entry: Entry, *, service: bool) -> ev.LogLine:

@@ -21,7 +21,7 @@ from fleet.model.refs import all_refs
 from fleet.model.releases import homes
 from fleet.model.snapshots import Kind
 from fleet.plan.homes import homes as where
-from fleet.plan.snapshots import kept
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.tree import Plan
 from fleet.plan.volume_by_name import Named, Registries
 from fleet.plan.volume_by_name import restore as restoring

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from fleet.config.roles.source import is_role, load_role
 from fleet.errors import UsageError
@@ -18,14 +19,24 @@ class Hosted:
     role: str
     service: str
     hosts: tuple[str, ...]
+    replicated: bool = False
+    """It may run several times on a host."""
 
     def __str__(self) -> str:
         return f"{self.role}.{self.service}" if self.service else self.role
 
 
 def find_service(root: pathlib.Path, inventory: Inventory, name: str) -> Hosted:
-    """``web.app``, or ``app`` where only one role has it. Raises UsageError, ConfigError."""
+    """``web.app``, or ``app`` where only one role has it; ``web.app-2`` is the second of its replicas. Raises
+    UsageError, ConfigError."""
     found = [one for one in _services(root, inventory) if name in {str(one), one.service}]
+    base, _, number = name.rpartition("-")
+    if not found and re.fullmatch(r"[2-9]|[1-9]\d+", number):
+        found = [
+            replace(one, service=f"{one.service}-{number}", replicated=False)
+            for one in _services(root, inventory)
+            if one.replicated and base in {str(one), one.service}
+        ]
     if len(found) == 1:
         return found[0]
     if found:
@@ -53,7 +64,8 @@ def _roles(root: pathlib.Path, inventory: Inventory) -> tuple[Hosted, ...]:
 
 def _services(root: pathlib.Path, inventory: Inventory) -> list[Hosted]:
     return [
-        Hosted(role.role, service, role.hosts)
+        Hosted(role.role, service, role.hosts, source.replicated(service))
         for role in _roles(root, inventory)
-        for service in load_role(root, role.role).service_names
+        for source in (load_role(root, role.role),)
+        for service in source.service_names
     ]

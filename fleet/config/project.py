@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 from fleet.config import settings
 from fleet.config.conflicts import conflicts
+from fleet.config.elsewhere import Elsewhere
 from fleet.config.inventory.load import environments
 from fleet.config.order import Cycle, ordered
+from fleet.config.peers import Peers
 from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.backends import Backends
 from fleet.config.roles.services import build
@@ -71,9 +73,11 @@ def load_desired(
     carried = [name for name, one in inventory.groups.items() if one.members and is_role(project.root, name)]
     sources = _sources(project.root, carried, problems)
     _check_alone(project.root, inventory, problems)
-    traffic = Traffic(project.name, inventory, variables, problems, sources, carried)
+    balancing = {name: name not in sources or sources[name].may_say("balancer") for name in carried}
+    elsewhere = Elsewhere(project.name, inventory, variables, problems, sources, balancing)
+    traffic = Traffic(elsewhere)
     variables.share("backends", Backends(lambda: traffic.backends(behind)))
-    reading = _Reading(project, inventory, variables, problems, sources, traffic.balancing)
+    reading = _Reading(project, inventory, variables, problems, sources, balancing, Peers(elsewhere))
     known = reading.roles()
     _check_names(roles, reading.sources)
     states = [reading.state(host.name, known) for host in hosts_of_run]
@@ -109,6 +113,7 @@ class _Reading:
     problems: Problems
     sources: Mapping[str, RoleSource]
     balancing: Mapping[str, bool]
+    peers: Peers
 
     def roles(self) -> tuple[Role, ...]:
         """All roles with a host, each after those that it needs."""
@@ -156,7 +161,9 @@ class _Reading:
         for source in (self.sources[role.name] for role in roles if host in role.hosts):
             variables = self.variables.in_role(self.inventory.hosts[host], source)
             problems = FileProblems(self.problems, source.document, host)
-            part = build(self.project.name, env, source, host, variables, problems, self.balancing)
+            part = build(
+                self.project.name, env, source, host, variables, problems, self.balancing, self.peers
+            )
             parts.append(with_tasks(part, source, variables, self.problems))
         return HostState(
             host,

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from fleet.config.conflicts import in_traffic
-from fleet.config.problems import FileProblems, Problems
+from fleet.config.elsewhere import Elsewhere
 from fleet.config.roles.backends import Rows, rows
-from fleet.config.roles.glimpse import BALANCER, SERVER, glimpse
-from fleet.config.roles.source import RoleSource
-from fleet.config.roles.variables import HostVariables
+from fleet.config.roles.glimpse import BALANCER, SERVER
+from fleet.errors import ConfigError
 from fleet.model.balancing import BalancerHost
-from fleet.model.hosts import Inventory
 from fleet.model.services import Service
 
 
 class Traffic:
-    """``balancing``: roles that have hosts → whether one of their services may be a balancer; of a role whose
-    files cannot be read nobody knows, and what is said of that role is not doubted for it."""
-
-    def __init__(
-        self,
-        project: str,
-        inventory: Inventory,
-        variables: HostVariables,
-        problems: Problems,
-        sources: Mapping[str, RoleSource],
-        roles: Collection[str],
-    ) -> None:
-        self.project = project
-        self.inventory = inventory
-        self.variables = variables
-        self.problems = problems
-        self.sources = sources
-        self.balancing = {name: name not in sources or sources[name].may_say("balancer") for name in roles}
+    def __init__(self, elsewhere: Elsewhere) -> None:
+        self._elsewhere = elsewhere
 
     def balancers(self) -> tuple[BalancerHost, ...]:
         """Every balancer of the environment, in inventory order."""
@@ -60,28 +42,26 @@ class Traffic:
                     f"backend {member.backend!r} is one of role {first.load_balancer.role!r} for {first.key}"
                 )
                 hint = "two roles of balancers need two names for their backends"
-                self.problems.error(what, service.at, hint=hint)
-            address = self.variables.rendered(self.inventory.hosts[host]).address
-            found.setdefault(member.backend, []).extend(rows(service, host, address, host in behind))
+                self._elsewhere.problems.error(what, service.at, hint=hint)
+            address = self._elsewhere.address(host)
+            there = found.setdefault(member.backend, [])
+            for row in rows(service, host, address, host in behind):
+                if any(row["name"] == one["name"] for one in there):
+                    what = f"two servers of backend {member.backend!r} are called {row['name']!r}"
+                    hint = "an instance is called as its host and its number: rename that host"
+                    self._elsewhere.problems.add(ConfigError(what, at=service.at, hint=hint), host)
+                there.append(row)
         for host, several in services.items():
             for error in in_traffic(host, several):
-                self.problems.add(error, host)
+                self._elsewhere.problems.add(error, host)
         return found
 
     def _seen(self, words: tuple[str, ...]) -> Iterator[tuple[str, Service]]:
         """Host and service of all that has the first of ``words`` in its ``x-fleet``."""
-        sources = [source for source in self.sources.values() if source.may_say(words[0])]
-        members = {source.name: set(self.inventory.groups[source.name].members) for source in sources}
-        for name, host in self.inventory.hosts.items():
+        there = self._elsewhere
+        sources = [source for source in there.sources.values() if source.may_say(words[0])]
+        members = {source.name: set(there.inventory.groups[source.name].members) for source in sources}
+        for name in there.inventory.hosts:
             for source in sources:
                 if name in members[source.name]:
-                    seen = glimpse(
-                        words,
-                        self.project,
-                        self.inventory.env,
-                        source,
-                        self.variables.in_role(host, source),
-                        FileProblems(self.problems, source.document, name),
-                        self.balancing,
-                    )
-                    yield from ((name, service) for service in seen)
+                    yield from ((name, service) for service in there.services(words, source, name))

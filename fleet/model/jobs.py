@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from fleet.model import codec
 from fleet.model.services import Service
 
+UPGRADE = "upgrade."
+"""Before a volume's name: what the command is called that upgrades its data. No role's job has a dot in its
+name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -1,7 +1,8 @@
-"""The servers of a service in its balancers' backend: one for each slot on each host.
+"""The servers of a service in its balancers' backend: one for each slot or instance on each host.
 
 With a port pair a host has two, named after the colours of its slots, so that the balancers' configuration
-knows both at any time. Without one the host's name is enough.
+knows both at any time. Without one the host's name is enough; instances after the first have their number
+behind it, so that none is called otherwise when there are more or fewer of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ def servers(service: Service, host: str) -> tuple[Server, ...]:
         return ()
     paired = any(pair.target == member.port for pair in service.port_pair)
     slots = tuple(COLOURS) if paired else (1,)
+    if service.instance > 1:
+        host = f"{host}-{service.instance}"
     return tuple(Server(member.role, member.backend, server_name(host, slot, paired)) for slot in slots)
 
 

@@ -287,9 +287,18 @@ class Service:
     watch: WatchSpec | None = None
     release: str = ""
     """The release it belongs to when that is not the run's own: on the way back to an earlier one."""
+    instance: int = 1
+    """Which of the ``replicas`` it is. Each is a service of its own, those after the first are called
+    ``app-2``, ``app-3``."""
+    replicas: int = 1
     at: Position | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:
         """``role.service``: what the service is called in a plan."""
         return f"{self.role}.{self.name}"
+
+    @property
+    def base(self) -> str:
+        """What all its instances are called in the role's file."""
+        return self.name.removesuffix(f"-{self.instance}") if self.instance > 1 else self.name

@@ -9,6 +9,8 @@ from fleet.model.place import Place
 from fleet.model.volumes import Mark, Writer
 
 INFIX = ".snapshot-"
+BEFORE_UPGRADE = "before the upgrade"
+"""What :attr:`Snapshot.why` begins with then."""
 
 
 class Kind(enum.StrEnum):
@@ -25,7 +27,7 @@ class Snapshot:
     ``id`` begins with its time, so that the newest sorts last. ``volume``: the full name of the one that it
     is of; ``lineage`` and ``generation`` of the data in it. ``version``: the release that ran. ``at``:
     seconds since 1970 by the host's clock. ``digest``: of the manifest, or of the dump. ``why``: what it was
-    taken for: ``before v42``.
+    taken for: ``before v42``. ``upgrades``: as in :class:`Mark`, of the data in it.
     """
 
     id: str
@@ -39,6 +41,17 @@ class Snapshot:
     digest: str = ""
     kind: Kind = Kind.COPY
     why: str = ""
+    upgrades: tuple[str, ...] = ()
+
+    @property
+    def of_upgrade(self) -> bool:
+        """It is what the data was before an upgrade."""
+        return self.why.startswith(BEFORE_UPGRADE)
+
+    @property
+    def upgrade(self) -> str:
+        """The last one that the data in it has had; empty: none."""
+        return self.upgrades[-1] if self.upgrades else ""
 
     @property
     def name(self) -> str:
@@ -89,7 +102,8 @@ class Restoring:
 
     ``mark``: what the host says of it, to be seen again; None: there is no such volume. ``live``: what it
     becomes. ``keeping``: the snapshot to be taken of what is there; None: nothing whole is. ``writers``
-    stop, and start again. ``load``: reads a dump; its service goes on running.
+    stop, and start again, but for those whose ids are in ``replaced``. ``load``: reads a dump; its service
+    goes on running.
     """
 
     volume: str
@@ -102,3 +116,32 @@ class Restoring:
     keeping: Taking | None = None
     writers: tuple[Writer, ...] = ()
     load: Within | None = None
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrading:
+    """The data in ``volume`` on ``host`` is made fit for another version.
+
+    ``mark``, ``live``, ``image``, ``place``, ``writers``, ``replaced``: as in :class:`Restoring`.
+    ``keeping``: the snapshot to be taken before; None: one that was cut off took ``kept``, from which this
+    one begins.
+    """
+
+    volume: str
+    host: str
+    mark: Mark
+    live: Mark
+    image: str
+    place: Place
+    keeping: Taking | None = None
+    kept: Snapshot | None = None
+    writers: tuple[Writer, ...] = ()
+    replaced: tuple[str, ...] = ()
+
+    def back(self, kept: Snapshot) -> Restoring:
+        """What brings back the data as it was before."""
+        return Restoring(
+            self.volume, self.host, kept, self.mark, self.live, self.image, self.place, self.keeping,
+            self.writers, replaced=self.replaced,
+        )  # fmt: skip

@@ -29,6 +29,7 @@ class Mark:
     ``made``: as in :class:`FoundVolume`; empty where nobody has noted it.
     ``called``: the data's name at its peer, where that is another one; then the peer may be this host.
     ``mounted``: an anonymous volume's place, as ``role.service:/path``.
+    ``upgrades``: ids of those that the data has had, in their order; made anew, it is as if it had had one.
     """
 
     lineage: str
@@ -41,6 +42,12 @@ class Mark:
     made: str = ""
     called: str = ""
     mounted: str = ""
+    upgrades: tuple[str, ...] = ()
+
+    @property
+    def upgrade(self) -> str:
+        """The last one; empty: none."""
+        return self.upgrades[-1] if self.upgrades else ""
 
 
 def is_directory(name: str) -> bool:

@@ -62,6 +62,7 @@ class Recipe:
             labels.ENV: self.env,
             labels.ROLE: self.service.role,
             labels.SERVICE: self.service.name,
+            **({labels.INSTANCE: str(self.service.instance)} if self.service.instance > 1 else {}),
             labels.RELEASE: self.release,
             labels.SPEC: self.digest,
             labels.IMAGE: self.image,
@@ -129,7 +130,7 @@ class Replace:
     changes: Changes = ()
     volumes: tuple[tuple[str, str], ...] = ()
     final: bool = False
-    """The old one is not started again: its data is elsewhere."""
+    """The old one is not started again: its data is elsewhere, or too new for it."""
 
     @property
     def target(self) -> str:

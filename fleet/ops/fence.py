@@ -10,6 +10,7 @@ the service. What was written down is taken by renaming it, and only one can do 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fleet.facts.volumes import file_name
@@ -170,11 +171,17 @@ class Halt:
         gone_on = f"volume $volume is used here again: nothing was heard of this run for {PATIENCE} s"
         return self.script(f'mv "$moving" "$moving.kept" 2>/dev/null || drift "{gone_on}"\n')
 
-    def back(self) -> Shell:
-        """The volume lives here again, and what ran on it runs. That it does so already is fine."""
+    def back(self, without: Iterable[str] = ()) -> Shell:
+        """The volume lives here again, and what ran on it runs. That it does so already is fine. ``without``:
+        ids of containers that stay as they are."""
         return self.script(
             'for one in "$moving" "$moving.kept"; do\n'
             '  [ ! -e "$one" ] || mv "$one" "$moving.back" 2>/dev/null || :\n'
+            "done\n"
+            f"for one in {words(without)}; do\n"
+            '  [ -e "$moving.back" ] || continue\n'
+            '  grep -v "^$one " "$moving.back" >"$moving.new" || :\n'
+            '  mv "$moving.new" "$moving.back"\n'
             "done\n"
             # Whoever else was quicker needs a moment.
             'if [ -e "$moving.back" ]; then go_on; fi\n'

@@ -86,7 +86,8 @@ def _last_one(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Find
             known = {name: one for name, one in view.servers.items() if name.startswith(f"{backend}/")}
             serving = {name for name, one in known.items() if one.serves}
             for number, batch in enumerate(rollout.batches, 1):
-                taken = {str(one.server) for turn in batch if turn.disrupts for one in _drains(turn, backend)}
+                disrupting = [turn.steps for turn in batch if turn.disrupts]
+                taken = {name for steps in disrupting for name in _drained(_until_back(steps), backend)}
                 if taken & serving and not serving - taken:
                     yield Finding(
                         True,
@@ -97,13 +98,20 @@ def _last_one(desired: Desired, facts: Facts, rollout: Rollout) -> Iterator[Find
                     )
                     break
                 given = {str(node.server) for turn in batch for node in turn.steps if isinstance(node, Admit)}
-                serving = (serving - taken) | (given & set(known))
+                left = {name for turn in batch for name in _drained(turn.steps, backend)}
+                serving = (serving - left) | (given & set(known))
 
 
-def _drains(turn: Turn, backend: str) -> Iterator[Drain]:
-    for node in turn.steps:
+def _until_back(steps: Sequence[Node]) -> Sequence[Node]:
+    """What is drained after the new one has its requests is missed by nobody."""
+    back = (at for at, node in enumerate(steps) if isinstance(node, Admit))
+    return steps[: next(back, len(steps))]
+
+
+def _drained(steps: Sequence[Node], backend: str) -> Iterator[str]:
+    for node in steps:
         if isinstance(node, Drain) and not node.empty and node.server.backend == backend:
-            yield node
+            yield str(node.server)
 
 
 def _service(desired: Desired, host: str, key: str) -> Service | None:

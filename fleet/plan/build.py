@@ -21,7 +21,7 @@ from fleet.plan.batches import cut, least
 from fleet.plan.handover import addresses, held_once, one_by_one
 from fleet.plan.jobs import Due, jobs
 from fleet.plan.leftovers import leftovers, still_running
-from fleet.plan.orphans import left, orphans
+from fleet.plan.orphans import left, orphans, surplus
 from fleet.plan.tasks.stage import host_tasks
 from fleet.plan.tested import with_tests
 from fleet.plan.traffic import drains, lane
@@ -77,8 +77,9 @@ def plan(
     ]
     rolling = fitted(rolling, facts, data.cases)
     snapshots = data.snapshots.before(rolling)
-    helped = {*data.movers, *(turn.host for phase in snapshots for turn in phase.turns)}
-    pulls = tuple(_pulls(desired, facts, work.due, helped, data.pinned, registries or {}, kept))
+    helped = {*data.movers, *data.upgrades.hosts, *(turn.host for phase in snapshots for turn in phase.turns)}
+    upgrades = data.upgrades.due
+    pulls = tuple(_pulls(desired, facts, [*work.due, *upgrades], helped, data.pinned, registries or {}, kept))
     stages: list[Stage] = [
         *tasks.phases,
         *data.adopted(),
@@ -89,7 +90,7 @@ def plan(
         *leftovers(desired, facts, work.due, spared),
         *data.insisted(),
         *data.taken_back(),
-        *data.moved(rolling, lambda host, one: drains(desired, facts, host, one)),
+        *data.upgrades.placed(data.moved(rolling, lambda host, one: drains(desired, facts, host, one))),
         *_removals(desired, facts, gone),
     ]
     findings += lint.rollouts(desired, facts, rollouts)
@@ -114,16 +115,17 @@ def plan(
 
 
 def _services(desired: Desired, *, reverse: bool) -> list[tuple[Role, str]]:
-    """Every service of the run once: roles in their order, services in theirs."""
-    found: dict[tuple[str, str], None] = {}
+    """Every service of the run once: roles in their order, services in theirs. The first of several instances
+    always comes first: in its turn those go that are too many, or stand in another's place."""
+    found: dict[tuple[str, str], dict[int, str]] = {}
     for role in desired.roles:
         for state in desired.hosts:
             for service in state.services:
                 if service.role == role.name:
-                    found[role.name, service.name] = None
+                    found.setdefault((role.name, service.base), {})[service.instance] = service.name
     roles = {role.name: role for role in desired.roles}
-    ordered = [(roles[role], name) for role, name in found]
-    return ordered[::-1] if reverse else ordered
+    ordered = list(found.items())[:: -1 if reverse else 1]
+    return [(roles[role], name) for (role, _), names in ordered for _, name in sorted(names.items())]
 
 
 def _rollout(
@@ -143,14 +145,13 @@ def _rollout(
             service = replace(service, update=service.rollback)
         policy = policy or service.update
         manner = manner or _manner(desired, service)
-        going = [
-            (one, tuple(drains(desired, facts, state.host, one)))
-            for one in _orphans(desired, state, host)
-            if one.id not in gone
-        ]
+        going, fewer = (
+            [(one, tuple(drains(desired, facts, state.host, one))) for one in some if one.id not in gone]
+            for some in (_orphans(desired, state, host), surplus(service, state, host))
+        )
         prints = facts.fingerprints.get(state.host, {})
         here = lane(desired, facts, service, state.host)
-        result = turn(desired, service, image, host, prints, here, going)
+        result = turn(desired, service, image, host, prints, here, going, fewer)
         if isinstance(result, Kept):
             kept.append(result)
         else:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fleet.model.snapshots import Restoring, Taking
+from fleet.model.images import ImageRef
+from fleet.model.snapshots import Restoring, Taking, Upgrading
+from fleet.model.volumes import Writer
+from fleet.ops.job import RunJob
 from fleet.ops.places import MakeVolume
 
 
@@ -38,11 +43,36 @@ class RestoreVolume:
     def describe(self) -> str:
         one = self.restoring
         kept = "; what is there is kept" if one.keeping else ""
-        stopped = f"; {', '.join(each.name for each in one.writers)} stops meanwhile" if one.writers else ""
-        return f"restore volume {one.volume} from snapshot {one.snapshot.id}{kept}{stopped}"
+        stays = " and stays so: the data is another version's" if one.keeping and one.replaced else ""
+        return (
+            f"restore volume {one.volume} from snapshot {one.snapshot.id}{kept}{stopping(one.writers)}{stays}"
+        )
 
 
-Keep = TakeSnapshot | RestoreVolume
+@dataclass(frozen=True, slots=True)
+class UpgradeVolume:
+    """``run``: the command, on the volume itself; what was in it is in a snapshot by then."""
+
+    host: str
+    upgrading: Upgrading
+    run: RunJob
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/upgrade:{self.upgrading.volume}"
+
+    def describe(self) -> str:
+        one, image = self.upgrading, ImageRef.parse(self.run.recipe.spec.image).short
+        begin = (
+            f"from snapshot {one.kept.id}, which is copied back first"
+            if one.kept
+            else "a snapshot is taken first"
+        )
+        command = " ".join(shlex.join(self.run.job.command or ()).split())
+        return f"upgrade volume {one.volume} ({begin}{stopping(one.writers)}): {image}: {command}"
+
+
+Keep = TakeSnapshot | RestoreVolume | UpgradeVolume
 """The data of a volume on ``host`` is kept there, or brought back."""
 
 
@@ -52,3 +82,7 @@ def manner(taking: Taking) -> str:
     if taking.freeze:
         return f"frozen by {taking.freeze.service} for the last pass"
     return "its writers pause for the last pass" if taking.writers else "nothing runs on it"
+
+
+def stopping(writers: Sequence[Writer]) -> str:
+    return f"; {', '.join(each.name for each in writers)} stops meanwhile" if writers else ""

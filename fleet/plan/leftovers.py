@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from fleet.model.desired import Desired
 from fleet.model.found import Container, Facts
+from fleet.model.jobs import UPGRADE
 from fleet.ops.containers import Remove
 from fleet.plan.jobs import Due, runs
 from fleet.plan.tree import Finding, Phase, Step, Turn
@@ -19,7 +20,7 @@ def leftovers(
     wanted = {one.op.job.key for one in due}
     turns = []
     for host, found in _loose(desired, facts, due):
-        gone = [one for one in found if one.id not in spared and (not runs(one) or _key(one) in wanted)]
+        gone = [one for one in found if one.id not in spared and (not runs(one) or _anew(one, wanted))]
         if gone:
             turns.append(Turn(host, tuple(Step(host, _removal(one)) for one in gone)))
     if turns:
@@ -31,7 +32,7 @@ def still_running(desired: Desired, facts: Facts, due: Iterable[Due]) -> Iterato
     wanted = {one.op.job.key for one in due}
     for host, found in _loose(desired, facts, due):
         for one in found:
-            if runs(one) and _key(one) not in wanted:
+            if runs(one) and not _anew(one, wanted):
                 what = f"job {_key(one)} of release {one.release} still runs, and is not needed any more"
                 yield Finding(False, what, f"docker stop {one.name} ends it", host)
 
@@ -48,6 +49,11 @@ def _loose(desired: Desired, facts: Facts, due: Iterable[Due]) -> Iterator[tuple
                 if one.id not in waited and (not desired.selected or one.role in desired.selected)
             ),
         )
+
+
+def _anew(one: Container, wanted: Collection[str]) -> bool:
+    """Also what upgrades data: whatever the next run does to that, it does not begin in the midst of it."""
+    return _key(one) in wanted or one.job.startswith(UPGRADE)
 
 
 def _key(one: Container) -> str:

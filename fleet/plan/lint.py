@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from fleet.model.desired import Desired, HostState, Role
-from fleet.model.found import Facts, HostFacts, Unknown
+from fleet.model.found import Container, Facts, HostFacts, Unknown
 from fleet.model.images import ImageRef
 from fleet.model.services import Service
 from fleet.model.slots import in_slot
@@ -111,10 +111,14 @@ def healthy_hosts(role: Role, facts: Facts) -> Iterator[str]:
         host = facts.hosts.get(name)
         if host is None or isinstance(host.containers, Unknown):
             continue
-        ours = [one for one in host.of_services if one.role == role.name and one.service in role.services]
+        ours = [one for one in host.of_services if one.role == role.name and _service(one) in role.services]
         ours = [one for one in ours if not is_leftover(one.name)]
         if ours and all(_up(one.state, one.health) for one in ours):
             yield name
+
+
+def _service(one: Container) -> str:
+    return one.definition.base if one.definition else one.service
 
 
 def _up(state: str, health: str) -> bool:

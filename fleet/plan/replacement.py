@@ -33,7 +33,8 @@ def reason(recipe: Recipe, main: Container, state: Found, why: str) -> Reason:
             changes = tuple(change for change in changes if change[0] != "image")
             if main.image != recipe.image:
                 changes = (_images(main, old, recipe), *changes)
-            return Reason(summary(changes) or "its configuration or secrets changed", changes)
+            moves = f"its name was {main.name}" if main.name != recipe.spec.name else ""
+            return Reason(summary(changes) or moves or "its configuration or secrets changed", changes)
         case Found.ALTERED:
             return Reason(f"{why}: {'; '.join(main.altered)}")
         case Found.STOPPED:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Container, Facts, HostFacts
 from fleet.model.place import Place
-from fleet.model.snapshots import Snapshot, Taking, Within
+from fleet.model.snapshots import Taking, Within
 from fleet.model.volume_care import Inside
 from fleet.model.volumes import FoundVolume, Mark, State, Writer
 from fleet.ops.snapshots import DropSnapshot
 from fleet.plan.keeping import TakeSnapshot
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.tree import Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case
 from fleet.plan.volume_order import has_user
@@ -53,7 +54,8 @@ class Snapshots:
         for one in () if self.desired.moving.back else self.cases:
             there = volume_at(self.facts, one.host, one.volume.name)
             mark = (there.mark or one.mark) if there else None
-            if one.volume.care.before_deploy and mark and mark.state is State.LIVE:
+            # Before an upgrade there is another one anyway.
+            if one.volume.care.before_deploy and mark and mark.state is State.LIVE and not one.data:
                 yield one, mark
 
 
@@ -86,16 +88,12 @@ def taking(
 
 
 def beyond(desired: Desired, facts: Facts, host: str, volume: Volume) -> Iterator[Step]:
-    """Those that go once there is another one."""
+    """Those that go once there is another one. What data was before an upgrade stays: the version from before
+    needs it."""
     place, keep = Place(desired.state_dir, desired.project, desired.env), volume.care.keep
-    for one in kept(facts, host, volume.name)[: 1 - keep or None]:
+    counted = [one for one in kept(facts, host, volume.name) if not one.of_upgrade]
+    for one in counted[: 1 - keep or None]:
         yield Step(host, DropSnapshot(one, place, f"the newest {keep} stay" if keep > 1 else "one stays"))
-
-
-def kept(facts: Facts, host: str, volume: str) -> tuple[Snapshot, ...]:
-    """The oldest first; none when they could not be read."""
-    found = facts.hosts[host].snapshots if host in facts.hosts else {}
-    return found.get(volume, ()) if isinstance(found, Mapping) else ()
 
 
 def writing(found: FoundVolume, ours: Sequence[Container]) -> tuple[Container, ...]:

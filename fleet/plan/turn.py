@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fleet.model import codec
 from fleet.model.desired import Desired
 from fleet.model.found import Container, HostFacts
-from fleet.model.services import Service
+from fleet.model.services import ContainerSpec, Service
 from fleet.model.slots import in_slot, slot_of
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Recipe, Remove, is_leftover
@@ -52,10 +52,11 @@ def turn(
     fingerprints: Mapping[str, str],
     lane: Lane,
     orphans: Sequence[tuple[Container, tuple[Node, ...]]] = (),
+    surplus: Sequence[tuple[Container, tuple[Node, ...]]] = (),
 ) -> Turn | Kept:
     """``image`` is ``name@digest``; ``fingerprints`` are those of the host; ``orphans`` the host's
     containers that no role wants, each with what leads its requests away: one that holds this service's
-    place goes in this turn."""
+    place goes in this turn. ``surplus``: likewise its instances that are too many; they all go."""
     case = case_of(desired, service, image, facts, fingerprints, lane)
     host, main, change = facts.host, case.here.main, case.change
     evicted = [one for one in orphans if change is Change.CREATE and clash(one[0], case.recipe.spec)]
@@ -71,9 +72,12 @@ def turn(
     steps += [_config(host, desired.state_dir, service, image, one, told) for one in case.configs]
     for one, drains in evicted:
         steps += [*drains, _remove(host, one, f"{service.key} takes its place")]
+    early = [one for one in surplus if clash(one[0], case.next_spec)]
+    steps += _fewer(host, service, early)
     steps += case.stale_go()
     steps += case.containers()
     steps += case.rivals_go()
+    steps += _fewer(host, service, [one for one in surplus if one not in early])
     if not steps:
         return Kept(host, service.key, case.why)
     return Turn(host, tuple(steps), case.disrupts or bool(evicted))
@@ -221,6 +225,11 @@ class Case:
         return running and not self.rivals and overlap(self.desired, self.recipe.service)
 
     @property
+    def next_spec(self) -> ContainerSpec:
+        """The name and ports that it takes, or keeps."""
+        return in_slot(self.recipe.service, 3 - self.recipe.slot if self.overlaps else self.recipe.slot)
+
+    @property
     def disrupts(self) -> bool:
         """With both slots taken (a start-first that was cut off) the other one goes on serving meanwhile."""
         serving = any(self._serves(one) for one in self.rivals)
@@ -241,8 +250,11 @@ def overlap(desired: Desired, service: Service) -> bool:
 
 
 def _moved(service: Service, main: Container) -> bool:
-    """Digests are those of slot 1; in slot 2 the port pair counts, too."""
+    """Digests are those of slot 1; in slot 2 the port pair counts, too. Where there are several instances
+    that is another one's place."""
     slot = slot_of(service, main.name)
+    if service.replicas > 1:
+        return not slot
     before = main.definition
     return bool(before and slot and in_slot(before, slot).ports != in_slot(service, slot).ports)
 
@@ -266,6 +278,15 @@ def _config(host: str, state_dir: str, service: Service, image: str, change: Dir
             verified=bool(service.balancer and service.balancer.master and reload and change.config.reload),
         ),
     )
+
+
+def _fewer(
+    host: str, service: Service, surplus: Sequence[tuple[Container, tuple[Node, ...]]]
+) -> Iterator[Node]:
+    why = "it runs once" if service.replicas == 1 else f"it has {service.replicas} replicas"
+    for one, drains in surplus:
+        yield from drains
+        yield _remove(host, one, why)
 
 
 def _remove(host: str, one: Container, why: str) -> Step:

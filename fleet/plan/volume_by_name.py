@@ -10,7 +10,6 @@ from fleet.model.desired import Desired, Volume
 from fleet.model.found import Container, Facts
 from fleet.model.images import ImageRef
 from fleet.model.place import Place
-from fleet.model.slots import slot_of
 from fleet.model.snapshots import Kind, Restoring, Snapshot, Within
 from fleet.model.volumes import FoundVolume, Mark, State, Writer
 from fleet.ops.effects import RegistryAuth
@@ -20,13 +19,15 @@ from fleet.ops.restoring import half
 from fleet.plan import images
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.lint import readable
-from fleet.plan.snapshots import grace, kept, phase, taking, within
-from fleet.plan.traffic import drains, lane
-from fleet.plan.tree import Finding, Gate, Node, Phase, Plan, Step, Turn
+from fleet.plan.snapshots import grace, phase, taking, within
+from fleet.plan.snapshots_kept import kept
+from fleet.plan.traffic import drains
+from fleet.plan.tree import Finding, Node, Phase, Plan, Step, Turn
 from fleet.plan.volume_cases import short
 from fleet.plan.volume_lint import helper
 from fleet.plan.volume_places import users, volume_at
 from fleet.plan.volumes import Volumes
+from fleet.plan.well import well
 from fleet.suggest import suggest
 
 Registries = Mapping[str, RegistryAuth]
@@ -136,6 +137,9 @@ class _One:
         desired, facts, mark = self.desired, self.facts, self.mark
         dump = self.snapshot.kind is Kind.DUMP
         stopping = () if dump else self._running
+        # What runs is of a version for which this data is not, or not any more.
+        other = not dump and mark is not None and mark.upgrades != self.snapshot.upgrades
+        replaced = tuple(one.id for one in self._ours) if other else ()
         keeping = None
         if mark and not mark.snapshot:
             why = f"before restore of {self.snapshot.id}"
@@ -148,33 +152,27 @@ class _One:
             keeping,
             tuple(Writer(one.id, one.name, grace(one)) for one in stopping),
             self._load if dump else None,
+            replaced,
         )  # fmt: skip
         for one in stopping:
             yield from drains(desired, facts, self.host, one)
         yield RestoreVolume(self.host, what, None if self.there else replace(make, mark=half(what)))
         for one in self._running if dump else (*stopping, *self._stopped):
-            yield from self._well(one)
-
-    def _well(self, one: Container) -> Iterator[Node]:
-        if one.definition and not one.job:
-            slot = slot_of(one.definition, one.name) or 1
-            here = lane(self.desired, self.facts, one.definition, self.host)
-            server = here.server(slot)
-            yield Gate(
-                self.host, one.definition, one.name, self.desired.state_dir, fresh=False, server=server
-            )
-            yield from here.admit(slot)
+            if one.id not in replaced:
+                yield from well(desired, facts, self.host, one)
 
     def _live(self, make: MakeVolume) -> Mark:
         mark, one = self.mark, self.snapshot
         if mark:
             # That a service was healthy here before keeps it from being given up for what is elsewhere.
-            return replace(mark, generation=mark.generation + 1, state=State.LIVE, snapshot="")
+            return replace(
+                mark, generation=mark.generation + 1, state=State.LIVE, snapshot="", upgrades=one.upgrades
+            )
         homes = [home for home in self.facts.homes.get(self.volume.name, ()) if home.host == self.host]
         lineage = homes[0].lineage if homes else one.lineage
         generation = max([one.generation, *(home.generation for home in homes)]) + 1
         made = self.there.made if self.there else made_with(make.labels)
-        return Mark(lineage, generation, State.LIVE, made=made)
+        return Mark(lineage, generation, State.LIVE, made=made, upgrades=one.upgrades)
 
     @property
     def there(self) -> FoundVolume | None:

@@ -13,10 +13,14 @@ from dataclasses import dataclass, replace
 from fleet.facts.volumes import file_of
 from fleet.model.desired import Desired, Volume
 from fleet.model.found import Facts
+from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import Home, Mark, State, is_directory
+from fleet.plan.snapshots_kept import kept
 from fleet.plan.volume_origins import here, wanted
 from fleet.plan.volume_places import Places, mark_at
 from fleet.plan.volume_table import MOVES, TABLE, Change, Found, Known
+from fleet.plan.volume_upgrades import ADOPTED as SAID
+from fleet.plan.volume_upgrades import Data, Fit, anew, counted, fit
 
 WAITING = frozenset({Found.ABSENT, Found.IDLE, Found.STALE})
 """What a move may begin from; what else is there is not overwritten."""
@@ -55,7 +59,7 @@ class Case:
     """One volume on one host that wants it. ``mark``: what its host says of it, or is to say once it is
     adopted; ``source``: the host that its data comes from; ``origin``: its name there, where that is another
     one; ``why``: the reason, or with REFUSE what is wrong
-    and, a line each, the ways out."""
+    and, a line each, the ways out. ``data`` and ``snapshot`` as in :class:`Fit`."""
 
     host: str
     volume: Volume
@@ -66,6 +70,8 @@ class Case:
     mark: Mark | None = None
     source: str = ""
     origin: str = ""
+    data: Data | None = None
+    snapshot: Snapshot | None = None
 
     @property
     def at_source(self) -> str:
@@ -128,9 +134,21 @@ class _One:
             one = self._here[host]
             if change is Change.REFUSE and one and one.wrong and known is one.known:
                 why = one.wrong
+            fits = self._fit(host, volume, Fit(change, why), source, one.origin if one else "")
+            change, why = fits.change, fits.why
             words = why if change is not Change.REFUSE else self._words(why, host, known)
             origin = one.origin if one and source == host else ""
-            yield Case(host, volume, how, known, change, words, self._mark(host, change), source, origin)
+            mark = self._mark(host, change)
+            yield Case(
+                host, volume, how, known, change, words, mark, source, origin, fits.data, fits.snapshot
+            )  # fmt: skip
+
+    def _fit(self, host: str, volume: Volume, plain: Fit, source: str, origin: str) -> Fit:
+        mark = self._mark(host, plain.change)
+        if plain.change in MOVES:
+            mark = mark_at(self._facts, source, origin or volume.name) or Mark("", 0, State.LIVE)
+        there, back = kept(self._facts, host, volume.name), self._desired.moving.back
+        return fit(volume, mark, plain, there, back=back, adopted=self._adopted(host))
 
     def _known(self, host: str) -> tuple[Known, str]:
         places, how, peer = self._places, self._how[host], self._peers[host]
@@ -210,7 +228,7 @@ class _One:
         moving = self._desired.moving
         adopted = self._adopted(host)
         if adopted and (how in ADOPTED or (how in {Found.LIVE, Found.OTHER} and self._places.twins(host))):
-            return Change.ADOPT, "the operator says that it is the data"
+            return Change.ADOPT, SAID
         if any(map(self._named, moving.empty)) and how is Found.ABSENT:
             return Change.CREATE, "the operator says that it may begin anew"
         if any(map(self._named, moving.empty)) and how is Found.REMADE:
@@ -238,8 +256,10 @@ class _One:
         there = places.at(host)
         if change is not Change.ADOPT or there is None:
             return found
+        volume = places.wanted[host]
         if there.left and not self._adopted(host):
-            return Mark(_lineage(f"{there.left.lineage}/anew/{host}"), 0, State.LIVE, made=there.made)
+            lineage = _lineage(f"{there.left.lineage}/anew/{host}")
+            return Mark(lineage, 0, State.LIVE, made=there.made, upgrades=anew(volume))
         if found is None:
             first = adoption(desired, host, places.volume.name, places.homes.get(host))
             if places.lives_elsewhere(first.lineage, host):
@@ -248,12 +268,13 @@ class _One:
         same = places.generations(found.lineage)
         one = self._here[host]
         other = mark_at(self._facts, host, one.origin) if one else None
+        upgrades = counted(volume, found.upgrades)
         top = max([*same.values(), other.generation if other else 0])
         if any(name != host and name in places.wanted for name in same):
             # Elsewhere it stays what it is: from here on there are two of them.
             place = f"{found.lineage}/{top}/{host}"
-            return Mark(_lineage(place), 0, State.LIVE, made=there.made)
-        return Mark(found.lineage, top + 1, State.LIVE, made=there.made)
+            return Mark(_lineage(place), 0, State.LIVE, made=there.made, upgrades=upgrades)
+        return Mark(found.lineage, top + 1, State.LIVE, made=there.made, upgrades=upgrades)
 
     def _words(self, text: str, host: str, known: Known) -> str:
         places, mark = self._places, self._places.mark(host)

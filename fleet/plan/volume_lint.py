@@ -27,6 +27,9 @@ def volumes(found: Volumes, *, keeps: bool) -> Iterator[Finding]:
         yield from helper(desired, found.pinned, "move a volume")
     elif keeps:
         yield from helper(desired, found.pinned, "take a snapshot of a volume")
+    elif found.upgrades.hosts:
+        yield from helper(desired, found.pinned, "upgrade the data of a volume")
+    yield from found.upgrades.findings()
     for one in found.cases:
         yield from _origin(found, one)
     for one in found.moves:

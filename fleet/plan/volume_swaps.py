@@ -43,6 +43,7 @@ def _stopping(host: str, facts: Facts, cases: Sequence[Case]) -> set[str]:
     """Names of the containers that mount what nothing is to run on after this plan."""
     found = facts.hosts[host]
     leaving = {one.at_source for one in cases if one.source == host and one.change in _LEAVING}
+    leaving |= {one.volume.name for one in cases if one.host == host and one.data}
     coming = {one.volume.name for one in cases if one.host == host and one.change in _LEAVING}
     names: set[str] = set()
     for name, volume in found.volumes.items() if isinstance(found.volumes, Mapping) else ():

@@ -15,11 +15,13 @@ from fleet.ops.places import MakeVolume
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.plan.snapshots import Snapshots, grace
 from fleet.plan.tree import CopyVolume, MoveVolume, Node, Phase, Stage, Step, Turn
+from fleet.plan.upgrades import Upgrades
 from fleet.plan.volume_cases import Case, adoption, cases
 from fleet.plan.volume_order import before_its_user, has_user
 from fleet.plan.volume_origins import place_of
 from fleet.plan.volume_places import mark_at, users, volume_at
 from fleet.plan.volume_table import MOVES, Change
+from fleet.plan.volume_upgrades import anew
 
 LOOPBACK = "127.0.0.1"
 
@@ -53,6 +55,10 @@ class Volumes:
         return Snapshots(self.desired, self.facts, self.cases, self.pinned)
 
     @property
+    def upgrades(self) -> Upgrades:
+        return Upgrades(self.desired, self.facts, self.cases, self.pinned)
+
+    @property
     def movers(self) -> tuple[str, ...]:
         """Hosts that need the helper for a move."""
         return tuple(dict.fromkeys(host for one in self.moves for host in (one.source, one.host)))
@@ -60,7 +66,7 @@ class Volumes:
     @property
     def helpers(self) -> tuple[str, ...]:
         """Hosts that may need the helper."""
-        return tuple(dict.fromkeys([*self.movers, *self.snapshots.possible]))
+        return tuple(dict.fromkeys([*self.movers, *self.snapshots.possible, *self.upgrades.hosts]))
 
     def adopted(self) -> Iterator[Phase]:
         """What nobody has marked so far."""
@@ -91,9 +97,8 @@ class Volumes:
 
     def made(self, host: str) -> list[MakeVolume]:
         """Those that begin anew."""
-        born = Mark("", 0, State.LIVE)
         found = (one for one in self.cases if one.host == host and one.change is Change.CREATE)
-        return [self._make(one, born) for one in found]
+        return [self._make(one, Mark("", 0, State.LIVE, upgrades=anew(one.volume))) for one in found]
 
     def copies(self, stages: Sequence[Stage]) -> Iterator[Phase]:
         """While they are used, so that little is left to do when they are not. Without a container in

@@ -29,7 +29,7 @@ from fleet.ops.secrets import WriteSecrets
 from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.ops.tasks.change import ChangeHost, RunHandler
-from fleet.plan.keeping import RestoreVolume, TakeSnapshot
+from fleet.plan.keeping import RestoreVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
@@ -121,6 +121,7 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((MoveVolume,), "volume to move", "volumes to move"),
     ((DropVolume,), "volume to remove", "volumes to remove"),
     ((TakeBack,), "volume to take back", "volumes to take back"),
+    ((UpgradeVolume,), "volume to upgrade", "volumes to upgrade"),
     ((RestoreVolume,), "volume to restore", "volumes to restore"),
     ((TakeSnapshot,), "snapshot to take", "snapshots to take"),
     ((DropSnapshot,), "snapshot to remove", "snapshots to remove"),
@@ -233,6 +234,7 @@ STYLES: dict[type, str] = {
     DropSnapshot: "remove",
     ClearAway: "remove",
     RestoreVolume: "change",
+    UpgradeVolume: "change",
     GiveUp: "change",
     TakeBack: "change",
 }

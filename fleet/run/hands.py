@@ -10,11 +10,12 @@ from fleet.errors import FleetError, Interrupted, Unreachable
 from fleet.health.compare import Outcome as Verdict
 from fleet.model.balancing import BalancerView
 from fleet.model.releases import JobRun
+from fleet.model.snapshots import Restoring, Taking, Upgrading
 from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
 from fleet.ops.volume_helper import Helper
-from fleet.plan.keeping import Keep, TakeSnapshot
+from fleet.plan.keeping import Keep, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Handover, Haul, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers, TrafficFailed
@@ -32,6 +33,7 @@ from fleet.run.volumes.moving import move as move_volume
 from fleet.run.volumes.restoring import restore
 from fleet.run.volumes.side import Side
 from fleet.run.volumes.taking import take
+from fleet.run.volumes.upgrading import upgrade
 from fleet.run.watch import Watched
 from fleet.run.watch import watch as compare_versions
 from fleet.transport.base import Transport
@@ -130,7 +132,7 @@ class RemoteHands:
             raise
 
     def keep(self, node: Keep) -> None:
-        what = node.taking if isinstance(node, TakeSnapshot) else node.restoring
+        what = _kept(node)
         helper = Helper(what.volume, what.image, what.place, ())
         try:
             ground = Ground(
@@ -138,11 +140,20 @@ class RemoteHands:
             )
             if isinstance(node, TakeSnapshot):
                 take(node.taking, ground)
+            elif isinstance(node, UpgradeVolume):
+                upgrade(node, ground, lambda op: self._command(node.host, op))
             else:
                 restore(node, ground)
         except FleetError as error:
             error.host, error.step = error.host or node.host, node.id
             raise
+
+    def _command(self, host: str, op: RunJob) -> None:
+        """Of an upgrade: the volume's mark records it, and no ledger."""
+        Runner(
+            Step(host, op), op, self._transport(host), self._emit, self._cancel, self._keep,
+            lambda run: None, self._show,
+        ).run()  # fmt: skip
 
     def _hand_over(self, node: Handover) -> None:
         containers = {host: name for host, name in node.containers if host in self._transports}
@@ -185,3 +196,9 @@ class RemoteHands:
             return self._transports[host]
         except KeyError:
             raise Unreachable("there is no connection to it", host=host) from None
+
+
+def _kept(node: Keep) -> Taking | Restoring | Upgrading:
+    if isinstance(node, TakeSnapshot):
+        return node.taking
+    return node.upgrading if isinstance(node, UpgradeVolume) else node.restoring

@@ -72,8 +72,9 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``role`` and ``service`` may be empty: all of them. ``since`` as Docker takes it, ``lines`` of each
-    container: empty is all. ``literal``: only lines with this in them; not of those that are followed."""
+    """``role`` and ``service`` may be empty: all of them; of a service all its instances are told. ``since``
+    as Docker takes it, ``lines`` of each container: empty is all. ``literal``: only lines with this in them;
+    not of those that are followed."""
 
     place: Place
     role: str = ""
@@ -87,8 +88,19 @@ class Reading:
     def script(self) -> str:
         options = ["--since", self.since] if self.since else []
         options += ["--tail", self.lines] if self.lines else []
-        listing = words(["docker", "ps", "--all", "--no-trunc", *self._filters, "--format", _ROW])
-        events = words([*self._filters, "--filter", "event=start", "--format", _EVENT])
+        listing = words(
+            [
+                "docker",
+                "ps",
+                "--all",
+                "--no-trunc",
+                *self._filters,
+                "--format",
+                self._row('.Label "%s"', "{{.ID}}"),
+            ]
+        )
+        event = self._row('index .Actor.Attributes "%s"', "{{.TimeNano}} {{.Actor.ID}}")
+        events = words([*self._filters, "--filter", "event=start", "--format", event])
         parts = {
             "@OPTIONS": words(options),
             "@FILTER": f"grep -aF -e {words([self.literal])} |" if self.literal else "",
@@ -106,17 +118,15 @@ class Reading:
     @property
     def _filters(self) -> list[str]:
         marks = {labels.PROJECT: self.place.project, labels.ENV: self.place.env}
-        marks |= {labels.ROLE: self.role} if self.role else {}
-        return filters((marks | ({labels.SERVICE: self.service} if self.service else {})).items())
+        return filters((marks | ({labels.ROLE: self.role} if self.role else {})).items())
 
-
-def _row(label: str, head: str) -> str:
-    """``ID,ROLE.SERVICE``; nothing for jobs and helpers. ``label`` is how a label is read there."""
-    job, copy, role, service = (
-        label % name for name in (labels.JOB, labels.COPY, labels.ROLE, labels.SERVICE)
-    )
-    return f"{{{{if not (or ({job}) ({copy}))}}}}{head},{{{{{role}}}}}.{{{{{service}}}}}{{{{end}}}}"
-
-
-_ROW = _row('.Label "%s"', "{{.ID}}")
-_EVENT = _row('index .Actor.Attributes "%s"', "{{.TimeNano}} {{.Actor.ID}}")
+    def _row(self, label: str, head: str) -> str:
+        """``ID,ROLE.SERVICE``; nothing for jobs and helpers. ``label`` is how a label is read there."""
+        job, copy, role, service, instance = (
+            label % name for name in (labels.JOB, labels.COPY, labels.ROLE, labels.SERVICE, labels.INSTANCE)
+        )
+        wanted = f"not (or ({job}) ({copy}))"
+        if self.service:
+            number = f'(printf "{self.service}-%s" ({instance}))'
+            wanted = f'and ({wanted}) (or (eq ({service}) "{self.service}") (eq ({service}) {number}))'
+        return f"{{{{if {wanted}}}}}{head},{{{{{role}}}}}.{{{{{service}}}}}{{{{end}}}}"

@@ -10,7 +10,7 @@ from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, 
 from fleet.model.servers import server_in
 from fleet.model.services import Service
 from fleet.model.slots import slot_of
-from fleet.model.snapshots import Snapshot
+from fleet.model.snapshots import Restoring, Snapshot, Upgrading
 from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.ops.adopt import AdoptVolume
 from fleet.ops.config import WriteConfig
@@ -21,7 +21,7 @@ from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
 from fleet.ops.snapshots import DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
-from fleet.plan.keeping import RestoreVolume, TakeSnapshot
+from fleet.plan.keeping import Keep, RestoreVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Lead, MoveVolume, Node, Plan, Step
 
 
@@ -31,6 +31,10 @@ def every_step(plan: Plan) -> list[Node]:
 
 CUTS = ("created", "running", "ended", "recorded")
 """Where a run can be cut off in the midst of a job, as the next run finds it."""
+
+
+def _what(step: RestoreVolume | UpgradeVolume) -> Restoring | Upgrading:
+    return step.upgrading if isinstance(step, UpgradeVolume) else step.restoring
 
 
 class World:
@@ -51,7 +55,7 @@ class World:
             return self._lead(step, host)
         if isinstance(step, CopyVolume | MoveVolume):
             return self._haul(step)
-        if isinstance(step, TakeSnapshot | RestoreVolume):
+        if isinstance(step, TakeSnapshot | RestoreVolume | UpgradeVolume):
             return self._keep(step)
         if isinstance(step, Step):
             self._requests_are_safe(step, host)
@@ -89,9 +93,9 @@ class World:
             target = self._marked(target, move.volume, target.volumes[move.volume].mark, live)
         self.facts = replace(self.facts, hosts={**hosts, move.source: source, move.target: target})
 
-    def _keep(self, step: TakeSnapshot | RestoreVolume) -> None:
+    def _keep(self, step: Keep) -> None:
         host = self.facts.hosts[step.host]
-        taking = step.taking if isinstance(step, TakeSnapshot) else step.restoring.keeping
+        taking = step.taking if isinstance(step, TakeSnapshot) else _what(step).keeping
         if taking:
             found = host.volumes[taking.volume].mark
             assert found, "guard: it is not marked"
@@ -104,11 +108,12 @@ class World:
             holds = FoundVolume(made.name, project="shop", env="test", snapshot=taking.volume)
             kept = {**host.snapshots, taking.volume: (*host.snapshots.get(taking.volume, ()), made)}
             host = replace(host, snapshots=kept, volumes={**host.volumes, made.name: holds})
-        if isinstance(step, RestoreVolume):
-            if step.make:
+        if not isinstance(step, TakeSnapshot):
+            if isinstance(step, RestoreVolume) and step.make:
                 host = self._after(step.make, host)
-            volume = step.restoring.volume
-            host = self._marked(host, volume, host.volumes[volume].mark, step.restoring.live)
+            what = _what(step)
+            host = self._stopped(host, set(what.replaced))
+            host = self._marked(host, what.volume, host.volumes[what.volume].mark, what.live)
         self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: host})
 
     def _marked(self, host: HostFacts, name: str, found: Mark | None, mark: Mark | None) -> HostFacts:
@@ -145,7 +150,7 @@ class World:
     def _checks(self, host: HostFacts) -> None:
         """The balancers find out what runs on the host."""
         behind = {str(one) for one in self._behind(host, proven=False)}
-        slots = {f"{host.host}", f"{host.host}-blue", f"{host.host}-green"}
+        slots = {host.host, *(f"{host.host}-{place}" for place in ("blue", "green", "2", "3"))}
         for name, balancer in self.facts.balancers.items():
             assert isinstance(balancer, BalancerView)
             servers = {

@@ -56,6 +56,7 @@ def rows(service: Service, host: str, address: str, behind: bool) -> Iterator[di
             "address": address,
             "port": port_of(service, slot),
             "slot": slot,
+            "instance": service.instance,
             "colour": COLOURS[slot] if len(found) > 1 else "",
             "behind": behind,
         }

@@ -36,13 +36,16 @@ from fleet.model.services import Port
 
 class LongPort(Strict):
     target: Annotated[Int, Field(ge=1, le=65535)]
-    published: Annotated[Str, AfterValidator(short_syntax.one_port)] = ""
+    published: Annotated[Str, AfterValidator(short_syntax.host_ports)] = ""
     protocol: Literal["tcp", "udp", "sctp"] = "tcp"
     host_ip: Str = ""
 
     @property
-    def port(self) -> Port:
-        return Port(self.target, int(self.published or 0), self.protocol, self.host_ip)
+    def port(self) -> Port | short_syntax.PortRange:
+        first, _, last = self.published.partition("-")
+        if last and first != last:
+            return short_syntax.PortRange(self.target, int(first), int(last), self.protocol, self.host_ip)
+        return Port(self.target, int(first or 0), self.protocol, self.host_ip)
 
 
 ShortPort = Annotated[Any, PlainValidator(short_syntax.ports, json_schema_input_type=str | int)]
@@ -236,7 +239,7 @@ class Resources(Strict):
 
 
 class Deploy(Strict):
-    replicas: Literal[1] = 1
+    replicas: Annotated[Int, Field(ge=1)] = 1
     update_config: UpdateConfig = UpdateConfig()
     rollback_config: RollbackConfig = RollbackConfig()
     resources: Resources = Resources()

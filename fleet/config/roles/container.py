@@ -6,11 +6,12 @@ import dataclasses
 from typing import Any, TypeVar
 
 from fleet.config.roles.compose import ServiceModel
-from fleet.config.roles.compose_parts import BlockIoLimits, LongPort, ReservedDevice
+from fleet.config.roles.compose_parts import BlockIoLimits, ReservedDevice
 from fleet.config.roles.compose_parts import Healthcheck as HealthcheckModel
 from fleet.config.roles.environment import environment
 from fleet.config.roles.mounts import mounts
 from fleet.config.roles.networks import attachments
+from fleet.config.roles.ports import ports
 from fleet.config.roles.scope import ServiceScope, pairs
 from fleet.model.services import (
     BlockIo,
@@ -21,7 +22,6 @@ from fleet.model.services import (
     Healthcheck,
     Logging,
     Pairs,
-    Port,
     Ulimit,
 )
 
@@ -73,19 +73,6 @@ def _labels(service: ServiceScope) -> Pairs:
         if name.startswith("fleet."):
             service.wrong(f"label {name!r}: those that begin with 'fleet.' are Fleet's own", "labels", name)
     return pairs(service.model.labels)
-
-
-def ports(service: ServiceScope) -> tuple[Port, ...]:
-    found: set[Port] = set()
-    taken: set[tuple[int, str, str]] = set()
-    for index, item in enumerate(service.model.ports):
-        for port in (item.port,) if isinstance(item, LongPort) else item:
-            key = (port.published, port.protocol, port.host_ip)
-            if port.published and key in taken and port not in found:
-                service.wrong(f"host port {port.published} is published twice", "ports", index)
-            taken.add(key)
-            found.add(port)
-    return tuple(sorted(found, key=lambda p: (p.target, p.protocol, p.published, p.host_ip)))
 
 
 def _block_io(model: BlockIoLimits) -> BlockIo:

@@ -1,4 +1,4 @@
-"""The environment of a container: its files, then its own names, sorted."""
+"""The environment of a container: who its peers are, its files, then its own names, sorted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from fleet.config.roles import env_file
 from fleet.config.roles.compose_parts import EnvFile
+from fleet.config.roles.guest import guest_environment
 from fleet.config.roles.scalars import env_value
 from fleet.config.roles.scope import ServiceScope
 from fleet.errors import ConfigError
@@ -15,7 +16,7 @@ from fleet.suggest import suggest
 
 
 def environment(service: ServiceScope) -> tuple[tuple[str, Text], ...]:
-    merged: dict[str, Text] = {}
+    merged: dict[str, Text] = {**guest_environment(service)}
     for index, entry in enumerate(service.model.env_file):
         try:
             merged |= _from_file(service, entry, index)

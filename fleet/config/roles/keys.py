@@ -15,7 +15,7 @@ REMARKS: Mapping[str, Reasons] = {
     "": {
         "configs": "single files; those of `x-fleet.config` are rendered, validated and reloaded",
         "include": "files of the role's directory",
-        "services": "each runs once on every host of the role",
+        "services": "each runs on every host of the role",
         "version": "accepted and without meaning, as in Compose",
         "x-fleet": "see x-fleet.md",
     },
@@ -43,7 +43,7 @@ REMARKS: Mapping[str, Reasons] = {
     "include.*": {"path": "relative to the file that it stands in, as all paths are"},
     "services.*.extends": {"file": "relative to the file that it stands in; without it, that file"},
     "services.*.configs.*": {"target": "default: `/<source>`"},
-    "services.*.deploy": {"replicas": "only 1: the inventory says how many hosts run a service"},
+    "services.*.deploy": {"replicas": "on each host of the role: the inventory says on how many hosts"},
     "services.*.deploy.update_config": {
         "parallelism": "hosts at once; 0 is all; `x-fleet.batches` says more",
         "monitor": "the gate's `healthy_for`",
@@ -69,7 +69,7 @@ REMARKS: Mapping[str, Reasons] = {
 }
 
 _BUILD = "images are built before a deploy: build and push it, name it in `image`"
-_SWARM = "this is Swarm's; Fleet runs each service once on every host of the role"
+_SWARM = "this is Swarm's; Fleet runs each service on every host of the role"
 _WINDOWS = "Windows only"
 _EXTRA = "needs a newer engine than the oldest that Fleet supports (20.10)"
 
@@ -103,7 +103,7 @@ REFUSED: Mapping[str, Reasons] = {
         "pre_stop": "not carried out yet; use `stop_signal` and `stop_grace_period`",
         "provider": "is an extension point of the docker compose command",
         "pull_refresh_after": "use `pull_policy: always`; Fleet pulls by digest",
-        "scale": "the inventory says how many hosts run a service",
+        "scale": "write deploy: {replicas: 2}: so many on each host of the role",
         "storage_opt": "depends on the engine's storage driver; not carried out",
         "use_api_socket": "mount /var/run/docker.sock in `volumes` if the service must rule the host",
         "volumes_from": "name the volumes in `volumes` of both services",

@@ -22,6 +22,8 @@ def update_policy(config: UpdateConfig, batches: Sequence[int | str] = ()) -> Up
 
 
 def port_pairs(service: ServiceScope, ports: tuple[Port, ...]) -> tuple[PortPair, ...]:
+    if service.model.deploy.replicas > 1:
+        return ()  # Whatever is wrong of it is said of the replicas.
     pairs = []
     for target, (first, second) in sorted(service.model.x_fleet.port_pair.items()):
         pairs.append(PortPair(target, first, second))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, NetworkModel, ServiceModel, VolumeModel
+from fleet.config.roles.peer import Peers
 from fleet.config.roles.source import RoleSource
 from fleet.config.settings import STATE_DIR
 from fleet.errors import ConfigError, Position
@@ -29,6 +30,7 @@ class RoleScope:
     file: ComposeFile
     balancing: Mapping[str, bool]
     """Roles that have hosts here → whether one of its services may be a balancer."""
+    peers: Peers = lambda role: ()
 
     @property
     def role(self) -> str:
@@ -56,11 +58,21 @@ class ServiceScope:
     role: RoleScope
     name: str
     model: ServiceModel
+    instance: int = 1
+
+    def instances(self) -> Iterator[ServiceScope]:
+        return (replace(self, instance=number + 1) for number in range(self.model.deploy.replicas))
+
+    @property
+    def full_name(self) -> str:
+        """What this instance is called as a service of its own."""
+        return self.name if self.instance == 1 else f"{self.name}-{self.instance}"
 
     @property
     def container_name(self) -> str:
         role = self.role
-        return self.model.container_name or f"{role.project}-{role.env}-{role.role}-{self.name}-1"
+        name = f"{role.project}-{role.env}-{role.role}-{self.name}-{self.instance}"
+        return self.model.container_name or name
 
     @property
     def at(self) -> Position:
@@ -69,13 +81,13 @@ class ServiceScope:
 
     @property
     def secret_dir(self) -> str:
-        return f"/run/fleet/{self.role.project}/{self.role.env}/{self.role.role}/{self.name}"
+        return f"/run/fleet/{self.role.project}/{self.role.env}/{self.role.role}/{self.full_name}"
 
     def config_dir(self, name: str) -> str:
         """Of one of the role's ``configs``, where it lasts: an engine that starts again mounts it again."""
         role = self.role
         state = str(role.variables.get("fleet_state_dir", STATE_DIR)).rstrip("/")
-        return f"{state}/configs/{role.project}/{role.env}/{role.role}/{self.name}/{name}"
+        return f"{state}/configs/{role.project}/{role.env}/{role.role}/{self.full_name}/{name}"
 
     def wrong(self, what: str, *path: Part, hint: str = "", key: bool = False) -> None:
         """A mistake at ``path`` below the service."""

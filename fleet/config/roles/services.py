@@ -10,9 +10,11 @@ from fleet.config.problems import FileProblems
 from fleet.config.roles.compose import ComposeFile, ServiceModel
 from fleet.config.roles.container import container
 from fleet.config.roles.files import config_dirs, configs, secret_files
+from fleet.config.roles.instances import check_instances
 from fleet.config.roles.jobs import jobs
 from fleet.config.roles.mounts import volumes
 from fleet.config.roles.networks import networks
+from fleet.config.roles.peer import Peers
 from fleet.config.roles.profiles import active
 from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import RoleScope, ServiceScope
@@ -37,16 +39,21 @@ def build(
     variables: Variables,
     problems: FileProblems,
     balancing: Mapping[str, bool],
+    peers: Peers,
 ) -> HostState:
-    """What ``host`` runs of the role; ``balancing`` as :class:`RoleScope` has it. Incomplete when
+    """What ``host`` runs of the role; the last two as :class:`RoleScope` has them. Incomplete when
     ``problems`` were added."""
     render = functools.partial(source.renderer.compose, variables=variables)
     file = read(ComposeFile, source.document.value, render, problems)
     if file is None:
         return HostState(host)
-    scope = RoleScope(project, env, source, variables, problems, file, balancing)
+    scope = RoleScope(project, env, source, variables, problems, file, balancing, peers)
     order = _order(scope, _present(scope))
-    services = tuple(_service(ServiceScope(scope, name, file.services[name]), order) for name in order)
+    services = tuple(
+        _service(instance, order)
+        for name in order
+        for instance in ServiceScope(scope, name, file.services[name]).instances()
+    )
     attached = {network.name for service in services for network in service.container.networks}
     mounted = {mount.source for service in services for mount in service.container.mounts}
     return HostState(host, services, networks(scope, attached), volumes(scope, mounted), jobs(scope))
@@ -55,9 +62,10 @@ def build(
 def _service(scope: ServiceScope, present: Collection[str]) -> Service:
     model, spec = scope.model, container(scope)
     check_balancer(scope, spec.mounts)
+    check_instances(scope)
     return Service(
         role=scope.role.role,
-        name=scope.name,
+        name=scope.full_name,
         container=spec,
         gate=gate(scope),
         update=update_policy(model.deploy.update_config, model.x_fleet.batches),
@@ -74,6 +82,8 @@ def _service(scope: ServiceScope, present: Collection[str]) -> Service:
         strategy=strategy(scope),
         watch=watch(scope),
         at=scope.at,
+        instance=scope.instance,
+        replicas=model.deploy.replicas,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fleet.config.roles.scalars import text, wrong
@@ -16,8 +17,23 @@ _PORT = re.compile(
 _PROPAGATIONS = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
 
 
-def ports(value: Any) -> tuple[Port, ...]:
-    """``[[ip:]published:]target[/protocol]``, each side a port or a range of equal length."""
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """Host ports from ``first`` to ``last`` for one port of a container: one for each instance."""
+
+    target: int
+    first: int
+    last: int
+    protocol: str
+    host_ip: str
+
+    def of(self, instance: int) -> Port:
+        return Port(self.target, self.first + instance - 1, self.protocol, self.host_ip)
+
+
+def ports(value: Any) -> tuple[Port | PortRange, ...]:
+    """``[[ip:]published:]target[/protocol]``, each side a port or a range of equal length, or a range of
+    ``published`` for one target."""
     written = text(value)
     found = _PORT.fullmatch(written)
     if not found:
@@ -26,22 +42,25 @@ def ports(value: Any) -> tuple[Port, ...]:
         )
     targets = port_range(found["target"])
     published = port_range(found["published"]) if found["published"] else [0] * len(targets)
-    if len(published) != len(targets):
-        raise wrong(f"{written!r}: the two ranges have different lengths")
     ip = (found["ip"] or "").strip("[]")
     protocol = found["protocol"] or "tcp"
+    if len(published) > len(targets) == 1:
+        return (PortRange(targets[0], published[0], published[-1], protocol, ip),)
+    if len(published) != len(targets):
+        raise wrong(f"{written!r}: the two ranges have different lengths")
     return tuple(Port(target, host, protocol, ip) for target, host in zip(targets, published, strict=True))
 
 
-def one_port(written: str) -> str:
-    """The host port of the long syntax; empty: the engine chooses."""
-    if written and not (written.isdigit() and 1 <= int(written) <= 65535):
-        hint = "write one entry per port" if "-" in written else ""
-        raise wrong(f"{written!r} is not a port from 1 to 65535", hint=hint)
+def host_ports(written: str) -> str:
+    """The host port of the long syntax, or a range of them; empty: the engine chooses."""
+    if written:
+        port_range(written)
     return written
 
 
 def port_range(written: str) -> list[int]:
+    if not re.fullmatch(r"\d+(-\d+)?", written):
+        raise wrong(f"{written!r} is not a port from 1 to 65535")
     low, _, high = written.partition("-")
     first, last = int(low), int(high or low)
     if not 1 <= first <= last <= 65535:

@@ -41,6 +41,13 @@ class RoleSource:
         services = self.document.value.get("services")
         return tuple(map(str, services)) if isinstance(services, dict) else ()
 
+    def replicated(self, service: str) -> bool:
+        """Whether the file says how often it runs on a host; a template may stand for that."""
+        services = self.document.value.get("services")
+        written = services.get(service) if isinstance(services, dict) else None
+        deploy = written.get("deploy") if isinstance(written, dict) else written
+        return isinstance(deploy, str) or (isinstance(deploy, dict) and "replicas" in deploy)
+
     def may_say(self, word: str) -> bool:
         """Whether a service has ``word`` in its ``x-fleet``, as far as the file tells: a template may stand
         for anything."""

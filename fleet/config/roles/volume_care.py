@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fleet.config.roles.scope import RoleScope
-from fleet.config.roles.volume_keys import InsideModel, VolumeKeys
+from fleet.config.roles.volume_keys import InsideModel, UpgradeModel, VolumeKeys
 from fleet.model.desired import Volume
-from fleet.model.volume_care import NO_CARE, Inside, VolumeCare
+from fleet.model.volume_care import NO_CARE, Inside, Upgrade, VolumeCare
 from fleet.model.volumes import is_directory
 from fleet.suggest import suggest
 
@@ -22,7 +22,15 @@ def care(scope: RoleScope, key: str, volume: Volume) -> VolumeCare:
         hint = "only volumes of the driver local lie on one host, but for those on a file server"
         scope.problems.add(what, ("x-fleet", "volumes", key), hint=hint, key=True)
     commands = {name: _inside(scope, key, name, keys) for name in COMMANDS}
-    return VolumeCare(before_deploy=keys.snapshot is not None, keep=keys.keep, **commands)
+    upgrade = _upgrade(keys.upgrade, _inside(scope, key, "upgrade", keys))
+    before = keys.snapshot is not None
+    return VolumeCare(before_deploy=before, keep=keys.keep, **commands, upgrade=upgrade)
+
+
+def _upgrade(written: UpgradeModel | None, inside: Inside | None) -> Upgrade | None:
+    if written is None or inside is None:
+        return None
+    return Upgrade(written.image, inside.service, inside.command, written.entrypoint, written.timeout)
 
 
 def check_care(scope: RoleScope) -> None:

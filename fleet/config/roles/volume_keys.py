@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from fleet.config.roles.scalars import Int, NeededWords, Str, wrong
+from fleet.config.roles import rules
+from fleet.config.roles.scalars import Duration, Int, NeededWords, Str, Words, wrong
 from fleet.config.roles.strict import Strict
 
 
 class InsideModel(Strict):
     service: Str = ""
     command: NeededWords
+
+
+class UpgradeModel(InsideModel):
+    image: Annotated[Str, AfterValidator(rules.image)]
+    entrypoint: Words = None
+    timeout: Annotated[Duration, Field(gt=0)] = 3600
 
 
 class VolumeKeys(Strict):
@@ -23,6 +30,7 @@ class VolumeKeys(Strict):
     thaw: InsideModel | None = None
     dump: InsideModel | None = None
     load: InsideModel | None = None
+    upgrade: UpgradeModel | None = None
 
     @model_validator(mode="after")
     def _in_pairs(self) -> Self:

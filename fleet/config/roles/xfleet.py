@@ -19,6 +19,7 @@ from pydantic import (
 
 from fleet.config.roles import rules
 from fleet.config.roles.scalars import (
+    Bool,
     Duration,
     FileMode,
     Int,
@@ -182,6 +183,7 @@ class ServiceExtension(Strict):
     balancer: BalancerModel | None = None
     virtual_address: VirtualAddressModel | None = None
     strategy: StrategyItem = "rolling"
+    guest_environment: Bool = False
     watch: WatchModel | None = None
 
 

@@ -84,8 +84,9 @@ def begin(taking: Taking, ground: Ground) -> Begun:
         raise RemoteFailed(f"{what}: the host's answer makes no sense", why=text, host=ground.host) from error
     mark, kind = taking.mark, Kind.DUMP if taking.dump else Kind.COPY
     blank = Snapshot(
-        id_, taking.volume, mark.lineage, mark.generation, taking.version, at, kind=kind, why=taking.why
-    )
+        id_, taking.volume, mark.lineage, mark.generation, taking.version, at, kind=kind, why=taking.why,
+        upgrades=mark.upgrades,
+    )  # fmt: skip
     begun = Begun(taking, ground.between(taking.volume, blank.name), blank)
     with failing(ground.emit, lambda: give_up(begun)):
         begun.ground.start()

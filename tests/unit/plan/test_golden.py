@@ -56,6 +56,7 @@ from tests.support.build import (
     with_jobs,
 )
 from tests.unit.plan import test_snapshots as snapshots
+from tests.unit.plan import test_upgrades as upgrades
 from tests.unit.plan import test_volumes as volumes
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -393,6 +394,18 @@ def tasks_without_root() -> tuple[Desired, Facts]:
     return wish, facts_for(wish, host_facts("web-1", notified=unknown))
 
 
+def a_volume_upgraded() -> tuple[Desired, Facts]:
+    wish = upgrades.wanting()
+    return wish, upgrades.seen(wish, snapshots.holding(volumes.serving("db-1"), *snapshots.numbered(3)))
+
+
+def a_volume_too_new() -> tuple[Desired, Facts]:
+    wish = upgrades.wanting(None, "v1")
+    return wish, upgrades.seen(
+        wish, snapshots.holding(volumes.serving("db-1", upgrades.DONE), upgrades.BEFORE)
+    )
+
+
 CASES: tuple[Case, ...] = (
     tasks_of_hosts,
     tasks_in_the_way,
@@ -401,7 +414,7 @@ CASES: tuple[Case, ...] = (
     hand_made_changes, dropped_and_renamed, orphans_removed, gates_not_passed,
     nothing_to_do, moved_tag, refusals, unreadable, jobs_around_the_rollouts, a_job_that_ran, a_job_alone,
     jobs_undone, jobs_cut_off, a_volume_that_moves, a_volume_taken_back, volumes_refused,
-    a_volume_kept_first,
+    a_volume_kept_first, a_volume_upgraded, a_volume_too_new,
 )  # fmt: skip
 
 

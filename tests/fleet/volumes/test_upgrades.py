@@ -1,0 +1,114 @@
+"""Data upgrades by whole runs on a real host: a good one, bad ones, one that is killed, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from fleet.rehearsal import HostFleet, host_fleet
+from tests.fleet.volumes.moves import SWEEP
+from tests.support.app_image import AppRegistry
+from tests.support.project import Done, Project, service
+
+STARTS = "echo $$VERSION >>/data/log; exec /app"
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
+    with host_fleet("test-upgrades", ["db-1"], tmp_path_factory.mktemp("keys")) as fleet:
+        yield fleet
+
+
+@dataclass
+class Shop:
+    project: Project
+    hosts: HostFleet
+
+    def role(self, upgrade: str = "") -> None:
+        """``upgrade``: a command for a shell."""
+        app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["data:/data"])
+        image = f"{self.project.registry}/tools:1"
+        made = {"image": image, "entrypoint": ["/bin/sh", "-c"], "command": [upgrade]} if upgrade else {}
+        care = {"volumes": {"data": {"upgrade": made}}} if made else {}
+        self.project.compose("web", {"app": app}, volumes={"data": None}, x_fleet=care)
+
+    def deploy(self, version: str) -> Done:
+        return self.run("deploy", "--version", version, "--yes")
+
+    def run(self, *words: str) -> Done:
+        return self.project.run(*words, "--env", "test", timeout=600)
+
+    def log(self) -> str:
+        path = "/var/lib/docker/volumes/shop-test-web_data/_data/log"
+        return " ".join(self.hosts.host("db-1").run(f"cat {path}").split())
+
+    def snapshots(self) -> list[dict[str, str]]:
+        """The newest first."""
+        said = self.run("volumes", "list", "data", "--json").ended(0).out
+        return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.fixture
+def shop(hosts: HostFleet, client: docker.DockerClient, helper_image: str, tmp_path: Path) -> Iterator[Shop]:
+    registry = AppRegistry(str(next(hosts.subnet.hosts())))
+    for version, mode in (("v1", "healthy"), ("v2", "healthy"), ("v3", "sick")):
+        registry.app(version, mode)
+    registry.app("1", name="tools")
+    registry.saved(b"".join(client.images.get(helper_image).save()), "1", "fleet-volumes")
+    project = Project(tmp_path / "project", hosts, "shop", registry.address)
+    project.inventory({"web": ["db-1"]}, fleet_volume_image=f"{registry.address}/fleet-volumes:1")
+    yield Shop(project, hosts)
+    project.close()
+    registry.close()
+    hosts.host("db-1").run(SWEEP)
+
+
+def test_upgrades_good_and_bad_and_back(shop: Shop) -> None:
+    shop.role()
+    shop.deploy("v1").ended(0)
+    shop.role("echo upgraded >>/data/log")
+    shop.project.plan("v2").says("upgrade volume shop-test-web_data (a snapshot is taken first;")
+    shop.deploy("v2").ended(0).says("is upgraded; what was there is snapshot")
+    assert shop.log() == "v1 upgraded v2"
+    shop.project.plan("v2").ended(0)
+
+    # One that fails, with half of it done.
+    shop.role(": >/data/log; echo no more room; exit 3")
+    bad = shop.deploy("v1").ended(3)
+    bad.says("no more room", "exit status 3", "volume shop-test-web_data is used on db-1 as before")
+    assert shop.log() == "v1 upgraded v2 v2"
+
+    # One after which the new version is not healthy.
+    shop.role("echo more >>/data/log")
+    shop.deploy("v3").ended(3).says("restore volume shop-test-web_data from snapshot")
+    assert shop.log() == "v1 upgraded v2 v2 v2"
+
+    # Back to before the first: not on this data, and the data does not come back by itself.
+    first = shop.snapshots()[-1]
+    back = shop.run("rollback", "--to", "v1", "--yes").ended(1)
+    back.says("has had an upgrade that this version does not know", f"--snapshot {first['id']}")
+    shop.role("echo upgraded >>/data/log")
+    shop.run("volumes", "restore", "data", "--snapshot", first["id"], "--yes").ended(0)
+    assert shop.log() == "v1"
+    shop.run("rollback", "--to", "v1", "--yes").ended(0)
+    assert shop.log() == "v1 v1"
+
+
+def test_the_controller_is_killed_in_the_midst_of_it(shop: Shop) -> None:
+    """The next run copies back what was there, and begins anew."""
+    shop.role()
+    shop.deploy("v1").ended(0)
+    shop.role(": >/data/log; echo half-''done; perl -e 'sleep 600'")
+    running = shop.project.start("v2")
+    running.until("half-done", 300)
+    running.kill()
+    running.end()
+    shop.role("echo upgraded >>/data/log")
+    shop.run("volumes").ended(0).says("incoming", "half restored")
+    shop.deploy("v2").ended(0).says("is copied back first", "is upgraded")
+    assert shop.log() == "v1 upgraded v2"
