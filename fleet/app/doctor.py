@@ -8,12 +8,11 @@ from dataclasses import asdict
 
 from fleet.app.connections import Connections
 from fleet.app.controller import controller
-from fleet.app.options import NO_VERSION
 from fleet.app.session import Session
 from fleet.config.settings import state_dir
 from fleet.errors import Exit, FleetError
 from fleet.health.examine import clocks, names, rooms
-from fleet.model.desired import Desired, HostState
+from fleet.model.desired import NO_VERSION, Desired, HostState
 from fleet.model.examined import Diagnosis, Verdict
 from fleet.model.found import Engine, HostFacts
 from fleet.model.refs import all_refs

@@ -12,6 +12,7 @@ from pathlib import Path
 from fleet.app.root import nearest
 from fleet.config.project import environments
 from fleet.errors import UsageError
+from fleet.model.desired import NO_VERSION
 from fleet.plan.batches import amount
 from fleet.suggest import suggest
 
@@ -20,9 +21,6 @@ TAGS = "fleet/"
 
 
 FAILURE_ACTIONS = ("pause", "rollback", "continue")
-
-NO_VERSION = "unknown"
-"""What templates get as the version where none was given and none is needed."""
 
 USUAL = "10%"
 """What ``--unreachable skip`` alone allows, of the hosts of the run; at least one."""
@@ -98,10 +96,10 @@ def choose_env(root: Path, given: str, environ: Mapping[str, str], configured: s
     return env
 
 
-def choose_version(root: Path, given: str) -> str:
-    """``--version``, else what ``git describe --tags`` says of the checkout."""
-    if given:
-        return given
+def choose_version(root: Path, given: str, *, needed: bool = True) -> str:
+    """``--version``, else what ``git describe --tags`` says of the checkout where one is ``needed``."""
+    if given or not needed:
+        return given or NO_VERSION
     git = shutil.which("git")
     if git:
         described = subprocess.run(  # noqa: S603 — fixed words

@@ -36,7 +36,7 @@ def carry_out(
     session.sinks.append(journal)
     journal.save("plan.txt", session.masked("".join(f"{line.text}\n" for line in plan_lines(plan))))
     try:
-        session.emit(ev.RunStarted(run, command, plan.env, plan.version, plan.hosts))
+        session.emit(ev.RunStarted(run, command, plan.env, "", plan.hosts))
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             transports = connections.fenced(custody.tenure, session.place)
             balancers = Balancers(desired.balancers, transports, session.emit, session.interrupt.now)

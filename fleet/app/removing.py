@@ -52,7 +52,7 @@ def carry_out(session: Session, connections: Connections, custody: Custody, what
     session.sinks.append(journal)
     journal.save("plan.txt", session.masked("".join(f"{line.text}\n" for line in what.lines)))
     try:
-        session.emit(ev.RunStarted(run, what.command, plan.env, plan.version, plan.hosts))
+        session.emit(ev.RunStarted(run, what.command, plan.env, "", plan.hosts))
         with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
             outcome = _execute(session, connections.fenced(custody.tenure, session.place), plan, journal)
             if outcome.ending is not Ending.DONE:

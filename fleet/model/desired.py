@@ -13,6 +13,9 @@ from fleet.model.tasks import Handler, Task
 from fleet.model.volume_care import NO_CARE, VolumeCare
 from fleet.model.volumes import NOTHING_SAID, Moving
 
+NO_VERSION = "unknown"
+"""What templates get as the version where none was given and none is needed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from fleet.model.desired import NO_VERSION
 from fleet.model.gates import (
     AnyOf,
     Check,
@@ -100,9 +101,11 @@ def summary(plan: Plan) -> str:
         count = len({(error.what, error.hint) for error in plan.errors})
         errors = "1 error" if count == 1 else f"{count} errors"
         return f"Plan for {plan.env}: not possible, {errors}"
+    named = plan.version != NO_VERSION
     if plan.empty:
-        return f"Nothing to do: {plan.env} is at {plan.version}{kept}"
-    return f"Plan for {plan.env} at {plan.version}: {', '.join(counts) or 'gates only'}{kept}"
+        return f"Nothing to do{f': {plan.env} is at {plan.version}' if named else f' in {plan.env}'}{kept}"
+    at = f" at {plan.version}" if named else ""
+    return f"Plan for {plan.env}{at}: {', '.join(counts) or 'gates only'}{kept}"
 
 
 COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (

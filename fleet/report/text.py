@@ -74,7 +74,8 @@ class TextReport:
                 self._width = max(map(len, hosts), default=8)
                 number = f"release {release} · " if release else ""
                 where = f"{number}{_hosts(len(hosts))} · run {run}"
-                yield Line(f"{command} {env} at {version} · {where}", "title")
+                at = f" at {version}" if version else ""
+                yield Line(f"{command} {env}{at} · {where}", "title")
             case ev.Gathered(hosts, seconds):
                 yield Line(f"facts of {_hosts(hosts)} in {seconds:.1f} s", "faint")
             case ev.Planned():

@@ -177,7 +177,7 @@ def read_options(ctx: Context, env: str = "", *, needs_version: bool = False, **
     return options.Options(
         root=root,
         env=options.choose_env(root, env, os.environ, configured),
-        version=options.choose_version(root, version) if needs_version else version or options.NO_VERSION,
+        version=options.choose_version(root, version, needed=needs_version),
         roles=roles,
         parallel=whole("--parallel", parallel, "how many hosts at once") if parallel else 0,
         wait=span("--wait", wait) if wait else 0,

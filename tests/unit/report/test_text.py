@@ -62,6 +62,7 @@ STARTED = ev.RunStarted("r1", "deploy", "live", "v2", ("web-1", "database-1"))
     [
         (STARTED, ["deploy live at v2 · 2 hosts · run r1"]),
         (ev.RunStarted("r1", "deploy", "live", "v2", ("a",)), ["deploy live at v2 · 1 host · run r1"]),
+        (ev.RunStarted("r1", "prune", "live", "", ("a",)), ["prune live · 1 host · run r1"]),
         (ev.Gathered(50, 1.26), ["facts of 50 hosts in 1.3 s"]),
         (ev.Gathered(1, 1), ["facts of 1 host in 1.0 s"]),
         (ev.Planned(("line",)), []),
