@@ -37,8 +37,9 @@ def state_lines(facts: Facts, wanted: Iterable[HostState], lost: Iterable[str] =
 
 def _lines(groups: dict[tuple[str, str], list[str]], unknown: dict[str, list[str]]) -> Iterator[str]:
     width = max((len(service) for service, _ in groups), default=0)
+    most = max((len(condition) for _, condition in groups), default=0)
     for (service, condition), hosts in sorted(groups.items()):
-        yield f"{service:<{width}}  {condition:<8}  {fold(hosts)}"
+        yield f"{service:<{width}}  {condition:<{max(8, most)}}  {fold(hosts)}"
     for reason, hosts in unknown.items():
         yield f"not known, {reason}: {fold(hosts)}"
 

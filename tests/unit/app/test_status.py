@@ -155,9 +155,9 @@ def test_the_state_is_a_line_per_service_and_version() -> None:
     )  # fmt: skip
     assert state_lines(found, ()) == (
         "batch.worker  v1 exited (exit code 2)  web-5",
-        "web.app       v0        web-4",
-        "web.app       v1        web-[1-3]",
-        "web.app       v1 unhealthy  web-5",
+        "web.app       v0                       web-4",
+        "web.app       v1                       web-[1-3]",
+        "web.app       v1 unhealthy             web-5",
     )
 
 
