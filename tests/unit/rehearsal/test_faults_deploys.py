@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -16,10 +17,18 @@ echo '{"event": "RunStarted", "command": "deploy", "version": "v42", "release": 
 echo "error: the disk is full" >&2
 exit 1
 """
-HANGS = """#!/bin/sh
-trap 'echo ended >ended; exit 130' INT
-echo '{"event": "RunStarted", "command": "deploy", "version": "v42", "release": 1}'
-while :; do sleep 0.05; done
+# A shell cannot trap what was ignored when it began, as ^C is in the background.
+HANGS = f"""#!{sys.executable}
+import pathlib, signal, sys
+
+def end(*_):
+    pathlib.Path("ended").touch()
+    sys.exit(130)
+
+signal.signal(signal.SIGINT, end)
+print('{{"event": "RunStarted", "command": "deploy", "version": "v42", "release": 1}}', flush=True)
+while True:
+    signal.pause()
 """
 
 
