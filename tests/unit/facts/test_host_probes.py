@@ -92,8 +92,9 @@ def test_the_key_is_made_once_and_for_its_owner_only(bench: Bench, tmp_path: Pat
 
 
 def test_probes_at_the_same_time_agree_on_one_key(bench: Bench, tmp_path: Path) -> None:
-    # Both see that there is none before either has made one: a slow base64 holds them there.
-    bench.stand_in("base64", '/usr/bin/env -i PATH=/usr/bin:/bin sh -c "sleep 0.05; base64"')
+    # Two see that there is none before either has made one: the first waits for the second.
+    together = 'until [ "$(wc -l <calls)" -gt 1 ]; do sleep 0.01; done; base64'
+    bench.stand_in("base64", f"""cd "$HERE"; /usr/bin/env -i PATH=/usr/bin:/bin sh -c '{together}'""")
     script = KeyProbe().script(question(tmp_path / "fleet"))
     with ThreadPoolExecutor(6) as pool:
         keys = set(pool.map(lambda _: KeyProbe().parse(run(bench, script)), range(6)))
