@@ -168,8 +168,7 @@ def _requests(
     slot = slot_of(service, one.name) if service else 0
     if service is None or not slot or service.load_balancer is None:
         return
-    if paged := list(_paged(desired, facts, service.load_balancer)):
-        yield f"answered by a page on {fold(paged)}"
+    yield from _paged(desired, facts, service.load_balancer)
     here = lane(desired, facts, service, host)
     if here.kept_out:
         yield f"out of traffic ({here.kept_out})"
@@ -179,10 +178,10 @@ def _requests(
 
 
 def _paged(desired: Desired, facts: Facts, member: Membership) -> Iterator[str]:
-    for one in desired.balancers:
-        view = facts.balancers.get(one.host)
-        if one.role == member.role and isinstance(view, BalancerView) and member.backend in view.paged:
-            yield one.host
+    ours = (one.host for one in desired.balancers if one.role == member.role)
+    views = {name: view for name in ours if isinstance(view := facts.balancers.get(name), BalancerView)}
+    if paged := [name for name, view in views.items() if member.backend in view.paged]:
+        yield "answered by a page" if len(paged) == len(views) else f"answered by a page on {fold(paged)}"
 
 
 def health_of(one: Container) -> str:

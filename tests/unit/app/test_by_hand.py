@@ -202,7 +202,7 @@ class TestMaintenance:
         assert page(served, "app") is Exit.OK
         assert self.entries(served) == [[("app", "on")]] * 2
         assert status(served.session()) is Exit.OK
-        assert served.shop.told.rows[-1][-1] == "answered by a page on lb-1 lb-2"
+        assert served.shop.told.rows[-1][-1] == "answered by a page"
         assert page(served, on=False) is Exit.OK
         assert self.entries(served) == [[], []]
 
@@ -214,6 +214,9 @@ class TestMaintenance:
         served.fleet.unreachable.add("lb-2")
         assert page(served) is Exit.OK
         assert self.entries(served) == [[("app", "on")], []]
+        served.fleet.unreachable.clear()
+        assert status(served.session()) is Exit.OK
+        assert served.shop.told.rows[-1][-1] == "answered by a page on lb-1"
 
     def test_with_none_it_is_an_error(self, served: Behind) -> None:
         served.fleet.unreachable |= {"lb-1", "lb-2"}
