@@ -31,7 +31,7 @@ def configured(project: Project, **more: Any) -> None:
         "validate": "/app check /etc/app/app.conf",
         **more,
     }
-    project.role(volumes=["/srv/app:/etc/app:ro"], x={"config": [config]}, gate={"deadline": "2s"})
+    project.role(volumes=["/srv/app:/etc/app:ro"], x={"config": [config]}, gate={"deadline": "6s"})
 
 
 def test_a_changed_file_is_reloaded_in_the_same_container(project: Project, web: Web) -> None:

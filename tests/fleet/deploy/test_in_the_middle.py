@@ -152,7 +152,7 @@ def test_a_new_container_that_no_gate_has_judged_does_not_drive_out_the_one_that
 ) -> None:
     project.inventory({"web": ["web-1"]})
     pair = {"port_pair": {8000: [8001, 8002]}}
-    project.role(update={"order": "start-first"}, x=pair, gate={"deadline": "2s"})
+    project.role(update={"order": "start-first"}, x=pair, gate={"deadline": "6s"})
     project.deploy("v1").ended(0)
     run = project.start("sick")
     run.until("web-1 ✓ start")

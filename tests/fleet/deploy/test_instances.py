@@ -15,7 +15,7 @@ def with_count(project: Project, count: int, *, guest: bool = False) -> None:
     policy = {"parallelism": 1, "monitor": "200ms", "failure_action": "rollback"}
     deploy = {"replicas": count, "update_config": policy}
     project.role(
-        deploy=deploy, ports=["8001-8004:8000"], gate={"deadline": "2s"}, x={"guest_environment": guest}
+        deploy=deploy, ports=["8001-8004:8000"], gate={"deadline": "6s"}, x={"guest_environment": guest}
     )
 
 

@@ -13,7 +13,7 @@ ALL = (1, 2, 3)
 
 
 def test_a_version_that_never_gets_healthy_is_taken_back(project: Project, web: Web) -> None:
-    project.role(update={"parallelism": 1}, gate={"deadline": "1s"})
+    project.role(update={"parallelism": 1}, gate={"deadline": "5s"})
     project.deploy("v1").ended(0)
     before = [ids(web(number)) for number in ALL]
     failed = project.deploy("sick").ended(3)
@@ -33,20 +33,20 @@ def test_a_version_that_never_gets_healthy_is_taken_back(project: Project, web: 
 
 def test_a_container_that_dies_ends_the_gate_at_once(project: Project, web: Web) -> None:
     project.inventory({"web": ["web-1"]})
-    project.role(gate={"deadline": "30s"}, restart="no")
+    project.role(gate={"deadline": "5m"}, restart="no")
     project.deploy("v1").ended(0)
     failed = project.deploy("dies").ended(3)
     failed.says("exit code 7", "log: cannot read the licence")
-    assert failed.seconds < 15
+    assert failed.seconds < 150
     assert answer(web(1)) == "ok v1"
 
 
 def test_a_container_that_restarts_again_and_again_is_not_waited_for(project: Project, web: Web) -> None:
     project.inventory({"web": ["web-1"]})
-    project.role(gate={"deadline": "30s"})
+    project.role(gate={"deadline": "5m"})
     failed = project.deploy("dies").ended(3)
     failed.says("restart")
-    assert failed.seconds < 15
+    assert failed.seconds < 150
     assert containers(web(1)) == {}, "what was not there before is gone after the way back"
 
 
@@ -76,7 +76,7 @@ def test_every_kind_of_check_passes_for_a_healthy_service(project: Project) -> N
 def test_a_failed_host_counts_against_the_healthy_minimum(project: Project, web: Web) -> None:
     policy = {"parallelism": 1, "failure_action": "continue"}
     project.compose(
-        "web", {"app": service(update=policy, gate={"deadline": "1s"})}, x_fleet={"min_healthy": 2}
+        "web", {"app": service(update=policy, gate={"deadline": "5s"})}, x_fleet={"min_healthy": 2}
     )
     project.deploy("v1").ended(0)
     stopped = project.deploy("sick").ended(1)
@@ -119,7 +119,7 @@ def test_start_first_never_leaves_the_host_without_the_service_and_alternates_po
 def test_a_failed_start_first_never_touches_the_one_that_serves(project: Project, web: Web) -> None:
     project.inventory({"web": ["web-1"]})
     pair = {"port_pair": {8000: [8001, 8002]}}
-    project.role(ports=["8001:8000"], update={"order": "start-first"}, x=pair, gate={"deadline": "1s"})
+    project.role(ports=["8001:8000"], update={"order": "start-first"}, x=pair, gate={"deadline": "8s"})
     project.deploy("v1").ended(0)
     before = ids(web(1))
     project.deploy("sick").ended(3)

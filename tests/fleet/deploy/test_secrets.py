@@ -45,7 +45,7 @@ def secret_role(project: Project) -> None:
         secrets=["api_key"],
         volumes=["/srv/app:/etc/app:ro"],
         x={"config": [{"directory": "/srv/app", "files": files}]},
-        gate={"deadline": "2s"},
+        gate={"deadline": "6s"},
     )
     path = project.root / "roles/web/compose.yml"
     path.write_text(path.read_text() + 'secrets:\n  api_key: {x-fleet: {value: "{{ api_key }}"}}\n')
