@@ -83,7 +83,7 @@ class HostFleet:
     def down(self) -> None:
         """Remove hosts, volumes and network: everything that bears this fleet's mark."""
         ours: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self.name}"}
-        containers = self._client.containers.list(all=True, filters=ours)
+        containers = self._client.containers.list(all=True, filters=ours, ignore_removed=True)
         if containers:
             with ThreadPoolExecutor(max_workers=len(containers)) as pool:
                 list(pool.map(lambda container: container.remove(force=True, v=True), containers))

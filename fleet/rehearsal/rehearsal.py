@@ -83,7 +83,7 @@ class Rehearsal:
         found = engines.running()
         if found:
             self._fleet(found).down()
-            if found.client.containers.list(all=True, filters={"label": LABEL}):
+            if found.client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
                 self._say("another rehearsal is up on this engine: it and the images stay")
                 return
             if purge and not found.ours:

@@ -16,6 +16,6 @@ def _engine_as_it_was_found() -> Iterator[None]:
     yield
     now = engine.running()
     if before is None and now and now.ours:
-        hosts = now.client.containers.list(all=True, filters={"label": LABEL})
+        hosts = now.client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
         if not hosts:
             engine.stop(print)

@@ -18,7 +18,7 @@ def test_a_version_that_never_gets_healthy_is_taken_back(project: Project, web: 
     before = [ids(web(number)) for number in ALL]
     failed = project.deploy("sick").ended(3)
     failed.says(
-        "web.app is not healthy: timeout, not healthy within 1 s",
+        "web.app is not healthy: timeout, not healthy within 5 s",
         "http :8000/health: status 503, wanted 200: the database does not answer",
         "log: version sick begins",
         "sick failed and was rolled back: web.app failed on web-1",
