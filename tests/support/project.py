@@ -68,11 +68,11 @@ class Running:
         self._seen = ""
         self._began = time.monotonic()
 
-    def until(self, text: str, seconds: float = 30) -> None:
-        """Read on until ``text`` has been said."""
+    def until(self, text: str, seconds: float = 30, times: int = 1) -> None:
+        """Read on until ``text`` has been said so often."""
         assert self._process.stdout
         deadline = time.monotonic() + seconds
-        while text not in self._seen:
+        while self._seen.count(text) < times:
             line = self._process.stdout.readline()
             self._seen += line
             assert line, f"ended without {text!r}:\n{self._seen}"
