@@ -6,7 +6,8 @@ import base64
 from collections.abc import Iterator
 from typing import TypeVar
 
-from fleet.facts.probe import Question
+from fleet.facts.probe import Answer, Question
+from fleet.model.found import Unknown
 from fleet.model.tasks import CommandTask, CronTask, FileTask, PackageTask, SysctlTask, UserTask
 
 B = TypeVar("B", FileTask, CommandTask, PackageTask, SysctlTask, UserTask, CronTask)
@@ -20,6 +21,14 @@ ENCODE = 'encode() { [ -n "$1" ] && printf %s "$1" | base64 | tr -d \'\\n\' || p
 
 def bodies(question: Question, kind: type[B]) -> Iterator[B]:
     return (task.body for task in question.wanted.tasks if isinstance(task.body, kind))
+
+
+def told(answer: Answer, what: str, word: str, columns: int) -> list[list[str]] | Unknown:
+    """The columns of each line, all of which begin with ``word``."""
+    rows = [line.split(" ") for line in answer.out.splitlines()]
+    if answer.rc or any(row[0] != word or len(row) != columns + 1 for row in rows):
+        return answer.unknown(what)
+    return [row[1:] for row in rows]
 
 
 def decoded(word: str) -> str:

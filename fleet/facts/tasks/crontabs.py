@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.facts.probe import Answer, Question
-from fleet.facts.tasks.bodies import AS_ROOT, bodies, decoded
+from fleet.facts.tasks.bodies import AS_ROOT, bodies, decoded, told
 from fleet.model.found import Unknown
 from fleet.model.tasks import CronTask
 from fleet.shell import words
@@ -35,12 +35,5 @@ class CrontabsProbe:
         return AS_ROOT + CRONTAB + LOOK + "\n".join(f"crontab_told {words([user])}" for user in users)
 
     def parse(self, answer: Answer) -> dict[str, str] | Unknown:
-        if answer.rc:
-            return answer.unknown("crontabs")
-        found = {}
-        for line in answer.out.splitlines():
-            first, user, text = line.split(" ")
-            if first != "crontab":
-                return answer.unknown("crontabs")
-            found[user] = decoded(text)
-        return found
+        rows = told(answer, "crontabs", "crontab", 2)
+        return rows if isinstance(rows, Unknown) else {user: decoded(text) for user, text in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.facts.probe import Answer, Question
-from fleet.facts.tasks.bodies import AS_ROOT, ENCODE, bodies, decoded
+from fleet.facts.tasks.bodies import AS_ROOT, ENCODE, bodies, decoded, told
 from fleet.model.found import Unknown
 from fleet.model.tasks import SysctlTask
 from fleet.shell import words
@@ -33,12 +33,7 @@ class KernelProbe:
 
     def parse(self, answer: Answer) -> dict[str, str | None] | Unknown:
         """None: the kernel has no such setting."""
-        if answer.rc:
-            return answer.unknown("kernel settings")
-        found: dict[str, str | None] = {}
-        for line in answer.out.splitlines():
-            first, name, how, value = line.split(" ")
-            if first != "setting":
-                return answer.unknown("kernel settings")
-            found[name] = " ".join(decoded(value).split()) if how == "set" else None
-        return found
+        rows = told(answer, "kernel settings", "setting", 3)
+        if isinstance(rows, Unknown):
+            return rows
+        return {name: " ".join(decoded(value).split()) if how == "set" else None for name, how, value in rows}

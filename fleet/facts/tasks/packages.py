@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.facts.probe import Answer, Question
-from fleet.facts.tasks.bodies import AS_ROOT, bodies
+from fleet.facts.tasks.bodies import AS_ROOT, bodies, told
 from fleet.model.found import Unknown
 from fleet.model.tasks import PackageTask
 from fleet.shell import words
@@ -41,12 +41,7 @@ class PackagesProbe:
         return AS_ROOT + INSTALLED + LOOK + "\n".join(f"package {words([name])}" for name in names)
 
     def parse(self, answer: Answer) -> dict[str, str] | Unknown:
-        if answer.rc:
-            return answer.unknown("packages")
-        found = {}
-        for line in answer.out.splitlines():
-            first, name, version = line.split(" ")
-            if first != "package":
-                return answer.unknown("packages")
-            found[name] = version.removeprefix("-") if version == "-" else version
-        return found
+        rows = told(answer, "packages", "package", 2)
+        if isinstance(rows, Unknown):
+            return rows
+        return {name: "" if version == "-" else version for name, version in rows}

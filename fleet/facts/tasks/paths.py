@@ -6,7 +6,7 @@ import hashlib
 
 from fleet.facts.files import FINGERPRINT, LARGEST
 from fleet.facts.probe import Answer, Question
-from fleet.facts.tasks.bodies import AS_ROOT, ENCODE, decoded
+from fleet.facts.tasks.bodies import AS_ROOT, ENCODE, decoded, told
 from fleet.model.found import Unknown
 from fleet.model.found_tasks import FoundPath
 from fleet.model.tasks import FileTask, files_of, task_dir
@@ -64,13 +64,11 @@ class PathsProbe:
         return AS_ROOT + SEE + LOOK + "\n".join(calls)
 
     def parse(self, answer: Answer) -> dict[str, FoundPath] | Unknown:
-        if answer.rc:
-            return answer.unknown("files of host tasks")
+        rows = told(answer, "files of host tasks", "path", 11)
+        if isinstance(rows, Unknown):
+            return rows
         found: dict[str, FoundPath] = {}
-        for line in answer.out.splitlines():
-            first, *fields = line.split(" ")
-            if first != "path" or len(fields) != 11:
-                return answer.unknown("files of host tasks")
+        for fields in rows:
             link, kind, mode, owner, group, ids, sha, target, body, mark, name = fields
             if kind not in {"absent", "file", "directory", "other"}:
                 return answer.unknown("files of host tasks")

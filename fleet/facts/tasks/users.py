@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.facts.probe import Answer, Question
-from fleet.facts.tasks.bodies import AS_ROOT, ENCODE, bodies, decoded
+from fleet.facts.tasks.bodies import AS_ROOT, ENCODE, bodies, decoded, told
 from fleet.model.found import Unknown
 from fleet.model.found_tasks import FoundUser
 from fleet.model.tasks import UserTask
@@ -34,15 +34,10 @@ class UsersProbe:
 
     def parse(self, answer: Answer) -> dict[str, FoundUser | None] | Unknown:
         """None: there is no such user."""
-        if answer.rc:
-            return answer.unknown("users")
-        found: dict[str, FoundUser | None] = {}
-        for line in answer.out.splitlines():
-            first, name, *said = line.split(" ")
-            if first != "user" or len(said) != 3:
-                return answer.unknown("users")
-            found[name] = None if said[0] == "-" else _user(name, said)
-        return found
+        rows = told(answer, "users", "user", 4)
+        if isinstance(rows, Unknown):
+            return rows
+        return {name: None if said[0] == "-" else _user(name, said) for name, *said in rows}
 
 
 def _user(name: str, said: list[str]) -> FoundUser:

@@ -19,23 +19,31 @@ fi
 """
 
 
-def unchanged(found: FoundPath) -> str:
-    path = words([found.path])
-    return f'as_seen {path} {words([found.seen])} "$(see {path})"'
-
-
 @dataclass(frozen=True, slots=True)
-class PutFile:
-    """``mark``: directory of the marks and the fingerprint, when the content holds secrets."""
+class _AtPath:
+    """One path, which must be as the plan saw it."""
 
     wish: FileTask
     found: FoundPath
-    lines: tuple[str, ...]
-    mark: tuple[str, str] | None = None
 
     @property
     def target(self) -> str:
         return f"file:{self.wish.path}"
+
+    def diff(self) -> tuple[str, ...]:
+        return ()
+
+    def guard(self) -> str:
+        path = words([self.found.path])
+        return f'as_seen {path} {words([self.found.seen])} "$(see {path})"'
+
+
+@dataclass(frozen=True, slots=True)
+class PutFile(_AtPath):
+    """``mark``: directory of the marks and the fingerprint, when the content holds secrets."""
+
+    lines: tuple[str, ...]
+    mark: tuple[str, str] | None = None
 
     @property
     def style(self) -> str:
@@ -46,9 +54,6 @@ class PutFile:
 
     def diff(self) -> tuple[str, ...]:
         return self.lines
-
-    def guard(self) -> str:
-        return unchanged(self.found)
 
     def script(self) -> tuple[Text, ...]:
         wish, was = self.wish, self.found
@@ -98,16 +103,10 @@ def _owner(wish: FileTask) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAttributes:
+class SetAttributes(_AtPath):
     """Of a file or directory that is there, or that a task before this one makes."""
 
-    wish: FileTask
-    found: FoundPath
     lines: tuple[str, ...]
-
-    @property
-    def target(self) -> str:
-        return f"file:{self.wish.path}"
 
     @property
     def style(self) -> str:
@@ -115,12 +114,6 @@ class SetAttributes:
 
     def describe(self) -> str:
         return f"set {', '.join(self.lines)}"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
-
-    def guard(self) -> str:
-        return unchanged(self.found)
 
     def script(self) -> tuple[Text, ...]:
         path = words([self.wish.path])
@@ -130,15 +123,8 @@ class SetAttributes:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeDirectory:
+class MakeDirectory(_AtPath):
     """With those above it that are missing, which get the same owner and mode."""
-
-    wish: FileTask
-    found: FoundPath
-
-    @property
-    def target(self) -> str:
-        return f"file:{self.wish.path}"
 
     @property
     def style(self) -> str:
@@ -150,12 +136,6 @@ class MakeDirectory:
         said += [f"owner {_owner(wish)}"] if wish.owner or wish.group else []
         more = f" ({', '.join(said)})" if said else ""
         return f"create directory {wish.path}{more}"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
-
-    def guard(self) -> str:
-        return unchanged(self.found)
 
     def script(self) -> tuple[Text, ...]:
         apply = "; ".join(_attributes(self.wish, '"$1"')) or ":"
@@ -172,14 +152,7 @@ class MakeDirectory:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeLink:
-    wish: FileTask
-    found: FoundPath
-
-    @property
-    def target(self) -> str:
-        return f"file:{self.wish.path}"
-
+class MakeLink(_AtPath):
     @property
     def style(self) -> str:
         return "add" if self.found.link is None else "change"
@@ -187,12 +160,6 @@ class MakeLink:
     def describe(self) -> str:
         was = f" (was → {self.found.link})" if self.found.link is not None else ""
         return f"link {self.wish.path} → {self.wish.target}{was}"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
-
-    def guard(self) -> str:
-        return unchanged(self.found)
 
     def script(self) -> tuple[Text, ...]:
         path, target = words([self.wish.path]), words([self.wish.target])
@@ -206,14 +173,7 @@ class MakeLink:
 
 
 @dataclass(frozen=True, slots=True)
-class RemovePath:
-    wish: FileTask
-    found: FoundPath
-
-    @property
-    def target(self) -> str:
-        return f"file:{self.wish.path}"
-
+class RemovePath(_AtPath):
     @property
     def style(self) -> str:
         return "remove"
@@ -221,12 +181,6 @@ class RemovePath:
     def describe(self) -> str:
         what = "directory " if self.found.kind == "directory" and self.found.link is None else ""
         return f"remove {what}{self.wish.path}{' with all that is in it' if what else ''}"
-
-    def diff(self) -> tuple[str, ...]:
-        return ()
-
-    def guard(self) -> str:
-        return unchanged(self.found)
 
     def script(self) -> tuple[Text, ...]:
         return (f"run rm -rf --one-file-system -- {words([self.wish.path])}",)
