@@ -30,7 +30,7 @@ done
 printf '%s\\n' "$told"
 exit "$status"
 """
-"""Who looks on while somebody deploys may list a container that is gone a moment later: both are done again."""
+"""Who looks on during a deploy may list a container that is gone a moment later: both are done again."""
 
 
 class ContainersProbe:
