@@ -20,7 +20,7 @@ def running(program: str) -> Running:
 def test_one_that_falls_silent_is_not_waited_for_for_ever() -> None:
     silent = running("print('begun'); import signal; signal.pause()")
     silent.until("begun")
-    with pytest.raises(AssertionError, match="0.1 s without 'more':\nbegun"):
+    with pytest.raises(AssertionError, match=r"0\.1 s without 'more':\nbegun"):
         silent.until("more", 0.1)
     silent.kill()
     assert silent.end().code == -9
