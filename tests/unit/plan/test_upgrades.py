@@ -227,7 +227,7 @@ def test_its_image_is_needed_and_the_helper() -> None:
     assert any(f"the image {IMAGE}, which upgrades volume data" in one for one in refusals(planned))
     wanted = wanting(image="")
     planned = plan(wanted, seen(wanted, serving("db-1")))
-    assert any("to upgrade the data of a volume, Fleet needs its helper" in one for one in refusals(planned))
+    assert any("to change the data of a volume, Fleet needs its helper" in one for one in refusals(planned))
 
 
 def test_no_trial_beside_it() -> None:
