@@ -12,7 +12,7 @@ from fleet.model.images import ImageRef
 from fleet.model.jobs import UPGRADE, Job
 from fleet.model.place import Place
 from fleet.model.services import Service
-from fleet.model.snapshots import BEFORE_UPGRADE, Restoring, Upgrading
+from fleet.model.snapshots import BEFORE_UPGRADE, Restoring, Snapshot, Upgrading
 from fleet.model.volume_care import Upgrade
 from fleet.model.volumes import State, Writer
 from fleet.ops.containers import Recipe, Remove, Replace
@@ -20,7 +20,7 @@ from fleet.ops.job import RunJob, one_off
 from fleet.ops.snapshots import DropSnapshot
 from fleet.plan.jobs import Due
 from fleet.plan.keeping import OwnVolume, RestoreVolume, UpgradeVolume
-from fleet.plan.snapshots import grace, taking
+from fleet.plan.snapshots import grace, outlived, taking
 from fleet.plan.snapshots_kept import kept
 from fleet.plan.traffic import drains
 from fleet.plan.tree import Finding, Node, Phase, Stage, Step, Turn
@@ -156,12 +156,18 @@ class Upgrades:
         )
 
     def _needless(self, one: Case) -> Iterator[Step]:
-        """Of tries that came to nothing: now there is one from before the upgrade that was carried out."""
+        """Of tries that came to nothing: now there is one from before the upgrade that was carried out. And
+        those from before so many others that nobody goes back to them."""
         place = Place(self.desired.state_dir, self.desired.project, self.desired.env)
+        tries: list[Snapshot] = []
         had = one.snapshot.upgrades if one.snapshot else one.mark.upgrades if one.mark else ()
         for each in kept(self.facts, one.host, one.volume.name) if one.data is Data.UPGRADE else ():
             if not each.owner and each.of_upgrade and each.upgrades == had and each != one.snapshot:
+                tries.append(each)
                 yield Step(one.host, DropSnapshot(each, place, "a newer one is from before this upgrade"))
+        for step in outlived(self.desired, self.facts, one.host, one.volume, 0 if one.snapshot else 1):
+            if isinstance(step.op, DropSnapshot) and step.op.snapshot not in (*tries, one.snapshot):
+                yield step
 
     def _command(self, one: Case, upgrade: Upgrade) -> RunJob | None:
         """None: its image is not known."""
