@@ -15,7 +15,7 @@ live, one upgrade more   done: the new version starts. Where it was never health
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from fleet.errors import FleetError
@@ -43,15 +43,17 @@ def upgrade(node: UpgradeVolume, ground: Ground, run: Run) -> None:
     """``ground``: the host of the volume, with a helper for its sake, not started yet. Raises Drift,
     RemoteFailed, Interrupted, Fenced, ConnectionLost. Whatever is raised, the error says how it stands."""
 
+    def end_command() -> None:
+        command = words(["docker", "rm", "-f", node.run.name])
+        with suppress(FleetError):
+            ground.script(Shell(f"{command} >/dev/null 2>&1 || :\n"), "end the command")
+
     def commanded(_: Snapshot) -> None:
-        try:
-            run(node.run)
-        except Exception:
+        with ExitStack() as failed:
             # One for which nobody waits any more would go on in what is copied back.
-            left = words(["docker", "rm", "-f", node.run.name])
-            with suppress(FleetError):
-                ground.script(Shell(f"{left} >/dev/null 2>&1 || :\n"), "end the command")
-            raise
+            failed.callback(end_command)
+            run(node.run)
+            failed.pop_all()
 
     Changer(node.upgrading, ground, commanded).run()
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.errors import FleetError, RemoteFailed, Unreachable
+from fleet.errors import RemoteFailed
 from fleet.model.volumes import State
 from fleet.plan.keeping import OwnVolume
 from fleet.report import events as ev
 from fleet.run.volumes.owning import own
+from tests.support.cutting import cut
 from tests.unit.run.volumes import test_upgrading
 from tests.unit.run.volumes.test_restoring import VOLUME, until
 from tests.unit.run.volumes.test_upgrading import LIVE, SEEN, Scene, keeping
@@ -71,17 +72,8 @@ def test_cut_off_half_way_the_next_run_copies_back_and_begins_anew(
     scene: Scene, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
-    gone: list[str] = []
-
-    def cut(word: str) -> None:
-        if gone or word == "own":
-            gone.append(word)
-            raise Unreachable("the connection was lost", host="db-1")
-
-    setattr(scene.host, moment, cut)
-    with pytest.raises(FleetError):
+    with cut(scene.host, moment, "own"):
         run(scene)
-    setattr(scene.host, moment, lambda word: None)
     mark = scene.host.mark(VOLUME)
     assert mark
     assert (mark.state, mark.snapshot) == (State.INCOMING, scene.kept.id)
