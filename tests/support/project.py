@@ -66,17 +66,20 @@ class Running:
         self._process = process
         self._words = words
         self._seen = ""
+        self._ended = False
+        self._news = threading.Condition()
         self._began = time.monotonic()
+        # By a thread: who waits for a line of a command that says nothing waits no longer than he wants to.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def until(self, text: str, seconds: float = 30, times: int = 1) -> None:
-        """Read on until ``text`` has been said so often."""
-        assert self._process.stdout
-        deadline = time.monotonic() + seconds
-        while self._seen.count(text) < times:
-            line = self._process.stdout.readline()
-            self._seen += line
-            assert line, f"ended without {text!r}:\n{self._seen}"
-            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s:\n{self._seen}"
+    def until(self, text: str, seconds: float = 120, times: int = 1) -> None:
+        """Wait until ``text`` has been said so often."""
+        with self._news:
+            self._news.wait_for(lambda: self._seen.count(text) >= times or self._ended, seconds)
+            assert self._seen.count(text) >= times, (
+                f"{'ended' if self._ended else f'{seconds:g} s'} without {text!r}:\n{self._seen}"
+            )
 
     def press(self) -> None:
         """^C."""
@@ -92,16 +95,25 @@ class Running:
     def wake(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
-    def end(self, seconds: float = 60) -> Done:
+    def end(self, seconds: float = 120) -> Done:
         """Everything it said. It is killed if it does not end in time."""
-        assert self._process.stdout
         late = threading.Timer(seconds, self._process.kill)
         late.start()
-        # Not communicate(): that passes over what until() has taken off the pipe and not told yet.
-        said = self._seen + self._process.stdout.read()
-        ended = Done(self._process.wait(), said, "", time.monotonic() - self._began)
+        code = self._process.wait()
         late.cancel()
-        return _told(ended, self._words)
+        # What it has started and left behind may have its output still open.
+        self._reader.join(10)
+        return _told(Done(code, self._seen, "", time.monotonic() - self._began), self._words)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._news:
+                self._seen += line
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
 
 @dataclass(slots=True)
@@ -194,8 +206,6 @@ class Project:
         for process in self.started:
             process.kill()
             process.wait()
-            if process.stdout:
-                process.stdout.close()
 
     @property
     def runs(self) -> list[Path]:
