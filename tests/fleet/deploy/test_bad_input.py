@@ -107,7 +107,7 @@ def test_the_environment_may_come_from_the_shell_or_from_invokes_configuration(p
     project.environ["FLEET_ENV"] = ""
     project.write("tasks.py", "from fleet.tasks import ns\n\n__all__ = ['ns']\n")
     project.write("invoke.yaml", f"fleet: {{env: {ENV}}}\n")
-    project.run("validate", "--version", "v1", program="inv").ended(0)
+    project.inv("validate", "--version", "v1").ended(0)
 
 
 def test_a_number_of_hosts_must_be_a_number(project: Project) -> None:
