@@ -30,6 +30,7 @@ from fleet.ops.secrets import WriteSecrets
 from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.ops.tasks.change import ChangeHost, RunHandler
+from fleet.ops.transitions import transition_text
 from fleet.plan.keeping import RestoreVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
@@ -64,7 +65,7 @@ def body_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
             groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
         else:
             yield Line(_headline(stage), "title")
-            yield from (Line(f"  gate: {text}", "faint") for text in _gates(stage))
+            yield from (Line(f"  {text}", "faint") for text in _gates(stage))
             groups = _batches(stage, diff=diff)
         for group in groups:
             yield from group.lines()
@@ -208,7 +209,13 @@ def _batches(stage: Rollout, *, diff: bool) -> list[_Group]:
 def _gates(stage: Rollout) -> list[str]:
     gates = [step for turn in stage.turns for step in turn.steps if isinstance(step, Gate)]
     tests = f"; then roles/{stage.role}/tests"
-    return list(dict.fromkeys(f"{gate_text(one.service.gate)}{tests if one.tests else ''}" for one in gates))
+    told = [f"gate: {gate_text(one.service.gate)}{tests if one.tests else ''}" for one in gates]
+    # What is waited for in the midst of a replacement is no step of its own.
+    ops = [step.op for turn in stage.turns for step in turn.steps if isinstance(step, Step)]
+    told += [
+        f"stopped: {transition_text(op.stopped)}" for op in ops if isinstance(op, Replace) and op.stopped
+    ]
+    return list(dict.fromkeys(told))
 
 
 def _trial_text(stage: Trial) -> str:

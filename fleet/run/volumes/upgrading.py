@@ -15,7 +15,7 @@ live, one upgrade more   done: the new version starts. Where it was never health
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from fleet.errors import FleetError
@@ -84,11 +84,13 @@ class _Upgrader:
         return Stand(self.what.back(snapshot), self.ground, "upgrade", "upgraded")
 
     def _commanded(self) -> None:
-        try:
-            self.execute(self.node.run)
-        except Exception:
+        with ExitStack() as failed:
             # One for which nobody waits any more would go on in what is copied back.
-            left = words(["docker", "rm", "-f", self.node.run.name])
-            with suppress(FleetError):
-                self.ground.script(Shell(f"{left} >/dev/null 2>&1 || :\n"), "end the command")
-            raise
+            failed.callback(self._end_command)
+            self.execute(self.node.run)
+            failed.pop_all()
+
+    def _end_command(self) -> None:
+        command = words(["docker", "rm", "-f", self.node.run.name])
+        with suppress(FleetError):
+            self.ground.script(Shell(f"{command} >/dev/null 2>&1 || :\n"), "end the command")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fleet.app.execute import Order, execute, finished, trouble
+from fleet.app.ending import finished, trouble
+from fleet.app.execute import Order, execute
 from fleet.app.orders import Asked, order
 from fleet.app.session import Session
 from fleet.app.terminal import terminal
