@@ -21,7 +21,7 @@ ALLOWED = {
     "config": {"model", "render", "ops"},
     "render": {"model"},
     "facts": {"model"},
-    "ops": {"model", "facts"},
+    "ops": {"model", "facts", "health"},
     "health": {"model"},
     "balancers": {"model"},
     "plan": {"model", "facts", "ops", "health"},

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fleet.app.connections import Connections
+from fleet.app.ending import INTERRUPTED, NOT_BEGUN, conclude
 from fleet.app.failed import remember
 from fleet.app.session import Session
-from fleet.app.told import told
 from fleet.errors import Exit, FleetError
 from fleet.model.hosts import Host
 from fleet.report import events as ev
 from fleet.report.grouped import Printed, grouped
-from fleet.report.names import fold
 from fleet.run.blocks import Blocks
 from fleet.run.interrupt import on_signals
 from fleet.run.printed import Printing
 from fleet.transport.base import HandTransport, Result
 
 ENDING = "interrupted: the command is ended on every host"
-INTERRUPTED = "not begun: interrupted"
-NOT_BEGUN = "not begun: a host before it failed"
-CAUSES = 5
-"""Kinds of trouble with connections that are told whole; the hosts of all others are only named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +51,12 @@ def execute(session: Session, order: Order) -> Exit:
         lost = {**connections.errors, **work.lost}
     for same in grouped({name: work.printed[name] for name in names if name in work.printed}):
         session.emit(same)
-    if lost:
-        session.report.error(session.masked(trouble(lost)))
     causes = {name: error.what for name, error in lost.items()}
     causes |= {name: end.ending for name, end in work.ended.items() if not end.ok}
     left = [name for name in names if name not in causes and name not in work.ended]
     causes |= dict.fromkeys(left, INTERRUPTED if session.interrupt.asked.is_set() else NOT_BEGUN)
     remember(session, [name for name in names if name in causes])
-    session.emit(finished(names, causes, connections.errors, time.monotonic() - began))
-    if session.interrupt.asked.is_set():
-        return Exit.INTERRUPTED
-    if causes and set(causes) == set(connections.errors):
-        return Exit.UNREACHABLE
-    return Exit.FAILED if causes else Exit.OK
+    return conclude(session, began, lost, causes, connections.errors)
 
 
 def _batches(hosts: Sequence[Host], size: int) -> Iterator[Sequence[Host]]:
@@ -119,31 +107,3 @@ class _Work:
 def _ended(name: str, result: Result, timeout: float) -> ev.CommandEnded:
     status = -1 if result.rc is None else result.rc
     return ev.CommandEnded(name, result.ok, result.ending(timeout), status, result.seconds)
-
-
-def trouble(errors: Mapping[str, FleetError]) -> str:
-    """The first causes whole: behind a switch that is off, a hundred hosts have a hundred of them."""
-    blocks = told(errors).split("\n")
-    starts = [number for number, line in enumerate(blocks) if not line.startswith(" ")]
-    if len(starts) <= CAUSES:
-        return "\n".join(blocks)
-    rest = len(starts) - CAUSES
-    return "\n".join([*blocks[: starts[CAUSES]], f"and {rest} more like these"])
-
-
-def finished(
-    names: Sequence[str], causes: Mapping[str, str], unreached: Mapping[str, FleetError], seconds: float
-) -> ev.RunFinished:
-    total = f"{len(names)} {'host' if len(names) == 1 else 'hosts'}"
-    if not causes:
-        return ev.RunFinished(f"done on {total}", True, seconds)
-    several = len({causes[name] for name in unreached}) > CAUSES
-    hosts: dict[str, list[str]] = {}
-    for name in names:
-        if name in causes:
-            cause = "cannot be reached" if several and name in unreached else causes[name]
-            hosts.setdefault(cause, []).append(name)
-    lines = tuple(f"{fold(those)}: {cause}" for cause, those in hosts.items())
-    left = sum(cause in {INTERRUPTED, NOT_BEGUN} for cause in causes.values())
-    outcome = f"failed on {len(causes) - left} of {total}" + (f", not begun on {left}" if left else "")
-    return ev.RunFinished(outcome, False, seconds, lines)

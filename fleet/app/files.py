@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from fleet.app.connections import Connections
-from fleet.app.execute import finished, trouble
+from fleet.app.ending import INTERRUPTED, conclude
 from fleet.app.session import Session
 from fleet.errors import Exit, FleetError, UsageError
 from fleet.report import events as ev
@@ -53,7 +53,7 @@ def _each(session: Session, step: str, work: Callable[[str, Transport], str]) ->
 
     def one(name: str, transport: Transport) -> None:
         if session.interrupt.asked.is_set():
-            errors[name] = FleetError("not begun: interrupted")
+            errors[name] = FleetError(INTERRUPTED)
             return
         start = time.monotonic()
         try:
@@ -72,15 +72,8 @@ def _each(session: Session, step: str, work: Callable[[str, Transport], str]) ->
             connections.each(session.hosts, one)
         unreached = dict(connections.errors)
     errors |= unreached
-    if errors:
-        session.report.error(session.masked(trouble(errors)))
     causes = {name: error.what for name, error in errors.items()}
-    session.emit(finished(names, causes, unreached, time.monotonic() - began))
-    if session.interrupt.asked.is_set():
-        return Exit.INTERRUPTED
-    if errors and set(errors) == set(unreached):
-        return Exit.UNREACHABLE
-    return Exit.FAILED if errors else Exit.OK
+    return conclude(session, began, errors, causes, unreached)
 
 
 def _absolute(path: str) -> None:

@@ -13,7 +13,7 @@ from fleet.config.hosted import Hosted, find_service
 from fleet.errors import UsageError
 from fleet.report import events as ev
 from fleet.report.names import fold
-from fleet.run.inside import inside
+from fleet.run.inside import inside, inside_each
 from fleet.run.uploaded import uploaded
 from fleet.shell import words
 
@@ -41,7 +41,8 @@ def order(session: Session, asked: Asked, timeout: float, *, group: bool = False
         shown = words([asked.file, *asked.arguments])
     elif asked.service:
         hosted = in_service(session, asked.service)
-        script = inside(session.place, hosted.role, hosted.service, asked.line)
+        within = inside_each if hosted.replicated else inside
+        script = within(session.place, hosted.role, hosted.service, asked.line)
         shown = f"{asked.line} (in {hosted})"
     else:
         script = shown = asked.line

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from fleet.app.connections import Connections
-from fleet.app.execute import finished, trouble
+from fleet.app.ending import conclude
 from fleet.app.history import newest
 from fleet.app.session import Session
 from fleet.app.suites import tested_roles, tests_of
@@ -40,15 +40,8 @@ def verify(session: Session) -> Exit:
         unreached = dict(connections.errors)
     for same in folded(sorted(work.results, key=lambda one: names.index(one.host))):
         session.emit(same)
-    if lost:
-        session.report.error(session.masked(trouble(lost)))
     causes = {name: error.what for name, error in lost.items()} | work.failed
-    session.emit(finished(names, causes, unreached, time.monotonic() - began))
-    if session.interrupt.asked.is_set():
-        return Exit.INTERRUPTED
-    if causes and set(causes) == set(unreached):
-        return Exit.UNREACHABLE
-    return Exit.FAILED if causes else Exit.OK
+    return conclude(session, began, lost, causes, unreached)
 
 
 def _version(session: Session) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fleet.facts.listing import LISTED, TELL
+from fleet.facts.listing import LISTED, LISTING, TELL
 from fleet.facts.probe import Answer, Question
 from fleet.model import codec, labels
 from fleet.model.found import Container, Unknown
@@ -16,20 +16,28 @@ from fleet.shell import words
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
 LIST = re.compile(r"^\[", re.MULTILINE)
-INSPECT = """\
-ids=$(printf '%s\\n' "$listed" | while read -r kind id owner; do
-  [ "$kind $owner" != "id $ours" ] || echo "$id"
-done) || exit
-[ -n "$ids" ] || { echo "[]"; exit 0; }
-docker inspect --type container $ids
+INSPECT = f"""\
+for try in 1 2 3; do
+  {LISTED.strip()}
+  ids=$(printf '%s\\n' "$listed" | while read -r kind id owner; do
+    [ "$kind $owner" != "id $ours" ] || echo "$id"
+  done) || exit
+  [ -n "$ids" ] || {{ echo "[]"; exit 0; }}
+  told=$(docker inspect --type container $ids 2>&1) && status=0 || status=$?
+  case $status:$told in 0:*) break ;; *"No such container"*) ;; *) break ;; esac
+  {LISTING.strip()}
+done
+printf '%s\\n' "$told"
+exit "$status"
 """
+"""Who looks on during a deploy may list a container that is gone a moment later: both are done again."""
 
 
 class ContainersProbe:
     name = "containers"
 
     def script(self, question: Question) -> str:
-        return f"ours={words([f'{question.project}/{question.env}'])}\n{LISTED}{INSPECT}"
+        return f"ours={words([f'{question.project}/{question.env}'])}\n{INSPECT}"
 
     def parse(self, answer: Answer) -> tuple[Container, ...] | Unknown:
         if answer.rc:

@@ -23,7 +23,9 @@ from fleet.model.gates import (
 )
 from fleet.shell import words
 
+# at: whom a check names as its address, when that is not the container; limit: seconds that a command has.
 HEAD = r"""export LC_ALL=C
+at= limit=5
 say() { printf '\t%s' "$(printf %s "$1" | tr '\n\t\r' '   ' | cut -c1-1000)"; }
 verdict() { if [ "$1" -eq 0 ]; then good; else say "no:$2"; fi; }
 good() { printf '\tok'; }
@@ -45,11 +47,11 @@ http() { # port path status match
 "*}
   case $status in
     "$3") ;;
-    000) say "no:http :$1$2: no answer"; return ;;
-    *) say "no:http :$1$2: status $status, wanted $3: $(printf %s "$body" | tail -n 1)"; return ;;
+    000) say "no:http $at:$1$2: no answer"; return ;;
+    *) say "no:http $at:$1$2: status $status, wanted $3: $(printf %s "$body" | tail -n 1)"; return ;;
   esac
   [ -z "$4" ] || printf %s "$body" | grep -Eq -e "$4"
-  verdict $? "http :$1$2: body does not match $4"
+  verdict $? "http $at:$1$2: body does not match $4"
 }
 tcp() {
   if command -v bash >/dev/null; then
@@ -57,9 +59,14 @@ tcp() {
   else
     curl -s --noproxy '*' --max-time 5 -o /dev/null "telnet://$ip:$1" </dev/null 2>/dev/null
   fi
-  verdict $? "tcp :$1: nothing listens"
+  verdict $? "tcp $at:$1: nothing listens"
 }
-inside() { report=$(timeout 5 docker exec "$name" "$@" 2>&1); verdict $? "exec $1: $report"; }
+told() { # exit status, what was run
+  [ "$1" -ne 124 ] || report="no end after $limit s"
+  [ -n "$report" ] || report="exit status $1"
+  verdict "$1" "$2: $report"
+}
+inside() { report=$(timeout "$limit" docker exec "$name" "$@" 2>&1); told $? "exec $1"; }
 logged() {
   docker logs --since "$started" "$name" 2>&1 | grep -Eq -e "$1"
   verdict $? "log: no line matches $1"

@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from fleet.model import gates, tasks, watch
+from fleet.model import gates, tasks, transitions, watch
 from fleet.model.refs import all_refs
 from fleet.model.services import Service
 from fleet.secret import Hole, SealedText, SecretRef
@@ -33,6 +33,9 @@ KINDS: dict[str, type] = {
     "controller": gates.ControllerCheck,
     "log": gates.LogCheck,
     "any": gates.AnyOf,
+    "command": transitions.CommandCheck,
+    "free": transitions.FreeCheck,
+    "sleep": transitions.SleepCheck,
     "http value": watch.HttpValue,
     "prometheus": watch.PrometheusValue,
     "log rate": watch.LogRate,

@@ -17,17 +17,21 @@ class RunningCheck:
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """A GET to the container's own address. Without ``match`` only the status counts."""
+    """A GET to ``host``, else to the container's own address. Without ``match`` only the status counts."""
 
     port: int
     path: str = "/"
     status: int = 200
     match: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TcpCheck:
+    """``host`` as :class:`HttpCheck` has it."""
+
     port: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from fleet.errors import Position
 from fleet.model.balancing import Balancer, Membership
 from fleet.model.gates import GateSpec
 from fleet.model.strategy import ROLLING, Strategy
+from fleet.model.transitions import Transition
 from fleet.model.virtual import VirtualAddress
 from fleet.model.watch import WatchSpec
 from fleet.secret import Text
@@ -291,6 +292,9 @@ class Service:
     """Which of the ``replicas`` it is. Each is a service of its own, those after the first are called
     ``app-2``, ``app-3``."""
     replicas: int = 1
+    pre_start: Transition | None = None
+    pre_stop: Transition | None = None
+    stopped: Transition | None = None
     at: Position | None = field(default=None, compare=False, repr=False)
 
     @property

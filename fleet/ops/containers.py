@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from fleet.health.transition import waiting
 from fleet.model import codec, labels
 from fleet.model.images import ImageRef
 from fleet.model.services import ContainerSpec, Mount, Service
 from fleet.model.slots import in_slot
+from fleet.model.transitions import Transition
 from fleet.ops.container_body import create_body
 from fleet.ops.effects import (
     Api,
@@ -24,6 +26,7 @@ from fleet.ops.effects import (
     ReinstateContainer,
     RemoveContainer,
     RenameContainer,
+    Shell,
     StartContainer,
     StopContainer,
 )
@@ -131,6 +134,8 @@ class Replace:
     volumes: tuple[tuple[str, str], ...] = ()
     final: bool = False
     """The old one is not started again: its data is elsewhere, or too new for it."""
+    stopped: Transition | None = None
+    """What must be seen of the old one between its stop and the start of the new one."""
 
     @property
     def target(self) -> str:
@@ -138,7 +143,7 @@ class Replace:
 
     @property
     def timeout(self) -> float:
-        return 120 + self.old_grace
+        return 120 + self.old_grace + (self.stopped.deadline if self.stopped else 0)
 
     def describe(self) -> str:
         return f"replace {self.recipe.service.key} ({self.why})"
@@ -154,6 +159,7 @@ class Replace:
             Api(RemoveContainer(name + NEXT)),
             Api(self.recipe.creation(name + NEXT, self.volumes)),
             Api(StopContainer(self.old_id, self.old_grace)),
+            *([Shell(waiting("stopped", self.stopped, ""))] if self.stopped else []),
             Api(RemoveContainer(name + OLD)),
             Api(RenameContainer(self.old_id, name + OLD)),
             Api(RenameContainer(name + NEXT, name)),

@@ -25,6 +25,7 @@ from fleet.plan.orphans import left, orphans, surplus
 from fleet.plan.tasks.stage import host_tasks
 from fleet.plan.tested import with_tests
 from fleet.plan.traffic import drains, lane
+from fleet.plan.transitions import removal
 from fleet.plan.tree import Kept, Node, Phase, Plan, Rollout, Stage, Step, Turn
 from fleet.plan.trial import decided, side_by_side, trials
 from fleet.plan.turn import overlap, turn
@@ -264,10 +265,9 @@ def _removals(desired: Desired, facts: Facts, gone: set[str]) -> Iterator[Phase]
 
 
 def _leaves(desired: Desired, facts: Facts, state: HostState, one: Container) -> Iterator[Node]:
-    grace = one.definition.container.stop_grace_period if one.definition else 10
+    proven = facts.hosts[state.host].proven
     yield from drains(desired, facts, state.host, one)
-    why = "no role of this host has it"
-    yield Step(state.host, Remove(one.name, one.id, f"{one.role}.{one.service}", grace, why))
+    yield from removal(state.host, one, "no role of this host has it", known(proven))
 
 
 def _orphans(desired: Desired, state: HostState, host: HostFacts) -> Iterator[Container]:

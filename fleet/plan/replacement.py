@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from fleet.model.difference import difference
 from fleet.model.found import Container
 from fleet.model.services import Service
-from fleet.ops.containers import Changes, Create, Recipe, Remove, Replace
+from fleet.ops.containers import Changes, Create, Recipe, Replace
 from fleet.plan.decide import Found
 from fleet.plan.traffic import Lane
+from fleet.plan.transitions import before_start, before_stop, removal
 from fleet.plan.tree import Gate, Node, Step
 
 
@@ -44,13 +45,28 @@ def reason(recipe: Recipe, main: Container, state: Found, why: str) -> Reason:
 
 
 def replacement(
-    gate: Callable[[str, int], Gate], lane: Lane, recipe: Recipe, main: Container, why: Reason
+    gate: Callable[[str, int], Gate],
+    lane: Lane,
+    recipe: Recipe,
+    main: Container,
+    why: Reason,
+    proven: Collection[str],
 ) -> list[Node]:
-    """The old one goes, the new one comes. ``gate``: makes the gate of a container in a slot."""
-    grace = (main.definition or recipe.service).container.stop_grace_period
-    passed = gate(recipe.spec.name, recipe.slot)
-    swap = Replace(recipe, main.name, main.id, grace, why.text, why.changes, main.anonymous)
-    return [*lane.drain(recipe.slot), Step(passed.host, swap), passed, *lane.admit(recipe.slot)]
+    """The old one goes, the new one comes. ``gate``: makes the gate of a container in a slot. Whether it may
+    start is asked while the old one still serves."""
+    made = main.definition or recipe.service
+    grace, passed = made.container.stop_grace_period, gate(recipe.spec.name, recipe.slot)
+    swap = Replace(
+        recipe, main.name, main.id, grace, why.text, why.changes, main.anonymous, stopped=made.stopped
+    )
+    return [
+        *before_start(passed.host, recipe.service),
+        *lane.drain(recipe.slot),
+        *before_stop(passed.host, main, proven),
+        Step(passed.host, swap),
+        passed,
+        *lane.admit(recipe.slot),
+    ]
 
 
 def beside(
@@ -60,14 +76,14 @@ def beside(
     new = replace(recipe, slot=3 - recipe.slot)
     passed = gate(new.spec.name, new.slot)
     create = Create(new, True, why.text, why.changes, left=main.anonymous)
-    return [*lane.hold(new.slot), Step(passed.host, create), passed]
+    starts = before_start(passed.host, recipe.service)
+    return [*starts, *lane.hold(new.slot), Step(passed.host, create), passed]
 
 
-def taking_over(lane: Lane, recipe: Recipe, main: Container) -> list[Node]:
+def taking_over(lane: Lane, recipe: Recipe, main: Container, proven: Collection[str]) -> list[Node]:
     """The new one, which stands beside the old one in the other slot, takes its requests and its place."""
-    grace = (main.definition or recipe.service).container.stop_grace_period
-    remove = Remove(main.name, main.id, recipe.service.key, grace, "the new one takes its place")
-    return [*lane.admit(3 - recipe.slot), *lane.drain(recipe.slot), Step(lane.host, remove)]
+    goes = removal(lane.host, main, "the new one takes its place", proven)
+    return [*lane.admit(3 - recipe.slot), *lane.drain(recipe.slot), *goes]
 
 
 def summary(changes: Changes) -> str:

@@ -11,13 +11,14 @@ from fleet.model.found import Container, HostFacts
 from fleet.model.services import ContainerSpec, Service
 from fleet.model.slots import in_slot, slot_of
 from fleet.ops.config import WriteConfig
-from fleet.ops.containers import Create, Recipe, Remove, is_leftover
+from fleet.ops.containers import Create, Recipe, is_leftover
 from fleet.ops.secrets import WriteSecrets
 from fleet.plan.decide import TABLE, Change, Found, found
 from fleet.plan.files import DirChange, config_change, secrets_change
 from fleet.plan.orphans import clash
 from fleet.plan.replacement import beside, reason, replacement, taking_over
 from fleet.plan.traffic import Lane
+from fleet.plan.transitions import before_start, removal
 from fleet.plan.tree import Gate, Kept, Node, Step, Turn
 
 
@@ -61,9 +62,10 @@ def turn(
     host, main, change = facts.host, case.here.main, case.change
     evicted = [one for one in orphans if change is Change.CREATE and clash(one[0], case.recipe.spec)]
     steps: list[Node] = [
-        _remove(host, one, f"{one.name}, left by an interrupted run")
+        node
         for one in case.here.leftovers
         if is_leftover(one.name)
+        for node in removal(host, one, f"{one.name}, left by an interrupted run", ())
     ]
     if case.secrets is not None:
         write = WriteSecrets(service.key, service.secret_dir, service.secrets, case.secrets)
@@ -71,13 +73,13 @@ def turn(
     told = main.id if main and change in {Change.KEEP, Change.WATCH} else ""
     steps += [_config(host, desired.state_dir, service, image, one, told) for one in case.configs]
     for one, drains in evicted:
-        steps += [*drains, _remove(host, one, f"{service.key} takes its place")]
+        steps += [*drains, *removal(host, one, f"{service.key} takes its place", case.proven)]
     early = [one for one in surplus if clash(one[0], case.next_spec)]
-    steps += _fewer(host, service, early)
+    steps += _fewer(host, service, early, case.proven)
     steps += case.stale_go()
     steps += case.containers()
     steps += case.rivals_go()
-    steps += _fewer(host, service, [one for one in surplus if one not in early])
+    steps += _fewer(host, service, [one for one in surplus if one not in early], case.proven)
     if not steps:
         return Kept(host, service.key, case.why)
     return Turn(host, tuple(steps), case.disrupts or bool(evicted))
@@ -137,15 +139,16 @@ class Case:
             held = next((one.anonymous for one in self.here.leftovers if one.anonymous), ())
             name, slot = recipe.spec.name, recipe.slot
             create = Step(self.host, Create(recipe, volumes=held))
-            steps = [*lane.hold(slot), create, self.gate(name, slot)]
+            starts = before_start(self.host, recipe.service)
+            steps = [*starts, *lane.hold(slot), create, self.gate(name, slot)]
             # While others are tried, it gets the same share as they do.
             return steps if self.on_trial else [*steps, *lane.admit(slot)]
         if self.change is Change.REPLACE:
             why = reason(recipe, main, self.state, self.why)
             if not self.overlaps:
-                return replacement(self.gate, lane, recipe, main, why)
+                return replacement(self.gate, lane, recipe, main, why, self.proven)
             steps = beside(self.gate, lane, recipe, main, why)
-            return steps if self.tried else [*steps, *taking_over(lane, recipe, main)]
+            return steps if self.tried else [*steps, *taking_over(lane, recipe, main, self.proven)]
         both = bool(self.rivals) and not self.tried
         steps = []
         if self.configs or both or self.change is Change.WATCH:
@@ -168,7 +171,7 @@ class Case:
 
     def _goes(self, one: Container, why: str) -> Iterator[Node]:
         yield from self.lane.drain(self._slot(one))
-        yield _remove(self.host, one, f"{one.name}, {why}")
+        yield from removal(self.host, one, f"{one.name}, {why}", self.proven)
 
     def _slot(self, one: Container) -> int:
         return slot_of(self.recipe.service, one.name) or 3 - self.recipe.slot
@@ -281,14 +284,12 @@ def _config(host: str, state_dir: str, service: Service, image: str, change: Dir
 
 
 def _fewer(
-    host: str, service: Service, surplus: Sequence[tuple[Container, tuple[Node, ...]]]
+    host: str,
+    service: Service,
+    surplus: Sequence[tuple[Container, tuple[Node, ...]]],
+    proven: Collection[str],
 ) -> Iterator[Node]:
     why = "it runs once" if service.replicas == 1 else f"it has {service.replicas} replicas"
     for one, drains in surplus:
         yield from drains
-        yield _remove(host, one, why)
-
-
-def _remove(host: str, one: Container, why: str) -> Step:
-    grace = one.definition.container.stop_grace_period if one.definition else 10
-    return Step(host, Remove(one.name, one.id, f"{one.role}.{one.service}", grace, why))
+        yield from removal(host, one, why, proven)

@@ -30,7 +30,8 @@ from fleet.ops.secrets import WriteSecrets
 from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.ops.tasks.change import ChangeHost, RunHandler
-from fleet.plan.keeping import RestoreVolume, TakeSnapshot, UpgradeVolume
+from fleet.ops.transitions import transition_text
+from fleet.plan.keeping import OwnVolume, RestoreVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
@@ -64,7 +65,7 @@ def body_lines(plan: Plan, *, diff: bool = False) -> Iterator[Line]:
             groups = [_Group(str(fold(hosts)), content) for content, hosts in _alike(stage.turns, diff=diff)]
         else:
             yield Line(_headline(stage), "title")
-            yield from (Line(f"  gate: {text}", "faint") for text in _gates(stage))
+            yield from (Line(f"  {text}", "faint") for text in _gates(stage))
             groups = _batches(stage, diff=diff)
         for group in groups:
             yield from group.lines()
@@ -125,6 +126,7 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((DropVolume,), "volume to remove", "volumes to remove"),
     ((TakeBack,), "volume to take back", "volumes to take back"),
     ((UpgradeVolume,), "volume to upgrade", "volumes to upgrade"),
+    ((OwnVolume,), "volume to change the owner of", "volumes to change the owner of"),
     ((RestoreVolume,), "volume to restore", "volumes to restore"),
     ((TakeSnapshot,), "snapshot to take", "snapshots to take"),
     ((DropSnapshot,), "snapshot to remove", "snapshots to remove"),
@@ -208,7 +210,13 @@ def _batches(stage: Rollout, *, diff: bool) -> list[_Group]:
 def _gates(stage: Rollout) -> list[str]:
     gates = [step for turn in stage.turns for step in turn.steps if isinstance(step, Gate)]
     tests = f"; then roles/{stage.role}/tests"
-    return list(dict.fromkeys(f"{gate_text(one.service.gate)}{tests if one.tests else ''}" for one in gates))
+    told = [f"gate: {gate_text(one.service.gate)}{tests if one.tests else ''}" for one in gates]
+    # What is waited for in the midst of a replacement is no step of its own.
+    ops = [step.op for turn in stage.turns for step in turn.steps if isinstance(step, Step)]
+    told += [
+        f"stopped: {transition_text(op.stopped)}" for op in ops if isinstance(op, Replace) and op.stopped
+    ]
+    return list(dict.fromkeys(told))
 
 
 def _trial_text(stage: Trial) -> str:
@@ -238,6 +246,7 @@ STYLES: dict[type, str] = {
     ClearAway: "remove",
     RestoreVolume: "change",
     UpgradeVolume: "change",
+    OwnVolume: "change",
     GiveUp: "change",
     TakeBack: "change",
 }

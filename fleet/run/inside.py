@@ -52,11 +52,50 @@ def found(place: Place, role: str, service: str) -> str:
 
 def inside(place: Place, role: str, service: str, line: str) -> str:
     """A script for the host that runs ``line`` in the service's container."""
+    return found(place, role, service) + OPEN + _within(line)
+
+
+def inside_each(place: Place, role: str, service: str, line: str) -> str:
+    """The same in all instances of the service that run, one after the other; where there are several, each
+    under its name. It ends as the first that failed, or well."""
+    marks = {labels.PROJECT: place.project, labels.ENV: place.env, labels.ROLE: role}
+    row = row_of(service, '.Label "%s"', f'{{{{.Label "{labels.INSTANCE}"}}}},{{{{.ID}}}}')
+    ask = words(["docker", "ps", "--no-trunc", *filters(marks.items()), "--format", row])
     return (
-        found(place, role, service) + 'pipe=$(mktemp -u) && mkfifo -m 600 "$pipe" || exit\n'
-        'exec 9<>"$pipe"\nrm -f "$pipe"\n'
-        f'docker exec -i "$id" sh -c {words([LIFELINE])} sh {words([line])} <&9\n'
+        f"rows=$({ask}) || exit\n"
+        f'[ -n "$rows" ] || {{ echo {words([f"{role}.{service} does not run here"])} >&2; exit 1; }}\n'
+        # The first has no number.
+        'rows=$(echo "$rows" | sort -n)\n'
+        f"{OPEN}set -- $rows\nfailed=0\n"
+        "for row; do\n"
+        "  row=${row#*,} id=${row%%,*} name=${row##*,}\n"
+        '  [ $# = 1 ] || echo "$name:"\n'
+        f"  {_within(line)}"
+        "  status=$?\n"
+        '  [ "$status" = 0 ] || [ $# = 1 ] || echo "$name: exit status $status" >&2\n'
+        '  [ "$failed" != 0 ] || failed=$status\n'
+        'done\nexit "$failed"\n'
     )
+
+
+OPEN = 'pipe=$(mktemp -u) && mkfifo -m 600 "$pipe" || exit\nexec 9<>"$pipe"\nrm -f "$pipe"\n'
+
+
+def _within(line: str) -> str:
+    return f'docker exec -i "$id" sh -c {words([LIFELINE])} sh {words([line])} <&9\n'
+
+
+def row_of(service: str, label: str, head: str) -> str:
+    """A template of Docker: ``head,ROLE.SERVICE`` of a service's instances, without ``service`` of every one;
+    nothing for jobs and helpers. ``label`` is how a label is read there."""
+    job, copy, role, named, instance = (
+        label % name for name in (labels.JOB, labels.COPY, labels.ROLE, labels.SERVICE, labels.INSTANCE)
+    )
+    wanted = f"not (or ({job}) ({copy}))"
+    if service:
+        number = f'(printf "{service}-%s" ({instance}))'
+        wanted = f'and ({wanted}) (or (eq ({named}) "{service}") (eq ({named}) {number}))'
+    return f"{{{{if {wanted}}}}}{head},{{{{{role}}}}}.{{{{{named}}}}}{{{{end}}}}"
 
 
 def terminal(place: Place, role: str, service: str, line: str) -> str:

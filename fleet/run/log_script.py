@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fleet.model import labels
 from fleet.model.place import Place
-from fleet.run.inside import filters
+from fleet.run.inside import filters, row_of
 from fleet.shell import words
 
 FIRST = 100
@@ -96,10 +96,10 @@ class Reading:
                 "--no-trunc",
                 *self._filters,
                 "--format",
-                self._row('.Label "%s"', "{{.ID}}"),
+                row_of(self.service, '.Label "%s"', "{{.ID}}"),
             ]
         )
-        event = self._row('index .Actor.Attributes "%s"', "{{.TimeNano}} {{.Actor.ID}}")
+        event = row_of(self.service, 'index .Actor.Attributes "%s"', "{{.TimeNano}} {{.Actor.ID}}")
         events = words([*self._filters, "--filter", "event=start", "--format", event])
         parts = {
             "@OPTIONS": words(options),
@@ -119,14 +119,3 @@ class Reading:
     def _filters(self) -> list[str]:
         marks = {labels.PROJECT: self.place.project, labels.ENV: self.place.env}
         return filters((marks | ({labels.ROLE: self.role} if self.role else {})).items())
-
-    def _row(self, label: str, head: str) -> str:
-        """``ID,ROLE.SERVICE``; nothing for jobs and helpers. ``label`` is how a label is read there."""
-        job, copy, role, service, instance = (
-            label % name for name in (labels.JOB, labels.COPY, labels.ROLE, labels.SERVICE, labels.INSTANCE)
-        )
-        wanted = f"not (or ({job}) ({copy}))"
-        if self.service:
-            number = f'(printf "{self.service}-%s" ({instance}))'
-            wanted = f'and ({wanted}) (or (eq ({service}) "{self.service}") (eq ({service}) {number}))'
-        return f"{{{{if {wanted}}}}}{head},{{{{{role}}}}}.{{{{{service}}}}}{{{{end}}}}"

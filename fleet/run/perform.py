@@ -6,10 +6,12 @@ import re
 import threading
 
 from fleet.errors import Drift, Fenced, FleetError, Interrupted, RemoteFailed
+from fleet.health.transition import UNMET
 from fleet.ops.config import INVALID, RELOAD
 from fleet.ops.containers import Replace
 from fleet.ops.effects import Api, Effect, Shell
 from fleet.ops.tasks.change import TASK_FAILED, ChangeHost, RunHandler
+from fleet.ops.transitions import Await
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.patience import patiently, telling
@@ -34,6 +36,8 @@ def perform(
         error.host, error.step = step.host, step.id
         if isinstance(step.op, (ChangeHost, RunHandler)) and not isinstance(error, (Drift, Fenced)):
             error.why = "\n".join(filter(None, [step.op.told, error.why]))
+        if isinstance(step.op, Await) and isinstance(error, RemoteFailed):
+            error.what, error.hint = f"{step.op.key}: {step.op.state} failed", step.op.remedy
         if isinstance(step.op, Replace) and not isinstance(error, (Drift, Fenced, ConnectionLost)):
             _put_back(step, step.op, transport, emit, error)
         raise
@@ -89,6 +93,7 @@ REFUSED = {
         "correct the template; the files on the host are untouched",
     ),
     TASK_FAILED: ("failed", "mend it, then run again: no service was touched, what was done before it stays"),
+    UNMET: ("what is to be seen after the stop was not", ""),
     RELOAD: ("the reload failed", "look at the container's log; the files from before are in place again"),
 }
 

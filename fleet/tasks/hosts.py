@@ -19,7 +19,7 @@ LIMIT = "seconds until it is ended on the host (default 600)"
     group="equal outputs once, and how the others differ from them",
     serial="hosts at once; when one of them fails, no other begins",
     script="a script of this machine instead of a command; its arguments after --",
-    in_="in the container of this service: web.app, or app",
+    in_="in the container of this service: web.app, or app; of its replicas web.app is all, web.app-2 one",
     t="on your terminal, on one host; without a command a shell",
     retry_failed="only on the hosts where the last one failed",
 )  # fmt: skip

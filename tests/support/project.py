@@ -1,4 +1,4 @@
-"""A project on disk, made for one test, and the real command run in it as an operator runs it."""
+"""A project on disk, made for one test, and the real command run in it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from fleet.rehearsal import HostFleet
+from tests.support import warm
 
 BIN = Path(sys.executable).parent
 ENV = "test"
@@ -66,17 +67,20 @@ class Running:
         self._process = process
         self._words = words
         self._seen = ""
+        self._ended = False
+        self._news = threading.Condition()
         self._began = time.monotonic()
+        # By a thread: who waits for a line of a command that says nothing waits no longer than he wants to.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def until(self, text: str, seconds: float = 30, times: int = 1) -> None:
-        """Read on until ``text`` has been said so often."""
-        assert self._process.stdout
-        deadline = time.monotonic() + seconds
-        while self._seen.count(text) < times:
-            line = self._process.stdout.readline()
-            self._seen += line
-            assert line, f"ended without {text!r}:\n{self._seen}"
-            assert time.monotonic() < deadline, f"no {text!r} within {seconds} s:\n{self._seen}"
+    def until(self, text: str, seconds: float = 120, times: int = 1) -> None:
+        """Wait until ``text`` has been said so often."""
+        with self._news:
+            self._news.wait_for(lambda: self._seen.count(text) >= times or self._ended, seconds)
+            assert self._seen.count(text) >= times, (
+                f"{'ended' if self._ended else f'{seconds:g} s'} without {text!r}:\n{self._seen}"
+            )
 
     def press(self) -> None:
         """^C."""
@@ -92,16 +96,25 @@ class Running:
     def wake(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
-    def end(self, seconds: float = 60) -> Done:
+    def end(self, seconds: float = 120) -> Done:
         """Everything it said. It is killed if it does not end in time."""
-        assert self._process.stdout
         late = threading.Timer(seconds, self._process.kill)
         late.start()
-        # Not communicate(): that passes over what until() has taken off the pipe and not told yet.
-        said = self._seen + self._process.stdout.read()
-        ended = Done(self._process.wait(), said, "", time.monotonic() - self._began)
+        code = self._process.wait()
         late.cancel()
-        return _told(ended, self._words)
+        # What it has started and left behind may have its output still open.
+        self._reader.join(10)
+        return _told(Done(code, self._seen, "", time.monotonic() - self._began), self._words)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._news:
+                self._seen += line
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
 
 @dataclass(slots=True)
@@ -149,17 +162,23 @@ class Project:
         tops = {key.replace("_", "-"): value for key, value in top.items()}
         self.write(f"roles/{role}/compose.yml", {**tops, "services": services})
 
-    def run(self, *words: str, program: str = "fleet", timeout: float = 120, typed: str = "") -> Done:
+    def run(self, *words: str, timeout: float = 120, typed: str = "") -> Done:
         """``typed``: what it reads on standard input."""
         began = time.monotonic()
+        ended = warm.run(words, self.root, self._environment(), typed, timeout)
+        return _told(Done(*ended, time.monotonic() - began), words)
+
+    def inv(self, *words: str) -> Done:
+        """The same by the program ``inv``, and as an operator starts it."""
+        began = time.monotonic()
         done = subprocess.run(
-            [BIN / program, *words],
+            [BIN / "inv", *words],
             cwd=self.root,
             env=self._environment(),
-            input=typed,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=120,
             check=False,
         )
         return _told(Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began), words)
@@ -194,8 +213,6 @@ class Project:
         for process in self.started:
             process.kill()
             process.wait()
-            if process.stdout:
-                process.stdout.close()
 
     @property
     def runs(self) -> list[Path]:

@@ -100,7 +100,7 @@ REFUSED: Mapping[str, Reasons] = {
         "models": "language models are not run by Fleet",
         "platform": "the host's engine decides; pin the image by digest where that matters",
         "post_start": "not carried out yet; check the start with `x-fleet.gate`",
-        "pre_stop": "not carried out yet; use `stop_signal` and `stop_grace_period`",
+        "pre_stop": "a command before the stop goes to `x-fleet.pre_stop`",
         "provider": "is an extension point of the docker compose command",
         "pull_refresh_after": "use `pull_policy: always`; Fleet pulls by digest",
         "scale": "write deploy: {replicas: 2}: so many on each host of the role",

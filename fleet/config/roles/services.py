@@ -20,6 +20,7 @@ from fleet.config.roles.rolling import gate, port_pairs, update_policy
 from fleet.config.roles.scope import RoleScope, ServiceScope
 from fleet.config.roles.source import RoleSource
 from fleet.config.roles.traffic import balancer, check_balancer, membership, strategy, virtual_address, watch
+from fleet.config.roles.transitions import transition
 from fleet.config.roles.validate import read
 from fleet.config.settings import PROFILES
 from fleet.errors import ConfigError
@@ -84,6 +85,9 @@ def _service(scope: ServiceScope, present: Collection[str]) -> Service:
         at=scope.at,
         instance=scope.instance,
         replicas=model.deploy.replicas,
+        pre_start=transition(scope, "pre_start"),
+        pre_stop=transition(scope, "pre_stop"),
+        stopped=transition(scope, "stopped"),
     )
 
 

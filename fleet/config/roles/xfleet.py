@@ -162,6 +162,39 @@ CheckItem = Annotated[
 ]
 
 
+class AddressedHttp(HttpModel):
+    host: Str = ""
+
+
+class AddressedTcp(TcpModel):
+    host: Str = ""
+
+
+class FreeModel(Strict):
+    port: PortNumber
+
+
+class TransitionCheckModel(Strict):
+    http: AddressedHttp | None = None
+    tcp: AddressedTcp | None = None
+    exec: NeededWords = ()
+    command: NeededWords = ()
+    free: FreeModel | None = None
+    sleep: Annotated[Duration, Field(gt=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise wrong("a check is exactly one of http, tcp, exec, command, free or sleep")
+        return self
+
+
+class TransitionModel(Strict):
+    deadline: Annotated[Duration, Field(gt=0)] = 60
+    interval: Annotated[Duration, Field(gt=0)] = 1
+    checks: Annotated[list[TransitionCheckModel], Field(min_length=1)]
+
+
 class GateModel(Strict):
     deadline: Duration = 60
     interval: Annotated[Duration, Field(gt=0)] = 1
@@ -179,6 +212,9 @@ class ServiceExtension(Strict):
     port_pair: dict[PortNumber, Annotated[list[PortNumber], Field(min_length=2, max_length=2)]] = {}
     config: list[ConfigModel] = []
     gate: GateModel = GateModel()
+    pre_start: TransitionModel | None = None
+    pre_stop: TransitionModel | None = None
+    stopped: TransitionModel | None = None
     load_balancer: LoadBalancerModel | None = None
     balancer: BalancerModel | None = None
     virtual_address: VirtualAddressModel | None = None

@@ -36,6 +36,11 @@ def test_instances_are_rolled_one_by_one_and_scaled(project: Project, web: Web) 
     }  # fmt: skip
     project.run("exec", "echo $VERSION at $HOSTNAME", "--in", "web.app-2").ended(0).says("v1 at ")
 
+    each = project.run("exec", "echo $VERSION in $HOSTNAME", "--in", "web.app").ended(0)
+    assert [line.split(" | ")[1].split()[0] for line in each.out.splitlines() if " | " in line] == [
+        "web.app:", "v1", "web.app-2:", "v1",
+    ]  # fmt: skip
+
     before = ids(web(1))
     with_count(project, 3)
     project.deploy("v1").ended(0).says("start web.app-3")

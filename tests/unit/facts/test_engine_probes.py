@@ -195,6 +195,25 @@ def test_a_container_list_that_failed_is_unknown(bench: Bench, more: str) -> Non
     assert isinstance(containers(bench, inspected(service()), more=more), Unknown)
 
 
+def test_a_container_that_goes_while_one_looks_is_looked_for_again(bench: Bench) -> None:
+    gone = """
+case $1 in inspect) [ -e "$HERE/again" ] || {
+  touch "$HERE/again"; grep -v other/test "$HERE/ids" >"$HERE/ids.new"; mv "$HERE/ids.new" "$HERE/ids"
+  echo 'Error: No such container: 9' >&2; exit 1
+} ;; esac"""
+    assert only(containers(bench, inspected(service()), more=gone)).role == "web"
+    asked = [call.split("\t")[1] for call in bench.calls if call.startswith("docker\t")]
+    assert asked == ["ps", "inspect", "ps", "inspect"]
+
+
+@pytest.mark.parametrize("more", ["[ $1 = inspect ] || exit 1", "echo 'the engine does not run' >&2; exit 1"])
+def test_a_list_that_fails_the_second_time_is_unknown(bench: Bench, more: str) -> None:
+    gone = f"""
+if [ $1 = inspect ]; then touch "$HERE/again"; echo 'Error: No such container: 9' >&2; exit 1; fi
+[ ! -e "$HERE/again" ] || {{ {more}; }}"""
+    assert isinstance(containers(bench, inspected(service()), more=gone), Unknown)
+
+
 def test_a_container_list_that_was_cut_off_is_unknown() -> None:
     text = json.dumps([inspected(service())])
     for cut in range(0, len(text), 97):

@@ -11,6 +11,7 @@ import pytest
 from fleet.model import codec, labels
 from fleet.model.desired import Network, Volume
 from fleet.model.services import Mount, Port, PortPair, Service
+from fleet.model.transitions import FreeCheck, Transition
 from fleet.ops import effects as fx
 from fleet.ops.containers import Create, Recipe, Remove, Replace
 from fleet.ops.op import Op
@@ -97,6 +98,14 @@ def test_a_replacement_is_made_before_the_old_one_stops_and_started_before_it_go
         fx.StartContainer(NAME),
         fx.RemoveContainer("old"),
     ]
+
+
+def test_between_stop_and_start_it_waits_for_what_the_old_one_leaves() -> None:
+    op = Replace(recipe(), NAME, "old", 7, "image", stopped=Transition((FreeCheck(8001),), 90))
+    kinds = [type(one.call if isinstance(one, fx.Api) else one) for one in op.effects()]
+    at = kinds.index(fx.Shell)
+    assert kinds.index(fx.StopContainer) < at < kinds.index(fx.StartContainer)
+    assert op.timeout == Replace(recipe(), NAME, "old", 7, "image").timeout + 90
 
 
 @pytest.mark.parametrize("cut", range(3, 8))

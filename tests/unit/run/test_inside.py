@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleet.model.place import Place
-from fleet.run.inside import inside, terminal
+from fleet.run.inside import inside, inside_each, terminal
 from fleet.run.uploaded import uploaded
 
 PLACE = Place("/var/lib/fleet", "shop", "live")
@@ -49,6 +49,24 @@ def test_the_newest_container_that_is_no_job_runs_the_line(tmp_path: Path) -> No
 def test_no_container_is_an_error_in_words(tmp_path: Path) -> None:
     done = run(tmp_path, inside(PLACE, "web", "app", "true"))
     assert (done.returncode, done.stderr) == (1, "web.app does not run here\n")
+
+
+def test_of_several_instances_each_runs_the_line_under_its_name(tmp_path: Path) -> None:
+    line = "echo here; [ ! -e seen ]; was=$?; touch seen; exit $((was * 3))"
+    script = f"cd {tmp_path}\n" + inside_each(PLACE, "web", "app", line)
+    done = run(tmp_path, script, "10,cc,web.app-10\n2,bb,web.app-2\n,aa,web.app\n")
+    assert done.stdout.split() == ["web.app:", "here", "web.app-2:", "here", "web.app-10:", "here"]
+    assert done.stderr.splitlines() == ["web.app-2: exit status 3", "web.app-10: exit status 3"]
+    assert done.returncode == 3
+    called = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("exec")]
+    assert [line.split()[2] for line in called] == ["aa", "bb", "cc"]
+
+
+def test_one_instance_that_is_left_needs_no_name(tmp_path: Path) -> None:
+    done = run(tmp_path, inside_each(PLACE, "web", "app", "echo here; exit 3"), ",aa,web.app\n")
+    assert (done.stdout, done.stderr, done.returncode) == ("here\n", "", 3)
+    none = run(tmp_path, inside_each(PLACE, "web", "app", "true"))
+    assert (none.returncode, none.stderr) == (1, "web.app does not run here\n")
 
 
 def test_a_terminal_has_a_shell_where_no_line_is_given(tmp_path: Path) -> None:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import pytest
 
 from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
+from fleet.health.transition import UNMET
 from fleet.model.found_tasks import FoundPath
+from fleet.model.gates import TcpCheck
 from fleet.model.tasks import FileTask
+from fleet.model.transitions import Transition
 from fleet.ops import effects as fx
 from fleet.ops.config import INVALID, RELOAD
 from fleet.ops.containers import Recipe, Replace
 from fleet.ops.effects import Effect
 from fleet.ops.tasks.change import ChangeHost
 from fleet.ops.tasks.files import MakeDirectory
+from fleet.ops.transitions import Await
 from fleet.plan.tree import Step
 from fleet.report import events as ev
 from fleet.run.perform import failure, perform, shown
@@ -235,3 +239,35 @@ def test_where_nothing_was_begun_or_nobody_listens_nothing_is_put_back(error: Fl
     transport = refusing(fx.ExpectContainer, error)
     assert replacing(transport) is error
     assert [type(call) for call in transport.asked] == [fx.ExpectContainer]
+
+
+@pytest.mark.parametrize(
+    ("state", "hint"),
+    [
+        ("pre-start", "nothing was stopped: bring up what it waits for, then run again"),
+        ("pre-stop", "it was not stopped: let it finish, or docker stop it, then run again"),
+        ("stopped", "its container is gone: see what it has left on the host, then run again"),
+    ],
+)
+def test_what_is_waited_for_around_a_start_and_a_stop(state: str, hint: str) -> None:
+    why = f"{state}: not within 5 s: tcp db:1: nothing listens"
+    transport = StubTransport([((), ended(UNMET, err=why))])
+    op = Await("web.app", state, Transition((TcpCheck(1, "db"),), 5))
+    with pytest.raises(RemoteFailed) as caught:
+        carry_out(Step("web-1", op), transport)
+    error = caught.value
+    assert (error.what, error.why, error.hint) == (f"web.app: {state} failed", why, hint)
+    assert error.step == f"web-1/{state}:web.app"
+
+
+def test_what_is_not_as_wanted_after_the_stop_gives_the_old_one_its_place_back() -> None:
+    stopped = Transition((TcpCheck(1, "db"),), 5)
+    recipe = Recipe("shop", "test", "v2", service(), "app@sha256:1", "d")
+    op = Replace(recipe, "n", "old", 1, "x", stopped=stopped)
+    transport = StubTransport([((), ended(UNMET, err="stopped: not within 5 s"))])
+    with pytest.raises(RemoteFailed) as caught:
+        carry_out(Step("web-1", op), transport)
+    assert caught.value.what == "replace web.app (x): what is to be seen after the stop was not"
+    assert caught.value.why == "stopped: not within 5 s"
+    assert caught.value.hint == "the container from before runs again"
+    assert transport.asked[-2] == fx.ReinstateContainer("old", "n")

@@ -137,6 +137,7 @@ def test_the_examples_of_x_fleet_load_and_name_every_key(files: Files) -> None:
     ]
     assert set(balancer) == set(LEVELS()["services.*.x-fleet.balancer"])
     assert set(extension["gate"]) == set(LEVELS()["services.*.x-fleet.gate"])
+    assert set(extension["stopped"]) == set(LEVELS()["services.*.x-fleet.stopped"])
     assert set(extension["config"][0]) == set(LEVELS()["services.*.x-fleet.config.*"])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.model import gates
+from fleet.model import codec, gates
 from fleet.model.services import (
     Batches,
     BlockIo,
@@ -23,9 +23,11 @@ from fleet.model.services import (
     PortPair,
     Reload,
     SecretFile,
+    Service,
     Ulimit,
     UpdatePolicy,
 )
+from fleet.model.transitions import CommandCheck, FreeCheck, SleepCheck, Transition
 from fleet.secret import Hole, SealedText, SecretRef
 from tests.unit.config.roles.project_files import Files
 
@@ -293,6 +295,27 @@ x-fleet:
         fall=1,
         healthy_for=0.0,
     )
+
+
+def test_transitions(files: Files) -> None:
+    body = """\
+x-fleet:
+  pre_start: {checks: [{tcp: {host: db, port: 5432}}, {http: {host: api, port: 80, path: /up, match: ok}}]}
+  pre_stop:
+    deadline: 5m
+    interval: 2s
+    checks: [{exec: shop finish}, {tcp: {port: 8000}}, {sleep: 3s}]
+  stopped: {deadline: 5s, checks: [{free: {port: 8001}}, {command: [test, "!", -e, /srv/lock]}]}
+"""
+    service = files.service(app(body))
+    assert service.pre_start == Transition(
+        (gates.TcpCheck(5432, "db"), gates.HttpCheck(80, "/up", 200, "ok", "api"))
+    )
+    finish = (gates.ExecCheck(("shop", "finish")), gates.TcpCheck(8000), SleepCheck(3))
+    assert service.pre_stop == Transition(finish, 300, 2)
+    gone = (FreeCheck(8001), CommandCheck(("test", "!", "-e", "/srv/lock")))
+    assert service.stopped == Transition(gone, 5)
+    assert codec.load(Service, codec.dump(service)) == service
 
 
 def test_config_directories(files: Files) -> None:

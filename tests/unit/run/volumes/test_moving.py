@@ -13,6 +13,7 @@ from fleet.model.volumes import Mark, State, Writer
 from fleet.run.volumes.moving import NotEqual
 from fleet.run.volumes.passes import TooLong
 from fleet.transport.base import ConnectionLost
+from tests.support.cutting import losing
 from tests.unit.run.volumes.conftest import SEEN, VOLUME, Stage
 
 AS_BEFORE = {"postgres": (True, "always:0")}
@@ -33,19 +34,6 @@ def as_before(stage: Stage) -> None:
     assert stage.marks[1] is State.INCOMING
     assert stage.source.moving() == []
     assert f"{VOLUME}.copy" not in stage.target.containers()
-
-
-def losing(*words: str) -> Callable[[str], None]:
-    """The connection ends before the first of these, and stays lost."""
-    lost = []
-
-    def lose(kind: str) -> None:
-        if kind in words:
-            lost.append(kind)
-        if lost:
-            raise ConnectionLost("the connection was lost", host="?")
-
-    return lose
 
 
 def test_its_order(stage: Stage) -> None:

@@ -13,9 +13,9 @@ from fleet.errors import FleetError, RemoteFailed
 from fleet.facts.volumes import made_with
 from fleet.model.place import Place
 from fleet.model.volumes import Mark, Relocation, State
+from tests.support.cutting import losing
 from tests.support.volume_hosts import STATE, VolumeHost, install
 from tests.unit.run.volumes.conftest import LABELS, SEEN, VOLUME, WRITER, Stage
-from tests.unit.run.volumes.test_moving import losing
 
 OLD = "shop_test_old"
 IMAGE = f"registry/fleet-volumes@sha256:{'ab' * 32}"

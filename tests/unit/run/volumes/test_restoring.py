@@ -24,6 +24,7 @@ from fleet.plan.keeping import RestoreVolume
 from fleet.report import events as ev
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.restoring import restore
+from tests.support.cutting import cut, losing
 from tests.support.volume_hosts import STATE, VolumeHost, install
 from tests.support.waiting import until
 
@@ -241,13 +242,7 @@ def test_an_interrupt_does_not_interrupt_the_way_back(scene: Scene) -> None:
 
 
 def test_nobody_knows_whether_it_was_marked(scene: Scene) -> None:
-    def cut(word: str) -> None:
-        if gone or word == "mark":
-            gone.append(word)
-            raise Unreachable("the connection was lost", host="db-1")
-
-    gone: list[str] = []
-    scene.host.after = cut
+    scene.host.after = losing("mark")
     with pytest.raises(RemoteFailed, match="nobody knows whether volume"):
         scene.run()
     assert scene.host.content(VOLUME) == "old"
@@ -334,19 +329,8 @@ def test_cut_anywhere(
     """The controller is gone, and the connection with it: data is nowhere lost, nothing runs on half of it,
     and the next one goes on. ``last``: at the last time that the step is made."""
     monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
-
-    def cut(word: str) -> None:
-        if gone or (word == step and scene.host.done.count(word) == number):
-            gone.append(word)
-            raise Unreachable("the connection was lost", host="db-1")
-
-    number = 2 if last and step in {"clone", "clone --final"} else 1
-    gone: list[str] = []
-    setattr(scene.host, moment, cut)
-    with pytest.raises(FleetError):
+    with cut(scene.host, moment, step, time=2 if last and step in {"clone", "clone --final"} else 1):
         scene.run()
-    assert gone
-    setattr(scene.host, moment, lambda word: None)
     # What may go on by itself does so, once it has not heard of us for long enough.
     if VOLUME in scene.host.moving():
         os.utime(scene.host.state / "moving" / VOLUME, (0, 0))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import Drift, FleetError, Interrupted, RemoteFailed
+from fleet.errors import Drift, Interrupted, RemoteFailed
 from fleet.model.place import Place
 from fleet.model.snapshots import Kind, Snapshot, Taking, Within
 from fleet.model.volumes import Mark, State, Writer
@@ -21,6 +21,7 @@ from fleet.report import events as ev
 from fleet.run.volumes.beside import NotEqual
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.taking import take
+from tests.support.cutting import cut
 from tests.support.volume_hosts import STATE, VolumeHost, install
 from tests.support.waiting import until
 
@@ -373,20 +374,10 @@ STEPS = (
 @pytest.mark.parametrize("step", STEPS)
 def test_cut_anywhere(scene: Scene, step: str, moment: str) -> None:
     """The connection is gone for good: nothing counts that is not whole, and the next one clears up."""
-
-    def cut(word: str) -> None:
-        if gone or word == step:
-            gone.append(word)
-            raise RemoteFailed("the connection was lost", host="db-1")
-
-    gone: list[str] = []
-    setattr(scene.host, moment, cut)
-    with pytest.raises(FleetError):
+    with cut(scene.host, moment, step):
         scene.take()
-    assert gone
     assert scene.host.paused() == []
     assert scene.host.snapshots() == {}
-    setattr(scene.host, moment, lambda word: None)
     scene.take()
     assert len(scene.host.snapshots()) == 1
     assert len(scene.host.volumes()) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import Drift, FleetError, RemoteFailed, Unreachable
+from fleet.errors import Drift, RemoteFailed
 from fleet.model.place import Place
 from fleet.model.snapshots import Restoring, Snapshot, Taking, Upgrading
 from fleet.model.volumes import Mark, State, Writer
@@ -21,6 +21,7 @@ from fleet.report import events as ev
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.restoring import restore
 from fleet.run.volumes.upgrading import upgrade
+from tests.support.cutting import cut
 from tests.support.volume_hosts import STATE, VolumeHost, install
 from tests.unit.plan.test_upgrades import command
 from tests.unit.run.volumes.test_restoring import IMAGE, POSTGRES, SEEN, VOLUME, until
@@ -233,19 +234,12 @@ def test_cut_anywhere(scene: Scene, step: str, moment: str, monkeypatch: pytest.
     counts, nothing runs on half of it, and the next run carries it out."""
     monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
 
-    def cut(word: str) -> None:
-        if gone or word == step:
-            gone.append(word)
-            if word == "command":
-                scene.host.content(VOLUME, "half of it")
-            raise Unreachable("the connection was lost", host="db-1")
+    def half() -> None:
+        if step == "command":
+            scene.host.content(VOLUME, "half of it")
 
-    gone: list[str] = []
-    setattr(scene.host, moment, cut)
-    with pytest.raises(FleetError):
+    with cut(scene.host, moment, step, then=half):
         scene.run()
-    assert gone
-    setattr(scene.host, moment, lambda word: None)
     if VOLUME in scene.host.moving():
         os.utime(scene.host.state / "moving" / VOLUME, (0, 0))
     until(lambda: VOLUME not in scene.host.moving() and f"{VOLUME}.back" not in scene.host.moving())
