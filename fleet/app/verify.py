@@ -47,7 +47,7 @@ def verify(session: Session) -> Exit:
 
 
 def _mask(session: Session, refs: Iterable[SecretRef]) -> None:
-    """A test may print what it has read on a host. Where not all of it is known, the tests run all the same."""
+    """A test may print what it has read on a host. Where not all is to be had, the tests run all the same."""
     try:
         session.unlock(refs)
     except FleetError as error:

@@ -27,7 +27,7 @@ class RoleSource:
     document: Piece
     """The Compose file with all that it includes and extends."""
     files: tuple[str, ...]
-    """The Compose files that it was put together from."""
+    """The Compose files that it was put together from; none when the role has only tasks."""
     defaults: Mapping[str, Any]
     places: Mapping[str, Position]
     renderer: Renderer
@@ -81,7 +81,12 @@ class RoleSource:
 
 
 def is_role(root: pathlib.Path, name: str) -> bool:
-    return (root / "roles" / name / COMPOSE_FILE).is_file()
+    """Its hosts run services, or there are only tasks to do on them."""
+    return any((root / "roles" / name / file).is_file() for file in (COMPOSE_FILE, TASKS_FILE))
+
+
+def known_roles(root: pathlib.Path) -> list[str]:
+    return sorted(path.name for path in root.glob("roles/*") if is_role(root, path.name))
 
 
 def load_role(root: pathlib.Path, name: str) -> RoleSource:
@@ -92,8 +97,15 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
         path = directory / name
         return load(path, root=root, scalars=Scalars.COMPOSE) if path.is_file() else None
 
+    tasks, handlers = (
+        load(directory / file, root=root) if (directory / file).is_file() else None
+        for file in (TASKS_FILE, HANDLERS_FILE)
+    )
     assembly = Assembly(compose)
-    document = assembly.file(COMPOSE_FILE)
+    if tasks and not (directory / COMPOSE_FILE).is_file():
+        document = Piece({}, {(): (tasks, ())})
+    else:
+        document = assembly.file(COMPOSE_FILE)
     defaults: Mapping[str, Any] = {}
     places: dict[str, Position] = {}
     if (directory / "defaults.yml").is_file():
@@ -108,10 +120,6 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
     shown = shown_path(directory, root)
     templates = functools.partial(_template, directory / "templates", shown)
     files = tuple(assembly.files)
-    tasks, handlers = (
-        load(directory / file, root=root) if (directory / file).is_file() else None
-        for file in (TASKS_FILE, HANDLERS_FILE)
-    )
     renderer = Renderer(templates)
     return RoleSource(name, directory, shown, document, files, defaults, places, renderer, tasks, handlers)
 
