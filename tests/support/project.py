@@ -1,4 +1,4 @@
-"""A project on disk, made for one test, and the real command run in it as an operator runs it."""
+"""A project on disk, made for one test, and the real command run in it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from fleet.rehearsal import HostFleet
+from tests.support import warm
 
 BIN = Path(sys.executable).parent
 ENV = "test"
@@ -161,17 +162,23 @@ class Project:
         tops = {key.replace("_", "-"): value for key, value in top.items()}
         self.write(f"roles/{role}/compose.yml", {**tops, "services": services})
 
-    def run(self, *words: str, program: str = "fleet", timeout: float = 120, typed: str = "") -> Done:
+    def run(self, *words: str, timeout: float = 120, typed: str = "") -> Done:
         """``typed``: what it reads on standard input."""
         began = time.monotonic()
+        ended = warm.run(words, self.root, self._environment(), typed, timeout)
+        return _told(Done(*ended, time.monotonic() - began), words)
+
+    def inv(self, *words: str) -> Done:
+        """The same by the program ``inv``, and as an operator starts it."""
+        began = time.monotonic()
         done = subprocess.run(
-            [BIN / program, *words],
+            [BIN / "inv", *words],
             cwd=self.root,
             env=self._environment(),
-            input=typed,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=120,
             check=False,
         )
         return _told(Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began), words)

@@ -63,7 +63,7 @@ def test_a_new_version_replaces_the_old_host_by_host(project: Project, web: Web)
 def test_inv_runs_the_same_tasks(alone: Project, web: Web) -> None:
     alone.write("tasks.py", "from fleet.tasks import ns\n\n__all__ = ['ns']\n")
     words = ("deploy", "--env", ENV, "--version", "v1")
-    alone.run(*words, "--yes", program="inv").ended(0).says("test is at v1")
+    alone.inv(*words, "--yes").ended(0).says("test is at v1")
     assert answer(web(1)) == "ok v1"
     assert program.name == "fleet"
 

@@ -1,0 +1,55 @@
+"""A command by a fork says and does what the program does that an operator starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import warm
+from tests.support.project import BIN
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with an alias; its inventory is another matter."""
+    (tmp_path / "inventories/test").mkdir(parents=True)
+    (tmp_path / "invoke.yaml").write_text("fleet: {aliases: {check: validate --env test}}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "--version", "v1"),
+        ("exec", "--env", "test", "--limit", "web-2", "--", "echo", "one", "--two"),
+        ("deploy", "--env", "tset"),
+        ("deploy", "--nonsense"),
+    ],
+)
+def test_it_is_the_same_as_when_it_is_started(root: Path, words: tuple[str, ...]) -> None:
+    (root / "inventories/test/hosts.yml").write_text("all: {hosts: {web-1: {ansible_prot: 22}}}\n")
+    started = subprocess.run([BIN / "fleet", *words], cwd=root, capture_output=True, text=True, check=False)
+    assert warm.run(words, root, os.environ, "", 120) == (
+        started.returncode, started.stdout, started.stderr,
+    )  # fmt: skip
+
+
+def test_it_has_the_environment_that_it_is_given_and_no_other(root: Path) -> None:
+    (root / "inventories/test/hosts.yml").write_text("all: {hosts: {here: {ansible_connection: local}}}\n")
+    words = ["exec", "--env", "test", "--", "sh", "-c", 'echo "$WHERE, ${HOME:-none}"']
+    environ = {"PATH": os.environ["PATH"], "WHERE": "there"}
+    code, out, err = warm.run(words, root, environ, "", 120)
+    assert (code, out.splitlines()[0]) == (0, "here | there, none"), err
+
+
+def test_one_that_does_not_end_is_killed_and_what_it_said_is_shown(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "inventories/test/hosts.yml").write_text("all: {hosts: {here: {ansible_connection: local}}}\n")
+    words = ["exec", "--env", "test", "--", "sh", "-c", "echo begun; exec tail -f --pid=$PPID /dev/null"]
+    with pytest.raises(TimeoutError):
+        warm.run(words, root, os.environ, "", 3)
+    assert "begun" in capsys.readouterr().out
