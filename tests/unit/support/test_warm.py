@@ -21,16 +21,18 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("program", "words"),
     [
-        ("check", "--version", "v1"),
-        ("exec", "--env", "test", "--limit", "web-2", "--", "echo", "one", "--two"),
+        ("fleet", ("check", "--version", "v1")),
+        ("inv", ("check", "--version", "v1")),
+        ("fleet", ("exec", "--env", "test", "--limit", "web-2", "--", "echo", "one", "--two")),
     ],
 )
-def test_it_is_the_same_as_when_it_is_started(root: Path, words: tuple[str, ...]) -> None:
+def test_it_is_the_same_as_when_it_is_started(root: Path, program: str, words: tuple[str, ...]) -> None:
     (root / "inventories/test/hosts.yml").write_text("all: {hosts: {web-1: {ansible_prot: 22}}}\n")
-    started = subprocess.run([BIN / "fleet", *words], cwd=root, capture_output=True, text=True, check=False)
-    assert warm.run(words, root, os.environ, timeout=120) == (
+    (root / "tasks.py").write_text("from fleet.tasks import ns\n\n__all__ = ['ns']\n")
+    started = subprocess.run([BIN / program, *words], cwd=root, capture_output=True, text=True, check=False)
+    assert warm.run(words, root, os.environ, timeout=120, program=program) == (
         started.returncode, started.stdout, started.stderr,
     )  # fmt: skip
 
