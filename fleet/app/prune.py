@@ -20,9 +20,10 @@ from fleet.model.releases import Record
 from fleet.ops.containers import Remove
 from fleet.ops.drop_volume import DropVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage
-from fleet.ops.snapshots import ClearAway
+from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.plan.prune import prune as build
 from fleet.plan.retention import Retention, kept, retention
+from fleet.plan.snapshots import all_outlived
 from fleet.plan.tree import Plan, Step
 from fleet.plan.volume_confirm import expired, without
 from fleet.report import events as ev
@@ -91,14 +92,15 @@ def plan_prune(
 
 
 def _with_volumes(session: Session, connections: Connections, plan: Plan) -> Plan:
-    """Also what a move has left long ago."""
+    """Also what a move has left long ago, and snapshots from before upgrades of long ago."""
     keep = volume_keep(session.everyone.values())
-    if not keep or plan.errors:
-        return plan
     desired = session.desired()
+    if plan.errors or not (keep or any(state.volumes for state in desired.hosts)):
+        return plan
     facts = connections.facts(desired, registries=None)
     connections.require_all()
-    phases, findings = expired(desired, facts, keep)
+    phases, findings = expired(desired, facts, keep) if keep else ((), ())
+    phases = (*phases, *all_outlived(desired, facts))
     gone = {(step.host, step.op.id) for step in plan.steps if isinstance(step.op, Remove)}
     return replace(
         plan,
@@ -139,7 +141,7 @@ def carry_out(session: Session, connections: Connections, custody: Custody, prun
 
 def _volumes(session: Session, connections: Connections, plan: Plan) -> dict[str, Collection[str]]:
     """Names by host, when some are to go; a host that does not tell is not in it."""
-    if not any(isinstance(step.op, DropVolume) for step in plan.steps):
+    if not any(isinstance(step.op, DropVolume | DropSnapshot) for step in plan.steps):
         return {}
     hosts = connections.facts(session.desired(), registries=None).hosts.values()
     return {host.host: host.volumes for host in hosts if isinstance(host.volumes, Mapping)}
@@ -152,6 +154,8 @@ def _there(step: Step, found: Leavings | None, volumes: Collection[str] | None) 
     match step.op:
         case DropVolume(volume=volume):
             return None if volumes is None else volume in volumes
+        case DropSnapshot(snapshot=snapshot):
+            return None if volumes is None else snapshot.name in volumes
         case Remove(id=id):
             occupants = found.occupants
             return None if isinstance(occupants, Unknown) else any(one.id == id for one in occupants)

@@ -27,9 +27,31 @@ VOLUME = "\t".join(
     ["volume {{.Name}}", "{{.Driver}}", *(f'{{{{.Label "{one}"}}}}' for one in LABELS), "{{json .Labels}}"]
 )
 
-# Not told by the list. A call of its own, so only of what is to be compared with a role.
+# Not told by the list. A call of its own, so only of what is to be compared with a role. What a device holds
+# is only seen where something mounts it, but for a directory.
 OPTIONS = """\
-[ $# = 0 ] || docker volume inspect -f 'options {{.Name}}\t{{json .Options}}' "$@" 2>/dev/null || :
+roots() {
+  tab=$(printf '\\t')
+  while read -r row; do
+    case $row in 'root '*) ;; *) printf '%s\\n' "$row"; continue ;; esac
+    IFS=$tab read -r name path device type end <<END
+${row#root }
+END
+    case $device,$type in ,) ;; *,none) path=$device ;; *) continue ;; esac
+    owner=$(stat -c %u:%g "$path" 2>/dev/null) || continue
+    count=0
+    case "
+$owners
+" in *"
+$name $owner
+"*) ;; *"
+$name "*) count=$(find "$path" | wc -l) ;; esac
+    printf 'owner %s\\t%s\\t%s\\n' "$name" "$owner" "$count"
+  done
+}
+[ $# = 0 ] || docker volume inspect -f 'options {{.Name}}\t{{json .Options}}
+root {{.Name}}\t{{.Mountpoint}}\t{{with .Options}}{{index . "device"}}\t{{index . "type"}}{{end}}' "$@" \
+  2>/dev/null | roots || :
 """
 
 # The name of a volume is no path, so that the sources of bind mounts, which stand there too, are none.
@@ -59,7 +81,10 @@ class VolumesProbe:
 
     def script(self, question: Question) -> str:
         paths = "\n".join(_directories(question.wanted))
-        head = {"dir": directory(question.state_dir), "directories": paths}
+        owners = "\n".join(
+            f"{one.name} {one.care.owner}" for one in question.wanted.volumes if one.care.owner
+        )
+        head = {"dir": directory(question.state_dir), "directories": paths, "owners": owners}
         given = "".join(f"{name}={words([value])}\n" for name, value in head.items())
         return f"{given}set -- {words(_made(question.wanted))}\n{SCRIPT}"
 
@@ -73,6 +98,7 @@ class VolumesProbe:
         marks = dict(_rows(answer.out, "mark", 2))
         found: dict[str, FoundVolume] = {}
         options = {name: json.loads(text) or {} for name, text in _rows(answer.out, "options", 2)}
+        owned = {name: (owner, int(count)) for name, owner, count in _rows(answer.out, "owner", 3)}
         rows = [(name, *rest) for name, *rest in _rows(answer.out, "volume", 7)]
         # One that is empty and that nobody has marked is no data.
         held = [name for name, any_ in _rows(answer.out, "directory", 2) if any_ or file_name(name) in marks]
@@ -83,6 +109,8 @@ class VolumesProbe:
             one = FoundVolume(name, driver, None, mounting, project, env, role, snapshot, birth)
             if name in options:
                 one = replace(one, options=tuple(sorted(options[name].items())))
+            if name in owned:
+                one = replace(one, owner=owned[name][0], entries=owned[name][1])
             found[name] = _marked(one, marks[file_name(name)]) if file_name(name) in marks else one
         return dict(sorted(found.items()))
 
@@ -104,7 +132,7 @@ def file_name(volume: str) -> str:
 def mark_text(mark: Mark) -> str:
     """What a mark's file holds: all fields, so that a script can change one of them; but not those that older
     marks lack, and most never have."""
-    seldom = {"snapshot", "made", "called", "mounted", "upgrades"}
+    seldom = {"snapshot", "made", "called", "mounted", "upgrades", "owned"}
     text = {key: value for key, value in asdict(mark).items() if value or key not in seldom}
     return codec.canonical(text) + "\n"
 

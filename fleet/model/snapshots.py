@@ -27,7 +27,8 @@ class Snapshot:
     ``id`` begins with its time, so that the newest sorts last. ``volume``: the full name of the one that it
     is of; ``lineage`` and ``generation`` of the data in it. ``version``: the release that ran. ``at``:
     seconds since 1970 by the host's clock. ``digest``: of the manifest, or of the dump. ``why``: what it was
-    taken for: ``before v42``. ``upgrades``: as in :class:`Mark`, of the data in it.
+    taken for: ``before v42``. ``upgrades``: as in :class:`Mark`, of the data in it. ``owner``: whose the data
+    was before it got another one; empty: it was not taken for that.
     """
 
     id: str
@@ -42,11 +43,12 @@ class Snapshot:
     kind: Kind = Kind.COPY
     why: str = ""
     upgrades: tuple[str, ...] = ()
+    owner: str = ""
 
     @property
     def of_upgrade(self) -> bool:
-        """It is what the data was before an upgrade."""
-        return self.why.startswith(BEFORE_UPGRADE)
+        """It is what the data was before an upgrade, or before it got another owner."""
+        return bool(self.owner) or self.why.startswith(BEFORE_UPGRADE)
 
     @property
     def upgrade(self) -> str:
@@ -78,7 +80,7 @@ class Taking:
 
     ``mark``: what the host says of the volume, to be seen again. ``writers``: containers of ours that run and
     write to it; they pause, unless there are ``freeze`` and ``thaw``. ``readers``: ids of those that only
-    read. ``image``: of the helper, by digest. ``version``, ``why``: as in :class:`Snapshot`.
+    read. ``image``: of the helper, by digest. ``version``, ``why``, ``owner``: as in :class:`Snapshot`.
     """
 
     volume: str
@@ -94,6 +96,7 @@ class Taking:
     dump: Within | None = None
     version: str = ""
     why: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class Restoring:
 
 @dataclass(frozen=True, slots=True)
 class Upgrading:
-    """The data in ``volume`` on ``host`` is made fit for another version.
+    """The data in ``volume`` on ``host`` is made fit for another version, or gets another owner.
 
     ``mark``, ``live``, ``image``, ``place``, ``writers``, ``replaced``: as in :class:`Restoring`.
     ``keeping``: the snapshot to be taken before; None: one that was cut off took ``kept``, from which this

@@ -39,7 +39,7 @@ class VolumeCare:
     """``before_deploy``: a snapshot is taken before a service that mounts it is changed, and the newest
     ``keep`` stay. ``freeze`` and ``thaw``: around the last pass of one, in place of a pause. ``dump``: what
     it prints is the snapshot, in place of a copy; ``load`` reads that. ``upgrade``: the last one
-    that the data is to have had."""
+    that the data is to have had. ``owner``: ``uid:gid`` of all that is in it; empty: nothing is said."""
 
     before_deploy: bool = False
     keep: int = 3
@@ -48,6 +48,7 @@ class VolumeCare:
     dump: Inside | None = None
     load: Inside | None = None
     upgrade: Upgrade | None = None
+    owner: str = ""
 
     @property
     def needs(self) -> str:

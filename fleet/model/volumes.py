@@ -30,6 +30,7 @@ class Mark:
     ``called``: the data's name at its peer, where that is another one; then the peer may be this host.
     ``mounted``: an anonymous volume's place, as ``role.service:/path``.
     ``upgrades``: ids of those that the data has had, in their order; made anew, it is as if it had had one.
+    ``owned``: whose the data was before a role said whose it is to be; empty: none did, or it was made so.
     """
 
     lineage: str
@@ -43,6 +44,7 @@ class Mark:
     called: str = ""
     mounted: str = ""
     upgrades: tuple[str, ...] = ()
+    owned: str = ""
 
     @property
     def upgrade(self) -> str:
@@ -64,7 +66,8 @@ class FoundVolume:
 
     ``made``: how it was made, told by its labels. The engine makes one that somebody has removed anew for the
     next container, and without labels; when an engine says that one was made, it may mean its last write.
-    ``options``: of its driver; None: nobody has asked.
+    ``options``: of its driver; None: nobody has asked. ``owner``: of its root, as ``uid:gid``; empty: not
+    seen. ``entries``: how many are in it, counted where its owner is to be another one.
     ``left``: in place of ``mark``, when that tells of one that was made in another way. ``damaged``: there is
     a mark, and it cannot be read.
     """
@@ -81,6 +84,8 @@ class FoundVolume:
     left: Mark | None = None
     damaged: bool = False
     options: tuple[tuple[str, str], ...] | None = None
+    owner: str = ""
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

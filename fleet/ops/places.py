@@ -74,7 +74,8 @@ class MakeVolume:
 
     def describe(self) -> str:
         kind = "directory" if is_directory(self.volume.name) else "volume"
-        return f"create {kind} {self.volume.name}"
+        owner = self.volume.care.owner
+        return f"create {kind} {self.volume.name}{f', owner {owner}' if owner else ''}"
 
     def diff(self) -> tuple[str, ...]:
         return ()
@@ -87,19 +88,36 @@ class MakeVolume:
             "DriverOpts": dict(volume.options),
             "Labels": self.labels,
         }
-        make: Effect = Api(CreateVolume(body))
+        make: tuple[Effect, ...] = (Api(CreateVolume(body)),)
         if is_directory(volume.name):
-            make = Shell(f"mkdir -p {words([volume.name])}\n")
+            make = (Shell(f"mkdir -p {words([volume.name])}\n"),)
+        if volume.care.owner:
+            make = (*make, given_to(volume))
         if self.mark is None:
-            return (make,)
+            return make
         # The mark first: cut off between the two there is no volume, and so no data of unknown origin.
         made = "" if is_directory(volume.name) else made_with(self.labels)
-        return (born(self.state_dir, volume.name, replace(self.mark, made=made)), make)
+        return (born(self.state_dir, volume.name, replace(self.mark, made=made)), *make)
 
     @property
     def labels(self) -> dict[str, str]:
         volume = self.volume
         return _marks(self.project, self.env, volume.role) | dict(volume.labels)
+
+
+OWN = """\
+[ -n "$path" ] || path=$(docker volume inspect -f '{{.Mountpoint}}' "$volume") || exit
+chown "$owner" "$path" && exit
+echo "the user of this connection cannot change the owner of $path: ansible_become: true lets it" >&2
+exit 1
+"""
+
+
+def given_to(volume: Volume) -> Shell:
+    """A volume that is empty gets its owner."""
+    path = dict(volume.options).get("device", "")
+    given = {"volume": volume.name, "owner": volume.care.owner, "path": path}
+    return Shell("".join(f"{name}={words([value])}\n" for name, value in given.items()) + OWN)
 
 
 def _pool(network: Network, subnet: str, gateway: str) -> dict[str, object]:

@@ -63,17 +63,42 @@ class UpgradeVolume:
 
     def describe(self) -> str:
         one, image = self.upgrading, ImageRef.parse(self.run.recipe.spec.image).short
-        begin = (
-            f"from snapshot {one.kept.id}, which is copied back first"
-            if one.kept
-            else "a snapshot is taken first"
-        )
         command = " ".join(shlex.join(self.run.job.command or ()).split())
-        return f"upgrade volume {one.volume} ({begin}{stopping(one.writers)}): {image}: {command}"
+        return f"upgrade volume {one.volume} ({_begin(one)}): {image}: {command}"
 
 
-Keep = TakeSnapshot | RestoreVolume | UpgradeVolume
+@dataclass(frozen=True, slots=True)
+class OwnVolume:
+    """All that is in the volume gets ``owner``, ``uid:gid``, and was ``was``; what was in it is in a snapshot
+    by then. ``entries``: how many those are; 0: nobody has counted."""
+
+    host: str
+    upgrading: Upgrading
+    was: str
+    owner: str
+    entries: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/own:{self.upgrading.volume}"
+
+    def describe(self) -> str:
+        one = self.upgrading
+        count = f", {self.entries:,} files" if self.entries else ""
+        return f"volume {one.volume}: owner {self.was} → {self.owner}{count} ({_begin(one)})"
+
+
+Keep = TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume
 """The data of a volume on ``host`` is kept there, or brought back."""
+
+
+def _begin(one: Upgrading) -> str:
+    first = (
+        f"from snapshot {one.kept.id}, which is copied back first"
+        if one.kept
+        else "a snapshot is taken first"
+    )
+    return f"{first}{stopping(one.writers)}"
 
 
 def manner(taking: Taking) -> str:

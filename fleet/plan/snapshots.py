@@ -88,12 +88,36 @@ def taking(
 
 
 def beyond(desired: Desired, facts: Facts, host: str, volume: Volume) -> Iterator[Step]:
-    """Those that go once there is another one. What data was before an upgrade stays: the version from before
-    needs it."""
+    """Those that go once there is another one."""
     place, keep = Place(desired.state_dir, desired.project, desired.env), volume.care.keep
     counted = [one for one in kept(facts, host, volume.name) if not one.of_upgrade]
     for one in counted[: 1 - keep or None]:
         yield Step(host, DropSnapshot(one, place, f"the newest {keep} stay" if keep > 1 else "one stays"))
+    yield from outlived(desired, facts, host, volume)
+
+
+def outlived(desired: Desired, facts: Facts, host: str, volume: Volume, coming: int = 0) -> Iterator[Step]:
+    """What data was before an upgrade, or another owner, the version from before needs: so it is counted by
+    itself, and only what is older than as many others goes. ``coming``: how many more there will be."""
+    place, keep = Place(desired.state_dir, desired.project, desired.env), volume.care.keep
+    counted = [one for one in kept(facts, host, volume.name) if one.of_upgrade]
+    which = f"the newest {keep} of them stay" if keep > 1 else "the newest of them stays"
+    for one in counted[: max(len(counted) + coming - keep, 0)]:
+        yield Step(host, DropSnapshot(one, place, f"{one.why}; {which}"))
+
+
+def all_outlived(desired: Desired, facts: Facts) -> tuple[Phase, ...]:
+    """On all hosts of the run, as ``inv prune`` removes them."""
+    turns = (
+        Turn(
+            state.host,
+            tuple(step for one in state.volumes for step in outlived(desired, facts, state.host, one)),
+        )
+        for state in desired.hosts
+        if state.host in facts.hosts
+    )
+    found = tuple(turn for turn in turns if turn.steps)
+    return (Phase("remove old snapshots", found),) if found else ()
 
 
 def writing(found: FoundVolume, ours: Sequence[Container]) -> tuple[Container, ...]:

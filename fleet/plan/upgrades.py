@@ -1,5 +1,5 @@
-"""Upgrades of data in a plan: right before the version starts that needs one, or brought back before the one
-from before does."""
+"""Upgrades of data in a plan, and changes of its owner: right before the version starts that needs one, or
+brought back before the one from before does."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from fleet.model.images import ImageRef
 from fleet.model.jobs import UPGRADE, Job
 from fleet.model.place import Place
 from fleet.model.services import Service
-from fleet.model.snapshots import BEFORE_UPGRADE, Restoring, Upgrading
+from fleet.model.snapshots import BEFORE_UPGRADE, Restoring, Snapshot, Upgrading
 from fleet.model.volume_care import Upgrade
 from fleet.model.volumes import State, Writer
 from fleet.ops.containers import Recipe, Remove, Replace
 from fleet.ops.job import RunJob, one_off
 from fleet.ops.snapshots import DropSnapshot
 from fleet.plan.jobs import Due
-from fleet.plan.keeping import RestoreVolume, UpgradeVolume
-from fleet.plan.snapshots import grace, taking
+from fleet.plan.keeping import OwnVolume, RestoreVolume, UpgradeVolume
+from fleet.plan.snapshots import grace, outlived, taking
 from fleet.plan.snapshots_kept import kept
 from fleet.plan.traffic import drains
 from fleet.plan.tree import Finding, Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case, short
 from fleet.plan.volume_order import before_its_user, has_user
 from fleet.plan.volume_places import users, volume_at
-from fleet.plan.volume_upgrades import Data
+from fleet.plan.volume_upgrades import Data, due
 from fleet.plan.well import well
 
 
@@ -65,11 +65,13 @@ class Upgrades:
             if self._command(one, upgrade) is None:
                 what = f"the image {upgrade.image}, which upgrades volume {name}, is not to be had"
                 yield Finding(True, what, "push it, or correct x-fleet.volumes: upgrade", one.host)
+        for one in self._concerned():
             state = next(state for state in self.desired.hosts if state.host == one.host)
             using = [service.key for service in state.services if _mounts(service, one.volume.name)]
             if tried := [key for key in using if key in self.desired.trial]:
-                what = f"{tried[0]} cannot be tried beside its old version, whose data is to be upgraded"
-                yield Finding(True, what, "upgrade it with strategy: rolling first", one.host)
+                changed = "is to get another owner" if one.data is Data.OWN else "is to be upgraded"
+                what = f"{tried[0]} cannot be tried beside its old version, whose data {changed}"
+                yield Finding(True, what, "do that with strategy: rolling first", one.host)
 
     def placed(self, stages: Sequence[Stage]) -> list[Stage]:
         """``stages`` with what is done to the data right before its first user starts; where none does, what
@@ -120,28 +122,52 @@ class Upgrades:
                 replaced=replaced,
             )  # fmt: skip
             return RestoreVolume(one.host, back)
-        command = self._command(one, upgrade) if upgrade else None
-        if command is None:
-            return None
-        had = one.snapshot.upgrades if one.snapshot else mark.upgrades
-        live = replace(live, upgrades=(*had, one.volume.care.needs))
-        why = f"{BEFORE_UPGRADE} of {desired.version}"
+        owner, was, entries = self._owners(one) if one.data is Data.OWN else ("", "", 0)
+        why = (
+            f"before owner {owner} of {desired.version}"
+            if owner
+            else f"{BEFORE_UPGRADE} of {desired.version}"
+        )
         keeping = taking(desired, self.facts, one.host, one.volume, mark, self.helper, why)
         # What stops needs no pause, and comes back by a copy.
-        keeping = replace(keeping, freeze=None, thaw=None, dump=None)
+        keeping = replace(keeping, freeze=None, thaw=None, dump=None, owner=was)
+        if owner:
+            live = replace(live, owned=(mark.owned or was) if one.volume.care.owner else "")
+        else:
+            had = one.snapshot.upgrades if one.snapshot else mark.upgrades
+            live = replace(live, upgrades=(*had, one.volume.care.needs))
         what = Upgrading(
             one.volume.name, one.host, mark, live, self.helper, place,
             None if one.snapshot else keeping, one.snapshot, writers, replaced,
         )  # fmt: skip
-        return UpgradeVolume(one.host, what, command)
+        if owner:
+            return OwnVolume(one.host, what, was, owner, entries)
+        command = self._command(one, upgrade) if upgrade else None
+        return UpgradeVolume(one.host, what, command) if command else None
+
+    def _owners(self, one: Case) -> tuple[str, str, int]:
+        """Whose it is to be, whose it was, and how many entries that concerns; 0: nobody has counted."""
+        there = volume_at(self.facts, one.host, one.volume.name)
+        assert there and one.mark  # noqa: S101, PT018 - of a volume that is there
+        return (
+            due(one.volume, one.mark),
+            one.snapshot.owner if one.snapshot else there.owner,
+            there.entries,
+        )
 
     def _needless(self, one: Case) -> Iterator[Step]:
-        """Of tries that came to nothing: now there is one from before the upgrade that was carried out."""
+        """Of tries that came to nothing: now there is one from before the upgrade that was carried out. And
+        those from before so many others that nobody goes back to them."""
         place = Place(self.desired.state_dir, self.desired.project, self.desired.env)
+        tries: list[Snapshot] = []
         had = one.snapshot.upgrades if one.snapshot else one.mark.upgrades if one.mark else ()
         for each in kept(self.facts, one.host, one.volume.name) if one.data is Data.UPGRADE else ():
-            if each.of_upgrade and each.upgrades == had and each != one.snapshot:
+            if not each.owner and each.of_upgrade and each.upgrades == had and each != one.snapshot:
+                tries.append(each)
                 yield Step(one.host, DropSnapshot(each, place, "a newer one is from before this upgrade"))
+        for step in outlived(self.desired, self.facts, one.host, one.volume, 0 if one.snapshot else 1):
+            if isinstance(step.op, DropSnapshot) and step.op.snapshot not in (*tries, one.snapshot):
+                yield step
 
     def _command(self, one: Case, upgrade: Upgrade) -> RunJob | None:
         """None: its image is not known."""

@@ -17,7 +17,7 @@ from fleet.model.snapshots import Snapshot
 from fleet.model.volumes import Home, Mark, State, is_directory
 from fleet.plan.snapshots_kept import kept
 from fleet.plan.volume_origins import here, wanted
-from fleet.plan.volume_places import Places, mark_at
+from fleet.plan.volume_places import Places, mark_at, volume_at
 from fleet.plan.volume_table import MOVES, TABLE, Change, Found, Known
 from fleet.plan.volume_upgrades import ADOPTED as SAID
 from fleet.plan.volume_upgrades import Data, Fit, anew, counted, fit
@@ -148,7 +148,9 @@ class _One:
         if plain.change in MOVES:
             mark = mark_at(self._facts, source, origin or volume.name) or Mark("", 0, State.LIVE)
         there, back = kept(self._facts, host, volume.name), self._desired.moving.back
-        return fit(volume, mark, plain, there, back=back, adopted=self._adopted(host))
+        found = volume_at(self._facts, source or host, origin or volume.name)
+        owner, adopted = found.owner if found else "", self._adopted(host)
+        return fit(volume, mark, plain, there, owner=owner, back=back, adopted=adopted)
 
     def _known(self, host: str) -> tuple[Known, str]:
         places, how, peer = self._places, self._how[host], self._peers[host]

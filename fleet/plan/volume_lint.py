@@ -28,10 +28,11 @@ def volumes(found: Volumes, *, keeps: bool) -> Iterator[Finding]:
     elif keeps:
         yield from helper(desired, found.pinned, "take a snapshot of a volume")
     elif found.upgrades.hosts:
-        yield from helper(desired, found.pinned, "upgrade the data of a volume")
+        yield from helper(desired, found.pinned, "change the data of a volume")
     yield from found.upgrades.findings()
     for one in found.cases:
         yield from _origin(found, one)
+        yield from _unseen_owner(found, one)
     for one in found.moves:
         if running := found.running(one):
             name = short(desired, one.volume)
@@ -60,6 +61,14 @@ def _origin(found: Volumes, one: Case) -> Iterator[Finding]:
         if tried := [key for key in using if key in found.desired.trial]:
             what = f"{tried[0]} cannot be tried beside its old version, which loses its data to the new one"
             yield Finding(True, what, f"move {one.origin} with strategy: rolling first", one.host)
+
+
+def _unseen_owner(found: Volumes, one: Case) -> Iterator[Finding]:
+    there = volume_at(found.facts, one.host, one.volume.name)
+    if there and one.volume.care.owner and not there.owner and one.change in {Change.KEEP, Change.ADOPT}:
+        name = short(found.desired, one.volume)
+        what = f"nobody can see whose the data of volume {name} is, and its role says {one.volume.care.owner}"
+        yield Finding(True, what, "ansible_become: true lets Fleet look into it", one.host)
 
 
 def _made_otherwise(found: Volumes) -> Iterator[Finding]:

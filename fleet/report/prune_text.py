@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fleet.ops.containers import Remove
 from fleet.ops.drop_volume import DropVolume
 from fleet.ops.prune import RemoveDirectory, RemoveImage, size_text
-from fleet.ops.snapshots import ClearAway
+from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.plan.retention import Retention
 from fleet.plan.tree import Plan, Step
 from fleet.report.plan_text import Line, body_lines, summary
@@ -18,6 +18,7 @@ COUNTED: tuple[tuple[type, str, str], ...] = (
     (RemoveDirectory, "configuration", "configurations"),
     (ClearAway, "snapshot that was cut off", "snapshots that were cut off"),
     (DropVolume, "volume", "volumes"),
+    (DropSnapshot, "snapshot", "snapshots"),
 )
 
 

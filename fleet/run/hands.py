@@ -15,7 +15,7 @@ from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
 from fleet.ops.volume_helper import Helper
-from fleet.plan.keeping import Keep, TakeSnapshot, UpgradeVolume
+from fleet.plan.keeping import Keep, OwnVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Handover, Haul, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers, TrafficFailed
@@ -30,6 +30,7 @@ from fleet.run.vip import Move, holders, move
 from fleet.run.volumes.copying import copy
 from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.moving import move as move_volume
+from fleet.run.volumes.owning import own
 from fleet.run.volumes.restoring import restore
 from fleet.run.volumes.side import Side
 from fleet.run.volumes.taking import take
@@ -142,6 +143,8 @@ class RemoteHands:
                 take(node.taking, ground)
             elif isinstance(node, UpgradeVolume):
                 upgrade(node, ground, lambda op: self._command(node.host, op))
+            elif isinstance(node, OwnVolume):
+                own(node, ground)
             else:
                 restore(node, ground)
         except FleetError as error:
@@ -201,4 +204,4 @@ class RemoteHands:
 def _kept(node: Keep) -> Taking | Restoring | Upgrading:
     if isinstance(node, TakeSnapshot):
         return node.taking
-    return node.upgrading if isinstance(node, UpgradeVolume) else node.restoring
+    return node.upgrading if isinstance(node, UpgradeVolume | OwnVolume) else node.restoring

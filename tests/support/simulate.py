@@ -21,7 +21,7 @@ from fleet.ops.pull import Pull
 from fleet.ops.secrets import WriteSecrets
 from fleet.ops.snapshots import DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
-from fleet.plan.keeping import Keep, RestoreVolume, TakeSnapshot, UpgradeVolume
+from fleet.plan.keeping import Keep, OwnVolume, RestoreVolume, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Lead, MoveVolume, Node, Plan, Step
 
 
@@ -33,8 +33,8 @@ CUTS = ("created", "running", "ended", "recorded")
 """Where a run can be cut off in the midst of a job, as the next run finds it."""
 
 
-def _what(step: RestoreVolume | UpgradeVolume) -> Restoring | Upgrading:
-    return step.upgrading if isinstance(step, UpgradeVolume) else step.restoring
+def _what(step: RestoreVolume | UpgradeVolume | OwnVolume) -> Restoring | Upgrading:
+    return step.restoring if isinstance(step, RestoreVolume) else step.upgrading
 
 
 class World:
@@ -55,7 +55,7 @@ class World:
             return self._lead(step, host)
         if isinstance(step, CopyVolume | MoveVolume):
             return self._haul(step)
-        if isinstance(step, TakeSnapshot | RestoreVolume | UpgradeVolume):
+        if isinstance(step, TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume):
             return self._keep(step)
         if isinstance(step, Step):
             self._requests_are_safe(step, host)
@@ -103,8 +103,9 @@ class World:
             self._made += 1
             id_ = f"20260102-030405-{self._made:04}"
             made = Snapshot(
-                id_, taking.volume, found.lineage, found.generation, taking.version, why=taking.why
-            )
+                id_, taking.volume, found.lineage, found.generation, taking.version, why=taking.why,
+                owner=taking.owner,
+            )  # fmt: skip
             holds = FoundVolume(made.name, project="shop", env="test", snapshot=taking.volume)
             kept = {**host.snapshots, taking.volume: (*host.snapshots.get(taking.volume, ()), made)}
             host = replace(host, snapshots=kept, volumes={**host.volumes, made.name: holds})
@@ -114,6 +115,12 @@ class World:
             what = _what(step)
             host = self._stopped(host, set(what.replaced))
             host = self._marked(host, what.volume, host.volumes[what.volume].mark, what.live)
+            owner = step.owner if isinstance(step, OwnVolume) else ""
+            if isinstance(step, RestoreVolume):
+                owner = step.restoring.snapshot.owner
+            if owner:
+                there = replace(host.volumes[what.volume], owner=owner)
+                host = replace(host, volumes={**host.volumes, what.volume: there})
         self.facts = replace(self.facts, hosts={**self.facts.hosts, step.host: host})
 
     def _marked(self, host: HostFacts, name: str, found: Mark | None, mark: Mark | None) -> HostFacts:
@@ -245,6 +252,7 @@ class World:
                     self._made += 1
                     mark = replace(mark, lineage=f"born-{self._made}")
                 made = FoundVolume(volume.name, volume.driver, mark, (), "shop", "test", volume.role)
+                made = replace(made, owner=volume.care.owner)
                 return replace(host, volumes={**host.volumes, volume.name: made})
             case AdoptVolume(volume, _, mark, found) | TakeBack(volume, _, found, mark):
                 return self._marked(host, volume, found, mark)

@@ -37,8 +37,10 @@ def mounts(service: ServiceScope) -> tuple[Mount, ...]:
 
 
 def _mount(service: ServiceScope, written: LongMount, index: int) -> Mount:
-    source = written.source
+    source, owned = written.source, False
     if written.type == "volume" and source:
+        keys = service.role.file.x_fleet.volumes.get(source)
+        owned = keys is not None and bool(keys.owner)
         if source not in service.role.file.volumes:
             service.undeclared("volumes", source, "volumes", index)
         source = service.role.volume_name(source)
@@ -48,7 +50,8 @@ def _mount(service: ServiceScope, written: LongMount, index: int) -> Mount:
         _without_slash(source),
         read_only=written.read_only,
         propagation=written.bind.propagation,
-        nocopy=written.volume.nocopy,
+        # With what the image has in that place, an empty volume gets the owner that it has there.
+        nocopy=written.volume.nocopy or owned,
         create_host_path=written.bind.create_host_path if written.type == "bind" else True,
         tmpfs_size=written.tmpfs.size,
         tmpfs_mode=written.tmpfs.mode,

@@ -19,6 +19,13 @@ def image(written: str) -> str:
     return written
 
 
+def owner(written: str) -> str:
+    if not re.fullmatch(r"(0|[1-9]\d{0,8}):(0|[1-9]\d{0,8})", written):
+        # What a name means is the image's affair, and the host knows nothing of that.
+        raise wrong(f"{written!r} is no owner in numbers", hint='as "999:999", in quotes')
+    return written
+
+
 def container_path(written: str) -> str:
     """``/path[:options]`` of a tmpfs."""
     if not written.startswith("/"):

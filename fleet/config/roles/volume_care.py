@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleet.config.roles.scope import RoleScope
 from fleet.config.roles.volume_keys import InsideModel, UpgradeModel, VolumeKeys
 from fleet.model.desired import Volume
+from fleet.model.services import Pairs
 from fleet.model.volume_care import NO_CARE, Inside, Upgrade, VolumeCare
 from fleet.model.volumes import is_directory
 from fleet.suggest import suggest
@@ -24,7 +25,16 @@ def care(scope: RoleScope, key: str, volume: Volume) -> VolumeCare:
     commands = {name: _inside(scope, key, name, keys) for name in COMMANDS}
     upgrade = _upgrade(keys.upgrade, _inside(scope, key, "upgrade", keys))
     before = keys.snapshot is not None
-    return VolumeCare(before_deploy=before, keep=keys.keep, **commands, upgrade=upgrade)
+    if keys.owner and volume.of_host and not in_directory(volume.options):
+        what = f"owner: volume {key!r} is none that lies in a directory, so that its owner cannot be seen"
+        scope.problems.add(what, ("x-fleet", "volumes", key, "owner"), hint="leave it to the image", key=True)
+    return VolumeCare(before_deploy=before, keep=keys.keep, **commands, upgrade=upgrade, owner=keys.owner)
+
+
+def in_directory(options: Pairs) -> bool:
+    """Its root is there also when nothing mounts it."""
+    given = dict(options)
+    return given.get("type", "none") == "none" and bool(given.get("device")) == bool(given.get("type"))
 
 
 def _upgrade(written: UpgradeModel | None, inside: Inside | None) -> Upgrade | None:

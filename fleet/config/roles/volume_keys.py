@@ -31,6 +31,7 @@ class VolumeKeys(Strict):
     dump: InsideModel | None = None
     load: InsideModel | None = None
     upgrade: UpgradeModel | None = None
+    owner: Annotated[Str, AfterValidator(rules.owner)] = ""
 
     @model_validator(mode="after")
     def _in_pairs(self) -> Self:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import Any
 
-from fleet.errors import Drift, FleetError
+from fleet.errors import Drift, FleetError, RemoteFailed
 from fleet.facts.volumes import made_with
 from fleet.model.desired import Volume
 from fleet.model.volumes import is_directory
@@ -42,7 +43,9 @@ def copy(
         _make(node, target, emit, cancel)
         source.start()
         target.start()
-        room(node.move.volume, target.host, source.ask("measure", "usage"), target.ask("measure", "usage"))
+        found = source.ask("measure", "usage")
+        _is_of(node.make.volume, source, found)
+        room(node.move.volume, target.host, found, target.ask("measure", "usage"))
         with way(source, target) as there:
             copier = Copier(source, target, there, node.id)
             sent = copier.seed()
@@ -54,6 +57,18 @@ def copy(
         emit(ev.Note(text))
         allowed(enough.seconds, source)
         failed.pop_all()
+
+
+def _is_of(volume: Volume, source: Side, found: Mapping[str, Any]) -> None:
+    """A move changes no owner. Raises RemoteFailed."""
+    owner, wanted = found.get("owner", ""), volume.care.owner
+    if wanted and owner and owner != wanted:
+        raise RemoteFailed(
+            f"volume {source.volume} is to move, and to get another owner",
+            why=f"it is owned by {owner}, and its role says {wanted}",
+            hint="move it first: take owner out of the role until then; nothing was changed",
+            host=source.host,
+        )
 
 
 def _make(node: CopyVolume, target: Side, emit: ev.Emit, cancel: threading.Event) -> None:

@@ -85,7 +85,7 @@ def begin(taking: Taking, ground: Ground) -> Begun:
     mark, kind = taking.mark, Kind.DUMP if taking.dump else Kind.COPY
     blank = Snapshot(
         id_, taking.volume, mark.lineage, mark.generation, taking.version, at, kind=kind, why=taking.why,
-        upgrades=mark.upgrades,
+        upgrades=mark.upgrades, owner=taking.owner,
     )  # fmt: skip
     begun = Begun(taking, ground.between(taking.volume, blank.name), blank)
     with failing(ground.emit, lambda: give_up(begun)):

@@ -35,35 +35,58 @@ from fleet.shell import words
 Run = Callable[[RunJob], None]
 """Carries out the command as a job. Raises FleetError."""
 
+Change = Callable[[Snapshot], None]
+"""Of what is in the volume, which the snapshot is a copy of. Raises FleetError."""
+
 
 def upgrade(node: UpgradeVolume, ground: Ground, run: Run) -> None:
     """``ground``: the host of the volume, with a helper for its sake, not started yet. Raises Drift,
     RemoteFailed, Interrupted, Fenced, ConnectionLost. Whatever is raised, the error says how it stands."""
-    try:
-        _Upgrader(node, node.upgrading, ground, run).run()
-    finally:
-        ground.remove()
+
+    def end_command() -> None:
+        command = words(["docker", "rm", "-f", node.run.name])
+        with suppress(FleetError):
+            ground.script(Shell(f"{command} >/dev/null 2>&1 || :\n"), "end the command")
+
+    def commanded(_: Snapshot) -> None:
+        with ExitStack() as failed:
+            # One for which nobody waits any more would go on in what is copied back.
+            failed.callback(end_command)
+            run(node.run)
+            failed.pop_all()
+
+    Changer(node.upgrading, ground, commanded).run()
 
 
 @dataclass(frozen=True, slots=True)
-class _Upgrader:
-    node: UpgradeVolume
+class Changer:
+    """``verb``: what is done, and ``done`` once it is."""
+
     what: Upgrading
     ground: Ground
-    execute: Run
+    change: Change
+    verb: str = "upgrade"
+    done: str = "upgraded"
 
     def run(self) -> None:
+        """What is there is kept, then changed. Raises as :func:`upgrade` does."""
+        try:
+            self._run()
+        finally:
+            self.ground.remove()
+
+    def _run(self) -> None:
         stand, kept = self._taken_up(self.what.kept) if self.what.kept else self._kept()
         before = replace(self.what.mark, state=State.LIVE, snapshot="", upgrades=kept.upgrades)
         with failing(self.ground.emit, lambda: stand.back(kept, before)):
             if self.what.kept:
                 stand.brought(kept, self.ground)
             self.ground.remove()
-            self._commanded()
+            self.change(kept)
             stand.live(self.what.live)
         volume = self.what.volume
-        self.ground.emit(ev.Note(f"volume {volume} is upgraded; what was there is snapshot {kept.id}"))
-        left = f"volume {volume} is upgraded, and what runs on it is not: inv deploy starts it"
+        self.ground.emit(ev.Note(f"volume {volume} is {self.done}; what was there is snapshot {kept.id}"))
+        left = f"volume {volume} is {self.done}, and what runs on it is not: inv deploy starts it"
         with failing(self.ground.emit, lambda: left):
             stand.start()
 
@@ -81,16 +104,4 @@ class _Upgrader:
         return stand, kept
 
     def _stand(self, snapshot: Snapshot) -> Stand:
-        return Stand(self.what.back(snapshot), self.ground, "upgrade", "upgraded")
-
-    def _commanded(self) -> None:
-        with ExitStack() as failed:
-            # One for which nobody waits any more would go on in what is copied back.
-            failed.callback(self._end_command)
-            self.execute(self.node.run)
-            failed.pop_all()
-
-    def _end_command(self) -> None:
-        command = words(["docker", "rm", "-f", self.node.run.name])
-        with suppress(FleetError):
-            self.ground.script(Shell(f"{command} >/dev/null 2>&1 || :\n"), "end the command")
+        return Stand(self.what.back(snapshot), self.ground, self.verb, self.done)

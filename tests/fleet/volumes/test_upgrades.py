@@ -29,13 +29,17 @@ class Shop:
     project: Project
     hosts: HostFleet
 
-    def role(self, upgrade: str = "") -> None:
-        """``upgrade``: a command for a shell."""
-        app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["data:/data"])
+    def role(self, upgrade: str = "", owner: str = "") -> None:
+        """``upgrade``: a command for a shell. ``owner``: of the data, and of a volume that is new."""
+        mounts = ["data:/data", *(["new:/new"] if owner else [])]
+        app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=mounts)
         image = f"{self.project.registry}/tools:1"
         made = {"image": image, "entrypoint": ["/bin/sh", "-c"], "command": [upgrade]} if upgrade else {}
         care = {"volumes": {"data": {"upgrade": made}}} if made else {}
-        self.project.compose("web", {"app": app}, volumes={"data": None}, x_fleet=care)
+        if owner:
+            care = {"volumes": {"data": {"owner": owner}, "new": {"owner": owner}}}
+        volumes = {"data": None, **({"new": None} if owner else {})}
+        self.project.compose("web", {"app": app}, volumes=volumes, x_fleet=care)
 
     def deploy(self, version: str) -> Done:
         return self.run("deploy", "--version", version, "--yes")
@@ -46,6 +50,11 @@ class Shop:
     def log(self) -> str:
         path = "/var/lib/docker/volumes/shop-test-web_data/_data/log"
         return " ".join(self.hosts.host("db-1").run(f"cat {path}").split())
+
+    def owners(self, volume: str = "data") -> list[str]:
+        """Whose its entries are."""
+        path = f"/var/lib/docker/volumes/shop-test-web_{volume}/_data"
+        return self.hosts.host("db-1").run(f"find {path} -exec stat -c %u:%g {{}} + | sort -u").split()
 
     def snapshots(self) -> list[dict[str, str]]:
         """The newest first."""
@@ -97,6 +106,37 @@ def test_upgrades_good_and_bad_and_back(shop: Shop) -> None:
     assert shop.log() == "v1"
     shop.run("rollback", "--to", "v1", "--yes").ended(0)
     assert shop.log() == "v1 v1"
+
+
+def test_another_owner_and_back(shop: Shop) -> None:
+    shop.role()
+    shop.deploy("v1").ended(0)
+    tool = "/var/lib/docker/volumes/shop-test-web_data/_data/tool"
+    host = shop.hosts.host("db-1")
+    host.run(f"cp /bin/true {tool} && chown 5:6 {tool} && chmod 4755 {tool}")
+    shop.role(owner="70:71")
+    plan = shop.project.plan("v2")
+    plan.says("volume shop-test-web_data: owner 0:0 → 70:71, 3 files (a snapshot is taken first;")
+    plan.says("create volume shop-test-web_new, owner 70:71")
+    shop.deploy("v2").ended(0).says("3 of 3 entries got owner 70:71, and nothing else is different")
+    # What the new version, which is root here, has written since is its own.
+    assert shop.owners() == ["70:71"]
+    assert shop.owners("new") == ["70:71"]
+    assert host.run(f"stat -c %a {tool}").strip() == "4755"
+    assert shop.log() == "v1 v2"
+    shop.project.plan("v2").ended(0)
+
+    # The new version is not healthy: each has the owner that it had before.
+    shop.role(owner="80:80")
+    host.run(f"chown 5:6 {tool}")
+    shop.deploy("v3").ended(3).says("restore volume shop-test-web_data from snapshot")
+    assert shop.owners() == ["5:6", "70:71"]
+    assert shop.log() == "v1 v2 v2"
+
+    # Back to the one whose role said nothing: whose it was is known.
+    shop.run("rollback", "--to", "v1", "--yes").ended(0).says("owner 70:71 → 0:0")
+    assert shop.owners() == ["0:0"]
+    assert shop.log() == "v1 v2 v2 v1"
 
 
 def test_the_controller_is_killed_in_the_midst_of_it(shop: Shop) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from fleet.app.connections import Connections
 from fleet.app.deploy import plan
+from fleet.app.prune import prune
 from fleet.app.rollback import rollback
 from fleet.app.snapshots import listed, restore, snapshot
 from fleet.app.volumes import volumes
 from fleet.errors import Exit, FleetError, RemoteFailed
 from fleet.facts.snapshots import read_record, record_text
+from fleet.model.leavings import Leavings
 from fleet.model.snapshots import Snapshot, Taking
 from fleet.plan.keeping import Keep, RestoreVolume, TakeSnapshot
 from fleet.run.hands import RemoteHands
@@ -215,3 +220,22 @@ def test_no_registry_is_needed_where_no_role_wants_snapshots(kept: Kept) -> None
     assert not [name for name in kept.host("db-1").engine.images if "volumes" in name]
     kept.shop.fleet.registry.down = True
     assert plan(kept.shop.session(), None) is Exit.OK
+
+
+def test_a_prune_leaves_the_newest_from_before_upgrades(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = {host: Leavings(host) for host in ("db-1", "db-2", "db-3")}
+    monkeypatch.setattr(Connections, "leavings", lambda self: nothing)
+    for version in ("v1", "v2", "v3"):
+        kept.deploy(version)
+    for number, one in enumerate(kept.snapshots()):
+        path = kept.host("db-1").records / one.name
+        path.write_text(record_text(replace(one, why=f"before the upgrade of v{number}")))
+    assert prune(kept.shop.session(), yes, 5) is Exit.OK, "there are no more than stay"
+    kept.care(CARE.replace("keep: 2", "keep: 1"))
+    first, last = kept.snapshots()
+    assert prune(kept.shop.session(check=True), yes, 5) is Exit.CHANGES
+    text = f"remove snapshot {first.id} of volume {NAME} ({first.why}; the newest of them stays)"
+    assert text in kept.shop.told.text
+    assert "1 snapshot to remove" in kept.shop.told.text
+    assert prune(kept.shop.session(), yes, 5) is Exit.OK
+    assert kept.snapshots() == [last]

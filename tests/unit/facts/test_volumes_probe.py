@@ -12,6 +12,7 @@ from fleet.facts.probe import Answer, Question
 from fleet.facts.volumes import VolumesProbe, directory, made_with, mark_text, read_mark
 from fleet.model.desired import HostState, Volume
 from fleet.model.found import Unknown
+from fleet.model.volume_care import VolumeCare
 from fleet.model.volumes import FoundVolume, Mark, State
 from tests.support.shells import SHELLS, Bench
 
@@ -69,6 +70,32 @@ esac
     assert isinstance(seen, dict)
     assert {name: one.options for name, one in seen.items()} == {
         "b": (("o", "a,b"), ("type", "tmpfs")), "c": (),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_whose_a_volume_is(bench: Bench, tmp_path: Path, shell: str) -> None:
+    """Its root is looked at, and how much is in it is counted when its role says another one."""
+    for name in ("a", "b", "c d"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+    here = f"{tmp_path.stat().st_uid}:{tmp_path.stat().st_gid}"
+    rows = [
+        f"root a\t{tmp_path}/a\t", f"root b\t{tmp_path}/b\t",
+        f"root c\t/none\t{tmp_path}/c d\tnone", f"root d\t{tmp_path}/a\t/dev/sdb\text4", "root e\t/none\t",
+    ]  # fmt: skip
+    listed = "".join(f"printf '%s\t' 'volume {name}' local '' '' '' ''; echo '\"\"'\n" for name in "abcde")
+    told = "".join(f"printf '%s\\n' 'options {row[5]}\t{{}}' '{row}'\n" for row in rows)
+    bench.stand_in("docker", f'case "$1 $2" in\n"volume ls") {listed} ;;\n"volume inspect") {told} ;;\nesac')
+    given = {"a": "70:70", "b": here}
+    wanted = HostState(
+        "h", volumes=tuple(Volume(name, "db", care=VolumeCare(owner=given.get(name, ""))) for name in "abcde")
+    )
+    script = VolumesProbe().script(Question("shop", "test", str(tmp_path / "state"), wanted))
+    done = bench.run(f"{LISTING}(:\n{script}) 2>&1", shell=shell)
+    seen = VolumesProbe().parse(Answer(done.stdout.decode(), done.returncode))
+    assert isinstance(seen, dict)
+    assert {name: (one.owner, one.entries) for name, one in seen.items()} == {
+        "a": (here, 2), "b": (here, 0), "c": (here, 0), "d": ("", 0), "e": ("", 0),
     }  # fmt: skip
 
 

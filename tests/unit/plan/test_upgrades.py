@@ -14,8 +14,10 @@ from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.ops.containers import Replace
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeVolume
+from fleet.ops.snapshots import DropSnapshot
 from fleet.plan.build import plan
 from fleet.plan.keeping import RestoreVolume, UpgradeVolume
+from fleet.plan.snapshots import all_outlived
 from fleet.plan.tree import Gate, Phase, Plan, Step
 from fleet.plan.volume_by_name import restore
 from fleet.report.plan_text import plan_lines
@@ -227,7 +229,7 @@ def test_its_image_is_needed_and_the_helper() -> None:
     assert any(f"the image {IMAGE}, which upgrades volume data" in one for one in refusals(planned))
     wanted = wanting(image="")
     planned = plan(wanted, seen(wanted, serving("db-1")))
-    assert any("to upgrade the data of a volume, Fleet needs its helper" in one for one in refusals(planned))
+    assert any("to change the data of a volume, Fleet needs its helper" in one for one in refusals(planned))
 
 
 def test_no_trial_beside_it() -> None:
@@ -244,6 +246,23 @@ def test_keep_never_counts_what_was_before_an_upgrade() -> None:
     )
     gone = [one.op.snapshot.id for one in planned.steps if hasattr(one.op, "snapshot")]
     assert gone == [OLD.id]
+
+
+def test_the_newest_from_before_upgrades_stay_by_themselves() -> None:
+    """Also where an upgrade is about to take one more, and when somebody prunes."""
+    older = tuple(replace(BEFORE, id=f"2025010{day}-000000-0000", upgrades=("a",)) for day in (1, 2, 3))
+    care = VolumeCare(before_deploy=True, keep=2)
+    there = holding(serving("db-1"), *older, OLD)
+    wanted = caring(wish("db-1"), care)
+    gone = [one.op for one in plan(wanted, seen(wanted, there)).steps if isinstance(one.op, DropSnapshot)]
+    assert [one.snapshot for one in gone] == [older[0]]
+    assert gone[0].describe().endswith("(before the upgrade of v2; the newest 2 of them stay)")
+    wanted = caring(wish("db-1"), replace(care, upgrade=FIRST))
+    gone = [one.op for one in plan(wanted, seen(wanted, there)).steps if isinstance(one.op, DropSnapshot)]
+    assert [one.snapshot for one in gone] == list(older[:2])
+    (phase,) = all_outlived(wanted, seen(wanted, there))
+    assert [one.op.snapshot for turn in phase.turns for one in turn.steps] == [older[0]]  # type: ignore[union-attr]
+    assert all_outlived(wanted, seen(wanted, holding(serving("db-1"), *older[1:], OLD))) == ()
 
 
 def test_what_was_kept_for_tries_that_came_to_nothing_goes_once_it_is_done() -> None:

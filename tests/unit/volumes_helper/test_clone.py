@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-from pathlib import Path
 
 import pytest
 from volume import clone as cloning
@@ -19,34 +17,7 @@ from volume.rsync import Sum
 from volume.same import same
 from volume.words import Failure
 
-
-@pytest.fixture
-def filled(places: Places) -> Places:
-    (places.data / "sub").mkdir()
-    (places.data / "sub/file").write_text("x")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(places.data / "socket"))
-    os.mkfifo(places.data / "fifo")
-    os.link(places.data / "fifo", places.data / "sub/fifo")
-    os.symlink(b"\xff\n", places.root + b"/to bytes")
-    os.utime(places.data / "sub", ns=(1, 1_500_000_000_123_456_789))
-    return places
-
-
-@pytest.fixture(autouse=True)
-def _program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program as it is in the image, in this directory."""
-    program = tmp_path / "volume"
-    source = Path(comparing.__file__).parents[1]
-    program.write_text(
-        "#!/usr/bin/env python3\nimport sys\nfrom pathlib import Path\n"
-        f"sys.path.insert(0, {str(source)!r})\n"
-        "from volume.main import main\nfrom volume.places import Places\n"
-        f"here = Path({str(tmp_path)!r})\n"
-        "sys.exit(main(sys.argv[1:], Places(here / 'data', here / 'state', here / 'copy')))\n"
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(comparing, "PROGRAM", str(program))
+pytestmark = pytest.mark.usefixtures("program")
 
 
 def looked_at(places: Places) -> dict[str, object]:

@@ -59,12 +59,33 @@ def test_nothing_said(files: Files) -> None:
          "8:28: there is no service 'pol', did you mean 'pool'?"),
         ("data: {dump: {service: db, command: [x, !secret env:X]}, load: {command: x}}",
          "8:41: command: a secret cannot stand here: only in environment and in files"),
+        ("data: {owner: postgres}", "8:19: owner: 'postgres' is no owner in numbers"),
+        ("data: {owner: 999}", "8:19: owner: '999' is no owner in numbers"),
         ("logs: {dump: {command: x}, load: {service: cron, command: x}}",
          "8:12: dump: in which service? pool, cron mount it"),
     ],
 )  # fmt: skip
 def test_what_is_wrong(files: Files, volumes: str, expected: str) -> None:
     assert told(files, volumes) == [expected]
+
+
+def test_an_owner(files: Files) -> None:
+    """What the image has in that place would bring its own along."""
+    care = "x-fleet: {volumes: {data: {owner: '999:0'}}}\n"
+    files.compose(f"{HEAD}{care}")
+    state = files.desired().hosts[0]
+    assert state.volumes[0].care.owner == "999:0"
+    nocopy = {one.source: one.nocopy for each in state.services for one in each.container.mounts}
+    assert list(nocopy.values()) == [True, False]
+    for options, wrong in (
+        ("{type: none, o: bind, device: /srv/data}", False), ("{type: ext4, device: /dev/sdb}", True),
+    ):  # fmt: skip
+        text = HEAD.replace("data: , logs", f"data: {{driver_opts: {options}}}, logs")
+        told = files.errors(f"{text}{care}") if wrong else []
+        assert [one.partition(": ")[2] for one in told] == (
+            ["owner: volume 'data' is none that lies in a directory, so that its owner cannot be seen"]
+            if wrong else []
+        )  # fmt: skip
 
 
 def test_a_volume_that_no_service_mounts_has_nothing_to_freeze(files: Files) -> None:

@@ -17,6 +17,7 @@ from .hold import hold
 from .keys import pair
 from .link import link
 from .manifest import make_manifest
+from .own import own, owner_of
 from .places import Places
 from .reach import reach
 from .receive import receive, settled_manifest
@@ -62,8 +63,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="volume", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     commands.add_parser("hold").add_argument("--seconds", type=float, required=True)
-    for name in ("key", "usage", "receive", "same", "unpack"):
+    for name in ("key", "usage", "receive", "unpack"):
         commands.add_parser(name)
+    commands.add_parser("same").add_argument("--owner", default="")
+    commands.add_parser("own").add_argument("--owner", required=True)
     commands.add_parser("manifest").add_argument("--copy", action="store_true")
     commands.add_parser("pack").add_argument("--about", default="{}")
     stored = commands.add_parser("restic").add_subparsers(dest="what", required=True, parser_class=_Parser)
@@ -108,7 +111,7 @@ def _result(options: argparse.Namespace, places: Places) -> dict[str, object]:
         from .archived import archived  # noqa: PLC0415 - what the moves do not need, they do not wait for
 
         return archived(options, places)
-    if options.command in ("clone", "same") or getattr(options, "copy", False):
+    if options.command in ("clone", "same", "own") or getattr(options, "copy", False):
         return _beside(options, places)
     match options.command:
         case "key":
@@ -139,5 +142,7 @@ def _beside(options: argparse.Namespace, places: Places) -> dict[str, object]:
         case "clone":
             return clone(places, options.rate, options.final)
         case "same":
-            return same(places)
+            return same(places, owner_of(options.owner) if options.owner else None)
+        case "own":
+            return own(places, owner_of(options.owner))
     return settled_manifest(places.beside, "the copy")

@@ -9,6 +9,7 @@ from .answers import answer
 from .children import Complaints, child
 from .compare import judged
 from .manifest import make_manifest
+from .own import Owner, as_if_owned
 from .places import Places
 from .receive import doubt
 from .words import Failure, last_lines
@@ -16,8 +17,9 @@ from .words import Failure, last_lines
 PROGRAM = "/usr/local/bin/volume"
 
 
-def same(places: Places) -> dict[str, object]:
-    """As :func:`compare`; the copy is on the disk then."""
+def same(places: Places, owner: Owner | None = None) -> dict[str, object]:
+    """As :func:`compare`; the copy is on the disk then. ``owner``: the one that all of the copy is to have,
+    whatever the volume has."""
     began = time.monotonic()
     beside, complaints = places.beside, Complaints()
     with child([PROGRAM, "manifest", "--copy"], stdout=subprocess.PIPE, stderr=complaints.file) as other:
@@ -28,6 +30,8 @@ def same(places: Places) -> dict[str, object]:
         if other.wait() or there is None:
             error = answer(output, "error") or {"what": "the copy was not read", "why": complaints.text()}
             raise Failure(str(error["what"]), last_lines(str(error["why"])))
+    if owner:
+        here = as_if_owned(places, here, owner)
     return judged(
         places,
         began,

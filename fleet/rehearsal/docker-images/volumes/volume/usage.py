@@ -16,6 +16,7 @@ def usage(places: Places) -> dict[str, object]:
     """``bytes``: on the disk. ``apparent``: as long as the files are. A hard link counts once."""
     taken = apparent = entries = 0
     seen = set()
+    root = os.lstat(places.data)
     for _, status in walk(places.root):
         entries += 1
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
@@ -30,6 +31,7 @@ def usage(places: Places) -> dict[str, object]:
         "bytes": taken,
         "apparent": apparent,
         "entries": entries,
+        "owner": f"{root.st_uid}:{root.st_gid}",
         "free": room.f_bavail * room.f_frsize,
         # A file system without a fixed number of inodes says 0 of 0.
         "free_inodes": room.f_favail if room.f_files else None,
