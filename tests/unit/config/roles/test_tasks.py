@@ -283,11 +283,23 @@ def test_all_mistakes_of_both_files_are_told_at_once(files: Files) -> None:
     assert len(errors(files, "- file: {path: x, mode: y}\n- command: ls\n")) == 4
 
 
-def test_tasks_of_a_group_that_is_no_role(files: Files) -> None:
+def test_a_role_of_tasks_alone(files: Files) -> None:
     files.write("roles/all/tasks.yml", "- package: {name: x}\n")
+    desired = files.desired()
+    assert [[task.role for task in state.tasks] for state in desired.hosts] == [["all"]] * len(desired.hosts)
+    (role,) = (one for one in desired.roles if one.name == "all")
+    assert (role.services, role.needs) == ((), ())
+    files.compose("x-fleet: {needs: [all]}\nservices: {app: {image: 'shop:1'}}\n")
+    assert [one.name for one in files.desired().roles] == ["all", "web"]
+    files.write("roles/all/tasks.yml", "- command: {comand: ls}\n")
     with pytest.raises(ConfigErrors) as caught:
         files.desired()
-    assert "there is no compose.yml beside it, so 'all' is no role" in str(caught.value)
+    assert str(caught.value).startswith("roles/all/tasks.yml:1:")
+
+
+def test_handlers_alone_are_no_role(files: Files) -> None:
+    files.write("roles/all/handlers.yml", HANDLERS)
+    assert [one.name for one in files.desired().roles] == ["web"]
 
 
 def test_only_the_tasks_of_the_roles_of_a_run(files: Files) -> None:
