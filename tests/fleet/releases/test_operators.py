@@ -17,8 +17,8 @@ BOTH = (1, 2)
 
 @pytest.fixture
 def fleet(fleet: Operator) -> Operator:
-    """Two hosts: of who may change something, a third would tell nothing more."""
-    fleet.inventory({"web": ["web-1", "web-2"]})
+    """Two hosts: of who may change something, a third would tell no more. Whoever works keeps the lease."""
+    fleet.inventory({"web": ["web-1", "web-2"]}, fleet_lease_seconds=60)
     return fleet
 
 
@@ -41,9 +41,9 @@ def test_the_second_one_learns_who_is_at_it_since_when_and_what_to_do(fleet: Ope
 
 
 def test_the_one_who_waits_does_his_work_when_the_other_has_done_hers(fleet: Operator, web: Web) -> None:
-    slowly(fleet)
+    slowly(fleet, "3s")
     first = fleet.begin("v1")
-    first.until("web-2 ✓ start")
+    first.until("web-1 ✓ start")
     second = fleet.deploy("v2", "--wait", "60s").ended(0)
     second.says("deploy v1; waiting up to 1 min")
     first.end().ended(0)
