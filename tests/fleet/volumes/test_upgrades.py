@@ -139,6 +139,24 @@ def test_another_owner_and_back(shop: Shop) -> None:
     assert shop.log() == "v1 v2 v2 v1"
 
 
+def test_what_was_anonymous_and_has_been_removed_comes_back(shop: Shop) -> None:
+    """A version that mounts no volume by name would begin with nothing, and look healthy."""
+    app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["/data"])
+    shop.project.compose("web", {"app": app})
+    shop.deploy("v1").ended(0)
+    app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["data:/data"])
+    care = {"volumes": {"data": {"from": "app:/data"}}}
+    shop.project.compose("web", {"app": app}, volumes={"data": None}, x_fleet=care)
+    shop.deploy("v2").ended(0).says("at most", "and its start")
+    assert shop.log() == "v1 v2"
+    shop.run("volumes", "confirm", "data", "--yes").ended(0)
+    host = shop.hosts.host("db-1")
+    names = host.run("docker volume ls -q").split()
+    assert names == ["shop-test-web_data"]
+    shop.run("rollback", "--to", "v1", "--yes").ended(0).says("rename volume shop-test-web_data")
+    assert host.run("docker exec shop-test-web-app-1 cat /data/log").split() == ["v1", "v2", "v1"]
+
+
 def test_the_controller_is_killed_in_the_midst_of_it(shop: Shop) -> None:
     """The next run copies back what was there, and begins anew."""
     shop.role()
