@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from invoke.exceptions import ParseError
 from invoke.program import Program
@@ -34,9 +35,10 @@ class FleetProgram(Program):
             self.config.set_project_location(str(root))
             try:
                 self.config.load_project()
-            except (YAMLError, UnicodeDecodeError) as error:
-                print(f"error: the project's invoke.yaml cannot be read: {error}", file=sys.stderr)
-                sys.exit(Exit.CONFIG)
+            except (YAMLError, UnicodeDecodeError, OSError) as error:
+                _unreadable(str(error))
+            except AttributeError:
+                _unreadable("it is a mapping, such as fleet: {env: production}")
 
     def parse_cleanup(self) -> None:
         if self.args.complete.value:
@@ -57,6 +59,11 @@ class FleetProgram(Program):
         except ParseError as error:
             print(f"error: {error}\n  → {self.binary} --list names the tasks", file=sys.stderr)
             sys.exit(Exit.USAGE)
+
+
+def _unreadable(why: str) -> NoReturn:
+    print(f"error: the project's invoke.yaml cannot be read: {why}", file=sys.stderr)
+    sys.exit(Exit.CONFIG)
 
 
 program = FleetProgram(namespace=ns, version=version("fleet-deploy"), name="fleet", binary="fleet")

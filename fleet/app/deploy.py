@@ -131,7 +131,7 @@ def load_plan(path: Path) -> Saved:
         return Saved.load(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read the plan {path}", why=error.strerror or "") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{path} is not a plan of this version of Fleet",
             why=str(error).splitlines()[0],

@@ -49,14 +49,17 @@ def run_source(path: Path, words: tuple[str, ...]) -> str:
     try:
         # The operator's own file, as Ansible runs it.
         done = subprocess.run(  # noqa: S603
-            [path.absolute(), *words], capture_output=True, text=True, timeout=SECONDS, check=False,
+            [path.absolute(), *words], capture_output=True, encoding="utf-8", timeout=SECONDS, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise ConfigError(f"{shown} does not end within {SECONDS} s", at=at) from error
-    except (OSError, ValueError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{shown}: its answer is not UTF-8", why=str(error), at=at) from error
+    except OSError as error:
         hint = f"chmod +x {path}, and name its interpreter in the first line"
-        raise ConfigError(f"{shown} cannot be run", why=str(error), hint=hint, at=at) from error
+        why = error.strerror or str(error)
+        raise ConfigError(f"{shown} cannot be run", why=why, hint=hint, at=at) from error
     if done.returncode:
         why = "\n".join(done.stderr.strip().splitlines()[-10:])
         raise ConfigError(f"{shown} ended with exit status {done.returncode}", why=why, at=at)

@@ -119,7 +119,7 @@ def budget(text: str, total: int) -> int:
     """How many of ``total`` hosts may be left behind. Raises UsageError."""
     if text == "fail":
         return 0
-    found = re.fullmatch(r"skip(?::(\d+%?))?", text)
+    found = re.fullmatch(r"skip(?::(\d{1,9}%?))?", text)
     if not found:
         raise UsageError(
             f"--unreachable {text}: fail, skip, skip:N or skip:N%",

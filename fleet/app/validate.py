@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fleet.app.session import Session
 from fleet.config.notify import notifiers
+from fleet.config.settings import lease_seconds, ledger, parallel
 from fleet.errors import Exit
 from fleet.model.refs import all_refs
 from fleet.report.plan_text import Line
 from fleet.run.hooks import Hooks
+from fleet.transport.endpoint import endpoint_of
 
 
 def validate(session: Session) -> Exit:
@@ -18,6 +20,9 @@ def validate(session: Session) -> Exit:
     services = sum(len(state.services) for state in desired.hosts)
     for warning in session.inventory.warnings:
         session.show(Line(f"warning: {warning}", "warning"))
+    if not desired.roles:
+        text = "warning: these hosts have no role (roles/GROUP/compose.yml): nothing to deploy"
+        session.show(Line(text, "warning"))
     session.show(
         Line(
             f"{session.options.env} is valid: {_many(len(desired.hosts), 'host')}, "
@@ -33,6 +38,12 @@ def _many(number: int, noun: str) -> str:
 
 
 def check_rest(session: Session) -> None:
-    """Hooks and notices: what belongs to no host. Raises ConfigErrors."""
+    """Hooks, notices, and what a run needs besides the roles. Raises ConfigError, ConfigErrors."""
+    for host in session.everyone.values():
+        endpoint_of(host)
+    hosts = tuple(session.everyone.values())
+    parallel(hosts)
+    lease_seconds(hosts)
+    ledger(hosts)
     Hooks(session.options.root, session.emit, session.interrupt.now).check()
     notifiers(tuple(session.everyone.values()), session.options.root)

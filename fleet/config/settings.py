@@ -87,6 +87,10 @@ def ledger(hosts: Sequence[Host]) -> str:
     """``fleet_ledger``: the host that keeps releases and lease; else the first one of the environment."""
     name = setting(hosts, "fleet_ledger", "")
     names = [host.name for host in hosts]
+    if not names:
+        raise ConfigError(
+            "this environment has no hosts", hint="name them in hosts.yml, below all: or a group"
+        )
     if not name:
         return names[0]
     if name not in names:

@@ -7,7 +7,9 @@ so that positions cost nothing while all is well.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +21,17 @@ from fleet.config.yaml_errors import not_utf8, syntax_error
 from fleet.config.yaml_values import Builder, Scalars, position_of
 from fleet.errors import ConfigError, ConfigErrors, Position
 
-__all__ = ["Document", "Path", "Scalars", "load", "parse"]
+__all__ = ["Document", "Path", "Scalars", "load", "load_if_there", "parse"]
 
 Path = tuple[str | int, ...]
+
+_UNREADABLE = {
+    errno.EISDIR: "put a file in its place",
+    errno.ELOOP: "it is a link that leads to itself: put a file in its place",
+    errno.ENOENT: "if it is there, it is a link that leads nowhere: put a file in its place",
+    errno.EACCES: "let your user read it: chmod u+r",
+}
+"""What to do about a file that cannot be read."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -78,13 +88,24 @@ def load(
     return parse(read_text(path, shown), shown, scalars=scalars)
 
 
+def load_if_there(
+    path: pathlib.Path, *, root: pathlib.Path | None = None, scalars: Scalars = Scalars.ANSIBLE
+) -> Document | None:
+    """None where nothing has that name. What is no file but stands in its place is an error: passed over, it
+    would cost a role its services without a word. Raises as :func:`load` does."""
+    return load(path, root=root, scalars=scalars) if os.path.lexists(path) else None
+
+
 def read_text(path: pathlib.Path, shown: str) -> str:
     """Raises ConfigError: file unreadable, not UTF-8."""
     try:
+        # A pipe would be waited for without end.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigError("this is no file", at=Position(shown), hint="put a file in its place")
         raw = path.read_bytes()
     except OSError as error:
-        why = error.strerror or str(error)
-        raise ConfigError("cannot read the file", why=why, at=Position(shown)) from error
+        why, hint = error.strerror or str(error), _UNREADABLE.get(error.errno or 0, "")
+        raise ConfigError("cannot read the file", why=why, at=Position(shown), hint=hint) from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,6 +8,9 @@ from yaml.reader import ReaderError
 
 from fleet.errors import ConfigError, Position
 
+_SHOWN = 70
+"""Characters of a line or a value: a message stands on 80 columns."""
+
 # The parser's own words → ours and the next thing to do. First match wins.
 _WORDS: tuple[tuple[str, str, str], ...] = (
     ("mapping values are not allowed", "a ': ' where no key can stand",
@@ -63,7 +66,14 @@ def excerpt(text: str, at: Position) -> str:
     line = _line(text, at.line)
     if not line.strip():
         return ""
-    return f"{line.replace(chr(9), '⇥')}\n{' ' * (at.column - 1)}^"
+    # A file of JSON is often one line.
+    first = max(0, at.column - 1 - _SHOWN // 2) if len(line) > _SHOWN else 0
+    part = ("…" if first else "") + line[first : first + _SHOWN] + ("…" if len(line) > first + _SHOWN else "")
+    return f"{part.replace(chr(9), '⇥')}\n{' ' * (at.column - 1 - first + bool(first))}^"
+
+
+def shortened(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…"
 
 
 def _plain(problem: str, character: str, line: str) -> tuple[str, str]:

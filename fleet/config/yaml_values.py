@@ -10,7 +10,7 @@ from yaml.constructor import ConstructorError, SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
-from fleet.config.yaml_errors import excerpt
+from fleet.config.yaml_errors import excerpt, shortened
 from fleet.errors import ConfigError, Position
 from fleet.model.unsafe import Unsafe
 from fleet.secret import PROVIDERS, SecretRef
@@ -24,6 +24,8 @@ _KINDS: dict[type, set[str]] = {
     ScalarNode: {"null", "bool", "int", "float", "timestamp", "str", "merge", "value"},
 }
 _RESOLVER: Any = Resolver()
+_REPEATS = 1_000_000
+"""Values that aliases may stand for: a few lines of aliases of aliases are billions."""
 
 
 class Scalars(enum.Enum):
@@ -45,19 +47,33 @@ class Builder:
         self._constructor = SafeConstructor()
         self._done: dict[tuple[int, bool], Any] = {}
         self._open: set[int] = set()
+        self._sizes: dict[tuple[int, bool], int] = {}
+        self._values = 0
+        self._repeats = 0
 
     def value(self, node: Node, unsafe: bool = False) -> Any:
         key = (id(node), unsafe)
         if key in self._done:
+            self._repeat(node, self._sizes[key])
             return self._done[key]
         if id(node) in self._open:
             return self._error(node, "an alias inside the very value that it stands for")
         self._open.add(id(node))
+        before = self._values
+        self._values += 1
         try:
             result = self._done[key] = self._build(node, unsafe)
+            self._sizes[key] = self._values - before
         finally:
             self._open.discard(id(node))
         return result
+
+    def _repeat(self, node: Node, size: int) -> None:
+        self._values += size
+        room, self._repeats = self._repeats <= _REPEATS, self._repeats + size
+        if room and self._repeats > _REPEATS:
+            what = f"aliases repeat this and other values until there are more than {_REPEATS}"
+            self._error(node, what, "use fewer aliases of aliases")
 
     def _build(self, node: Node, unsafe: bool) -> Any:
         kind = node.tag.removeprefix(_STANDARD)
@@ -89,7 +105,9 @@ class Builder:
         try:
             return getattr(self._constructor, f"construct_yaml_{kind}")(node)
         except (ValueError, KeyError, ConstructorError, AttributeError):
-            return self._error(node, f"{node.value!r} is not a valid {kind}")
+            return self._error(
+                node, f"{shortened(node.value)!r} is not a valid {kind}", "quote it if it is text"
+            )
 
     def _secret(self, node: Node) -> Any:
         if not isinstance(node, ScalarNode):

@@ -132,7 +132,7 @@ def _text(value: Any) -> str:
 
 def _port(value: Any) -> int:
     text = _text(value)
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not text.isdecimal() or len(text) > 5 or not 1 <= int(text) <= 65535:
         raise ValueError("a port is a number from 1 to 65535")
     return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 DOCKER_HUB = "docker.io"
@@ -29,7 +30,7 @@ class ImageRef:
         if (
             not repository
             or repository != repository.lower()
-            or " " in text
+            or re.search(r"\s", text)
             or (digest and ":" not in digest)
         ):
             raise ValueError(f"{text!r} is not an image reference")

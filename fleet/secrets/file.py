@@ -12,18 +12,21 @@ from fleet.errors import ConfigError
 
 def from_file(name: str, root: pathlib.Path, environ: Mapping[str, str]) -> str:
     """The content without its last newline; ``name`` is relative to the project, ``~`` is the home."""
-    path = root / pathlib.Path(name).expanduser()
+    path = root / name
     try:
+        path = root / pathlib.Path(name).expanduser()
         # The mode is that of the file that is read: open first, then look at the open one.
         with path.open(encoding="utf-8") as file:
             _check(name, path, os.fstat(file.fileno()))
             return file.read().removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        why = f"{path}: {error.strerror}"
-        raise ConfigError(f"!secret file:{name}: cannot read the file", why=why) from error
     except UnicodeDecodeError:
         # "from None": the cause would carry the content along.
         raise ConfigError(f"!secret file:{name}: the file is not UTF-8 text", why=str(path)) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        # The last two: a NUL in the name, a ~user that is not there.
+        why = f"{path}: {getattr(error, 'strerror', None) or error}"
+        hint = "make it, readable by you only; the path is relative to the project"
+        raise ConfigError(f"!secret file:{name}: cannot read the file", why=why, hint=hint) from error
 
 
 def _check(name: str, path: pathlib.Path, found: os.stat_result) -> None:

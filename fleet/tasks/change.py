@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.errors import UsageError
-from fleet.tasks.common import ROLLING, VOLUMES, Given, confirming, operator_task, with_session
+from fleet.tasks.common import DIGITS, ROLLING, VOLUMES, Given, confirming, operator_task, with_session
 
 
 @operator_task(*ROLLING, *VOLUMES, "limit", "roles", "version", "remove_orphans", "on_failure",
@@ -63,7 +63,7 @@ def deploy(
 def share(text: str) -> int:
     """``50`` or ``50%``: both versions get a part."""
     number = text.removesuffix("%")
-    if text and not (number.isdecimal() and 1 <= int(number) <= 99):
+    if text and not (number.isdecimal() and len(number) <= DIGITS and 1 <= int(number) <= 99):
         raise UsageError(f"--weight {text}: percent of the requests, from 1 to 99")
     return int(number) if text else 0
 

@@ -56,6 +56,9 @@ SWITCHES = {
 }  # fmt: skip
 DEFAULTS = {"unreachable": "fail"}
 
+DIGITS = 9
+"""No number that is typed has more."""
+
 LOOKING = ("env", "json", "ledger")
 CHANGING = ("env", "yes", "json", "wait", "ledger")
 ROLLING = (
@@ -215,7 +218,7 @@ def amount(flag: str, text: str) -> int:
 
 def whole(flag: str, text: str, what: str) -> int:
     """invoke's own conversion of a flag ends in a traceback."""
-    if not text.isdecimal() or not int(text):
+    if not text.isdecimal() or len(text) > DIGITS or not int(text):
         raise UsageError(f"{flag} {text}: {what}, as a whole number from 1")
     return int(text)
 

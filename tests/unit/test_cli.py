@@ -92,6 +92,10 @@ def process(root: Path, *words: str) -> Done:
         (("exec", "--env", "test", "--timeout", "0", "true"), "--timeout 0"),
         (("status", "--env", "test", "--parallel", "many"), "--parallel many: how many hosts at once"),
         (("status", "--env", "test", "--parallel", "-1"), "--parallel"),
+        (("status", "--env", "test", "--parallel", "9" * 5000), "--parallel 999"),
+        (("deploy", "--env", "test", "--version", "v1", "--weight", "9" * 5000), "--weight 999"),
+        (("deploy", "--env", "test", "--version", "v1", "--copy-rate", "9" * 400), "--copy-rate 999"),
+        (("deploy", "--env", "test", "--unreachable", f"skip:{'9' * 5000}"), "--unreachable skip:999"),
         (("status",), "which environment?"),
         (("status", "--env", "tset"), "there is no environment 'tset'"),
         (("plan", "--env", "test"), "which version?"),
@@ -241,6 +245,22 @@ def test_an_invoke_yaml_that_cannot_be_read(fleet: Fleet, project: Path) -> None
     done = fleet(project, "validate", "--env", "test")
     assert done.returncode == 65
     assert "the project's invoke.yaml cannot be read" in done.stderr
+
+
+def test_an_invoke_yaml_that_is_no_mapping_or_no_file(fleet: Fleet, project: Path) -> None:
+    path = project / "invoke.yaml"
+    path.write_text("- a\n")
+    done = fleet(project, "validate", "--env", "test")
+    assert (done.returncode, done.stderr) == (
+        65,
+        "error: the project's invoke.yaml cannot be read: "
+        "it is a mapping, such as fleet: {env: production}\n",
+    )  # fmt: skip
+    path.unlink()
+    path.mkdir()
+    done = fleet(project, "validate", "--env", "test")
+    assert done.returncode == 65
+    assert "cannot be read: [Errno 21] Is a directory" in done.stderr
 
 
 def test_init_writes_a_project_and_never_over_one(fleet: Fleet, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def _asked(path: pathlib.Path, words: tuple[str, ...], run: Run, at: Position) -
     try:
         # A program that knows nothing of a host may say nothing.
         found = json.loads(said) if said.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{' '.join(words)}: its answer is no JSON", why=str(error), at=at) from error
     if not isinstance(found, dict):
         raise ConfigError(f"{' '.join(words)}: its answer is no JSON object", at=at)

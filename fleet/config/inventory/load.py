@@ -106,14 +106,19 @@ def _environment(root: pathlib.Path, env: str) -> pathlib.Path:
 
 def _sources(directory: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
     """The one file of hosts, or all those of a directory ``hosts``, sorted by name."""
-    found = [directory / name for name in _NAMES if (directory / name).exists()]
+    found = [directory / name for name in _NAMES if os.path.lexists(directory / name)]
     at = Position(shown_path(directory, root))
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         hint = "keep one of them, or move them into a directory hosts/"
         raise ConfigError(f"{names}: which one is the inventory?", at=at, hint=hint)
-    if found and found[0].is_dir():
-        found = [path for path in sorted(found[0].iterdir()) if _counts(path)]
+    if found and (inner := found[0]).is_dir():
+        found = [path for path in sorted(inner.iterdir()) if _counts(path)]
+        if not found:
+            at = Position(shown_path(inner, root))
+            raise ConfigError(
+                "no file of hosts in this directory", at=at, hint="name the hosts in one: web.yml"
+            )
     if not found:
         raise ConfigError("no hosts.yml in this environment", at=at, hint="name its hosts in hosts.yml")
     return found
@@ -122,7 +127,7 @@ def _sources(directory: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
 def _counts(path: pathlib.Path) -> bool:
     """What an editor left behind does not."""
     hidden = path.name.startswith(".") or path.name.endswith("~")
-    return path.is_file() and not hidden and path.suffix in _EXTENSIONS
+    return not path.is_dir() and not hidden and path.suffix in _EXTENSIONS
 
 
 def _executable(path: pathlib.Path) -> bool:
@@ -135,7 +140,7 @@ def _is_ini(path: pathlib.Path) -> bool:
 
 def _start(path: pathlib.Path) -> bytes:
     try:
-        return path.read_bytes()[:4096]
+        return path.read_bytes()[:4096] if path.is_file() else b""
     except OSError:
         return b""
 

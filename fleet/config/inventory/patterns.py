@@ -13,7 +13,9 @@ from fleet.model.hosts import Host, Inventory
 from fleet.suggest import suggest
 
 _PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
-_SUBSCRIPT = re.compile(r"(?P<expr>.+)\[(?:(?P<index>-?[0-9]+)|(?P<start>[0-9]+)[:-](?P<end>[0-9]*))\]")
+_SUBSCRIPT = re.compile(
+    r"(?P<expr>.+)\[(?:(?P<index>-?[0-9]{1,9})|(?P<start>[0-9]{1,9})[:-](?P<end>[0-9]{0,9}))\]"
+)
 _LOCALHOST = ("127.0.0.1", "localhost", "::1")
 
 

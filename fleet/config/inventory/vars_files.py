@@ -49,7 +49,7 @@ class VarsDirectory:
         # The first that exists counts alone: a directory web/ hides web.yml.
         for extension in ("", *_EXTENSIONS):
             path = self._path / f"{name}{extension}"
-            if f"{name}{extension}" in self._names and path.exists():
+            if f"{name}{extension}" in self._names:
                 return list(_below(path)) if path.is_dir() else [path]
         return []
 
@@ -86,5 +86,5 @@ def _below(directory: pathlib.Path) -> Iterator[pathlib.Path]:
         if path.is_dir():
             if not extension:
                 yield from _below(path)
-        elif path.is_file() and (not extension or extension in _EXTENSIONS):
+        elif not extension or extension in _EXTENSIONS:
             yield path

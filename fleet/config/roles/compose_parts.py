@@ -238,8 +238,12 @@ class Resources(Strict):
     reservations: Reservations = Reservations()
 
 
+MOST = 1000
+"""Replicas on a host: a bridge of the kernel has no room for more."""
+
+
 class Deploy(Strict):
-    replicas: Annotated[Int, Field(ge=1)] = 1
+    replicas: Annotated[Int, Field(ge=1, le=MOST)] = 1
     update_config: UpdateConfig = UpdateConfig()
     rollback_config: RollbackConfig = RollbackConfig()
     resources: Resources = Resources()

@@ -5,13 +5,15 @@ The readers raise PydanticCustomError; the place is added where the whole file i
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from fleet.config.yaml_errors import shortened
 from fleet.render.guarded import joined
 from fleet.secret import SealedText, Text
 
@@ -28,6 +30,12 @@ _SECONDS = {
     "w": 604800.0,
 }
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_LARGEST = 2**63 - 1
+_DIGITS = 20
+_LONGEST = 3660 * 86400
+"""Seconds; the engine's own limit is 292 years, and nobody waits for those."""
+
+N = TypeVar("N", int, float)
 
 
 def wrong(message: str, *, hint: str = "") -> PydanticCustomError:
@@ -44,6 +52,8 @@ def text(value: Any) -> str:
         )
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise wrong(f"must be text, not {name_of(value)}")
+    if isinstance(value, str) and "\0" in value:
+        raise wrong("a NUL cannot stand here: no program takes one")
     return number_text(value) if not isinstance(value, str) else value
 
 
@@ -55,6 +65,12 @@ def sealable(value: Any) -> Text:
 def env_value(value: Any) -> Text | None:
     """None: the name stands without a value."""
     return None if value is None else _value(value)
+
+
+def env_name(value: str) -> str:
+    if not value or "=" in value or "\0" in value:
+        raise wrong(f"{_shown(value)} cannot be the name of a variable")
+    return value
 
 
 def label_value(value: Any) -> str:
@@ -89,17 +105,17 @@ def boolean(value: Any) -> bool:
 
 def integer(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return _within(value, value)
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
-        return int(value)
+        return _within(int(value) if len(value) < _DIGITS else _LARGEST + 1, value)
     raise wrong(f"must be a whole number, not {_shown(value)}")
 
 
 def number(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return float(_within(value, value))
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d+)?", value):
-        return float(value)
+        return _within(float(value), value)
     raise wrong(f"must be a number, not {_shown(value)}")
 
 
@@ -112,17 +128,20 @@ def duration(value: Any) -> float:
     found = _DURATION.findall(value) if isinstance(value, str) else []
     if not found or "".join(amount + unit for amount, unit in found) != value:
         raise wrong(f"{_shown(value)} is not a duration: write it as 1m30s, 500ms or 2h")
-    return float(round(sum(float(amount) * _SECONDS[unit] for amount, unit in found), 9))
+    seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in found)
+    if seconds > _LONGEST:
+        raise wrong(f"{_shown(value)} is longer than {_LONGEST // 86400} days")
+    return float(round(seconds, 9))
 
 
 def size(value: Any) -> int:
     """Bytes of ``512m``, ``1.5g``, ``64kb``; powers of 1024 as in Compose."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return _within(value, value)
     found = _BYTES.fullmatch(value.strip()) if isinstance(value, str) else None
     if not found:
         raise wrong(f"{_shown(value)} is not a size: write it as 512m, 1.5g or a number of bytes")
-    return int(float(found[1]) * 1024 ** "_kmgtp".index(found[2].lower() or "_"))
+    return int(_within(float(found[1]) * 1024 ** "_kmgtp".index(found[2].lower() or "_"), value))
 
 
 def size_or_unlimited(value: Any) -> int:
@@ -196,8 +215,17 @@ def as_names(value: Any) -> Any:
     return {text(name): None for name in value} if isinstance(value, list) else value
 
 
+def _within(number: N, written: Any) -> N:
+    """What the engine can take: it counts with 64 bits."""
+    if math.isfinite(number) and abs(number) <= _LARGEST:
+        return number
+    raise wrong(f"{_shown(written)} is too large a number")
+
+
 def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (str, int, float)) else name_of(value)
+    if isinstance(value, str):
+        return repr(shortened(value))
+    return shortened(str(value)) if isinstance(value, (str, int, float)) else name_of(value)
 
 
 Str = Annotated[str, BeforeValidator(text, json_schema_input_type=str | int | float)]
@@ -220,5 +248,8 @@ _LabelValue = Annotated[
     str, BeforeValidator(label_value, json_schema_input_type=str | int | float | bool | None)
 ]
 _PairsInput = list[str] | dict[str, str | int | float | bool | None]
-Environment = Annotated[dict[str, _EnvValue], BeforeValidator(as_pairs, json_schema_input_type=_PairsInput)]
+_EnvName = Annotated[str, AfterValidator(env_name)]
+Environment = Annotated[
+    dict[_EnvName, _EnvValue], BeforeValidator(as_pairs, json_schema_input_type=_PairsInput)
+]
 Labels = Annotated[dict[str, _LabelValue], BeforeValidator(as_pairs, json_schema_input_type=_PairsInput)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleet.config.roles.scalars import text, wrong
+from fleet.config.yaml_errors import shortened
 from fleet.model.services import Port
 
 _PORT = re.compile(
@@ -62,9 +63,10 @@ def port_range(written: str) -> list[int]:
     if not re.fullmatch(r"\d+(-\d+)?", written):
         raise wrong(f"{written!r} is not a port from 1 to 65535")
     low, _, high = written.partition("-")
-    first, last = int(low), int(high or low)
+    # Five digits are enough, and thousands are more than Python converts.
+    first, last = (int(each) if len(each) < 9 else 0 for each in (low, high or low))
     if not 1 <= first <= last <= 65535:
-        raise wrong(f"{written!r} is not a port from 1 to 65535 or a rising range of them")
+        raise wrong(f"{shortened(written)!r} is not a port from 1 to 65535 or a rising range of them")
     return list(range(first, last + 1))
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleet.config.roles.assemble import Assembly
 from fleet.config.roles.piece import Piece
-from fleet.config.yaml import Document, Path, Scalars, load, shown_path
+from fleet.config.yaml import Document, Path, Scalars, load_if_there, shown_path
+from fleet.config.yaml_errors import not_utf8
 from fleet.errors import ConfigError, Position
 from fleet.render import Renderer
 
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 COMPOSE_FILE = "compose.yml"
 TASKS_FILE, HANDLERS_FILE = "tasks.yml", "handlers.yml"
 
@@ -73,7 +77,7 @@ class RoleSource:
         return (*path, found.index(name) if isinstance(found, list) and name in found else name)
 
     def has_template(self, name: str) -> bool:
-        return (self.directory / "templates" / name).is_file()
+        return os.path.isfile(self.directory / "templates" / name)
 
     def template_names(self) -> list[str]:
         directory = self.directory / "templates"
@@ -81,23 +85,25 @@ class RoleSource:
 
 
 def is_role(root: pathlib.Path, name: str) -> bool:
-    return (root / "roles" / name / COMPOSE_FILE).is_file()
+    return os.path.lexists(root / "roles" / name / COMPOSE_FILE)
 
 
 def load_role(root: pathlib.Path, name: str) -> RoleSource:
     """Read ``roles/<name>``. Raises ConfigError or ConfigErrors: not readable, not YAML, not a mapping."""
     directory = root / "roles" / name
+    if not _NAME.fullmatch(name):
+        hint = "letters, digits, '-', '_' and '.': it is a part of the containers' names"
+        at = Position(shown_path(directory, root))
+        raise ConfigError(f"{name!r} cannot be the name of a role", at=at, hint=hint)
 
     def compose(name: str) -> Document | None:
-        path = directory / name
-        return load(path, root=root, scalars=Scalars.COMPOSE) if path.is_file() else None
+        return load_if_there(directory / name, root=root, scalars=Scalars.COMPOSE)
 
     assembly = Assembly(compose)
     document = assembly.file(COMPOSE_FILE)
     defaults: Mapping[str, Any] = {}
     places: dict[str, Position] = {}
-    if (directory / "defaults.yml").is_file():
-        read = load(directory / "defaults.yml", root=root)
+    if read := load_if_there(directory / "defaults.yml", root=root):
         if not isinstance(read.value, dict | None):
             raise ConfigError("defaults.yml is a mapping of variables", at=read.at(()))
         defaults = read.value or {}
@@ -108,10 +114,7 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
     shown = shown_path(directory, root)
     templates = functools.partial(_template, directory / "templates", shown)
     files = tuple(assembly.files)
-    tasks, handlers = (
-        load(directory / file, root=root) if (directory / file).is_file() else None
-        for file in (TASKS_FILE, HANDLERS_FILE)
-    )
+    tasks, handlers = (load_if_there(directory / file, root=root) for file in (TASKS_FILE, HANDLERS_FILE))
     renderer = Renderer(templates)
     return RoleSource(name, directory, shown, document, files, defaults, places, renderer, tasks, handlers)
 
@@ -123,9 +126,12 @@ def _template(directory: pathlib.Path, shown: str, name: str) -> tuple[str, str]
 
 
 def _text(path: pathlib.Path, shown: str) -> str | None:
-    if not path.is_file():
+    # Unlike that of a path, it answers also where the name is no name: too long, or with a NUL in it.
+    if not os.path.isfile(path):
         return None
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise not_utf8(error.object, error, shown) from error
+    except OSError as error:
         raise ConfigError("cannot read the file", why=str(error), at=Position(shown)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 
@@ -133,7 +134,7 @@ def _copied(item: Item, model: Copy) -> Text:
     where = f"it is looked for below {source.shown}/files"
     if name.startswith("/") or ".." in name.split("/"):
         raise item.scope.wrong("src: must be a file of the role", place, where)
-    if (source.directory / "files" / name).is_dir():
+    if os.path.isdir(source.directory / "files" / name):
         raise item.scope.wrong(f"{name!r} is a directory", place, "copy its files: loop: with their names")
     try:
         text = source.text(f"files/{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fleet.rehearsal import HostFleet, host_fleet
 from fleet.rehearsal import engine as engines
 from fleet.rehearsal.images import Images
+from tests.fleet.volumes.cuts import summary
 from tests.fleet.volumes.moves import SWEEP, Moves
 from tests.fleet.volumes.sides import Sides, sides
 
@@ -61,3 +63,16 @@ def moves(hosts: HostFleet, image: str, tmp_path: Path) -> Iterator[Moves]:
     yield made
     for spec in hosts.specs:
         hosts.host(spec.name).run(SWEEP)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the sample of cuts has come to, in one line."""
+    told = [
+        dict(report.user_properties)
+        for kind in ("passed", "failed")
+        for report in terminalreporter.stats.get(kind, ())
+        if report.when == "call" and dict(report.user_properties).get("cut")
+    ]
+    if told:
+        ends = [one["end"] for one in told if "end" in one]
+        terminalreporter.write_line(summary(told[0]["cut"], ends, len(told) - len(ends)))

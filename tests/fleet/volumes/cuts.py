@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fleet.errors import FleetError
 from fleet.model.volumes import State
@@ -13,9 +13,13 @@ from tests.support.waiting import until
 Act = Callable[[Moves], object]
 
 
-def cut_off(moves: Moves, cut: tuple[Act, Act], point: str, delay: float) -> None:
+SOURCE, MOVED = "the source went on", "it had moved"
+
+
+def cut_off(moves: Moves, cut: tuple[Act, Act], point: str, delay: float) -> str:
     """``cut``: what is done ``delay`` seconds after the script for ``point`` began, and what mends it. Never
-    are both sides live; the source goes on, or the move is over, and the next run has all that was noted."""
+    are both sides live; the source goes on, or the move is over, and the next run has all that was noted.
+    Answers which of the two it was."""
     threads: list[threading.Thread] = []
     over = threading.Event()
 
@@ -41,12 +45,13 @@ def cut_off(moves: Moves, cut: tuple[Act, Act], point: str, delay: float) -> Non
     threads[0].join()
     cut[1](moves)
     moves.heard = lambda host, word: None
-    goes_on(moves)
+    return goes_on(moves)
 
 
-def goes_on(moves: Moves) -> None:
+def goes_on(moves: Moves) -> str:
     """The source does, and the next run moves it; unless it has moved."""
     assert moves.states.count(State.LIVE) <= 1
+    end = MOVED if moves.states[1] is State.LIVE else SOURCE
     if moves.states[1] is not State.LIVE:
         until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
         before = moves.noted()
@@ -58,3 +63,11 @@ def goes_on(moves: Moves) -> None:
         # Moved, and then cut off: a later plan clears it away.
         moves.source.run("rm -f /var/lib/fleet/moving/*")
     moves.moved()
+    return end
+
+
+def summary(seed: int, ends: Sequence[str], failed: int) -> str:
+    """Of a sample: one line."""
+    told = ", ".join(f"{ends.count(end)} times {end}" for end in (SOURCE, MOVED))
+    good = "nothing lost, all resumed" if not failed else f"{failed} FAILED"
+    return f"cuts: seed {seed}, {len(ends) + failed} points: {told}; {good}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -84,13 +85,22 @@ CUTS: dict[str, tuple[Act, Act]] = {
     "controller dies": (_die, lambda moves: None),
 }
 POINTS = ("seed", "sync", "manifest", "stop", "sync --final", "compare", "release", "mark")
-SAMPLE = random.Random(5).sample(
+SEED = 5
+SAMPLE = random.Random(SEED).sample(
     [(cut, point) for cut in CUTS for point in POINTS], int(os.environ.get("FLEET_CUTS", "4"))
 )
 """All of them: ``FLEET_CUTS=40``."""
 
 
 @pytest.mark.parametrize(("cut", "point"), SAMPLE, ids=[f"{cut} at {point}" for cut, point in SAMPLE])
-def test_a_cut(moves: Moves, cut: str, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut(
+    moves: Moves,
+    cut: str,
+    point: str,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
     monkeypatch.setattr("fleet.ops.fence.PATIENCE", 8)
-    cut_off(moves, CUTS[cut], point, random.Random(f"{cut} {point}").uniform(0, 0.3))
+    record_property("cut", SEED)
+    end = cut_off(moves, CUTS[cut], point, random.Random(f"{cut} {point}").uniform(0, 0.3))
+    record_property("end", end)

@@ -12,7 +12,7 @@ from fleet.app.orders import Asked, order
 from fleet.app.session import Session
 from fleet.app.terminal import terminal
 from fleet.app.validate import validate
-from fleet.errors import ConfigErrors, Exit, FleetError, Unreachable, UsageError
+from fleet.errors import ConfigError, ConfigErrors, Exit, FleetError, Unreachable, UsageError
 from fleet.model.hosts import Host
 from fleet.report import events as ev
 from tests.unit.app.conftest import Shop
@@ -66,6 +66,33 @@ def test_validate_tells_every_mistake_with_its_place(shop: Shop) -> None:
     with pytest.raises(ConfigErrors) as caught:
         validate(shop.session("unknown"))
     assert "roles/web/compose.yml:4:5" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("fleet_parallel: -1", "fleet_parallel: -1 is not a number of hosts"),
+        ("fleet_lease_seconds: 1", "fleet_lease_seconds: 1 is not a number of seconds"),
+        ("fleet_ledger: wbe-1", "'wbe-1' is no host of this environment, did you mean 'web-1'?"),
+        ('ansible_ssh_common_args: "\'"', "ansible_ssh_common_args of host 'web-1' cannot be read"),
+    ],
+)
+def test_validate_looks_at_what_only_a_run_needs(shop: Shop, setting: str, expected: str) -> None:
+    hosts = shop.root / "inventories" / "test" / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("mode: plain", f"mode: plain, {setting}"))
+    with pytest.raises(ConfigError) as caught:
+        validate(shop.session("unknown"))
+    assert str(caught.value).startswith("inventories/test/hosts.yml:2:")
+    assert expected in str(caught.value)
+
+
+def test_validate_warns_where_nothing_would_be_deployed(shop: Shop) -> None:
+    (shop.root / "roles" / "web" / "compose.yml").unlink()
+    assert validate(shop.session("unknown")) is Exit.OK
+    assert shop.told.lines[0].startswith("warning: these hosts have no role")
+    (shop.root / "inventories" / "test" / "hosts.yml").write_text("all: {}\n")
+    with pytest.raises(ConfigError, match="this environment has no hosts"):
+        validate(shop.session("unknown"))
 
 
 def test_hosts_that_printed_the_same_are_one_group(shop: Shop) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
 
 import pytest
 
-from fleet.config.yaml import Scalars, load, parse
+from fleet.config.yaml import Scalars, load, load_if_there, parse
 from fleet.errors import ConfigError, ConfigErrors, Position
 from fleet.model.unsafe import Unsafe
 from fleet.secret import SecretRef
@@ -98,11 +99,6 @@ class TestValues:
         text = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {d: 3, <<: [*x, *y], a: 3}\n"
         assert parse(text, "f.yml").value["z"] == {"a": 3, "b": 1, "c": 2, "d": 3}
 
-    def test_many_aliases_of_aliases_cost_nothing(self):
-        lines = ["l0: &l0 [x, x]", *(f"l{n}: &l{n} [*l{n - 1}, *l{n - 1}]" for n in range(1, 60))]
-        document = parse("\n".join(lines), "f.yml")
-        assert document.at(("l59", 1, 1)) == at(58, 6)
-
 
 class TestMistakes:
     @pytest.mark.parametrize(
@@ -186,8 +182,13 @@ class TestMistakes:
                 "!vault is not supported: Fleet holds no vault password",
                 "refer to the secret instead: !secret env:NAME, !secret file:PATH or !secret command:WORDS",
             ),
-            ("a: !!int x\n", (1, 4), "'x' is not a valid int", ""),
-            ("a: 2026-31-31\n", (1, 4), "'2026-31-31' is not a valid timestamp", ""),
+            ("a: !!int x\n", (1, 4), "'x' is not a valid int", "quote it if it is text"),
+            (
+                "a: 2026-31-31\n",
+                (1, 4),
+                "'2026-31-31' is not a valid timestamp",
+                "quote it if it is text",
+            ),
             ("a: 1\nb: \x07\n", (2, 4), "a control character (U+0007) in the text", "remove it"),
         ],
     )
@@ -210,6 +211,23 @@ class TestMistakes:
         with pytest.raises(ConfigErrors) as caught:
             parse("a: 1\na: 2\nb: !foo 1\nc: {{ x }}\n", "f.yml")
         assert [error.at for error in caught.value.errors] == [at(2, 1), at(3, 4), at(4, 4)]
+
+    def test_a_long_line_is_shown_around_its_place(self):
+        digits = "9" * 5000
+        with pytest.raises(ConfigErrors) as caught:
+            parse(f"{{a: {digits}, c: !foo 1}}", "f.yml")
+        first, last = map(str, caught.value.errors)
+        assert len(max(f"{first}\n{last}".splitlines(), key=len)) < 120
+        line, caret = last.splitlines()[1:3]
+        assert line[caret.index("^") :] == "!foo 1}"
+        line, caret = first.splitlines()[1:3]
+        assert line[caret.index("^") :].startswith("999")
+
+    def test_aliases_of_aliases_end(self):
+        lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
+        with pytest.raises(ConfigError, match="aliases repeat this and other values") as caught:
+            parse("\n".join(lines), "f.yml")
+        assert caught.value.hint == "use fewer aliases of aliases"
 
     def test_nesting_without_end_is_no_traceback(self):
         with pytest.raises(ConfigError, match="nested too deeply"):
@@ -239,8 +257,22 @@ class TestFiles:
             ConfigError, match=r"gone\.yml:1:1: cannot read the file\n    No such file or directory"
         ):
             load(tmp_path / "gone.yml", root=tmp_path)
-        with pytest.raises(ConfigError, match="Is a directory"):
+        with pytest.raises(ConfigError, match=r"Is a directory\n  → put a file in its place"):
             load(tmp_path, root=tmp_path)
+
+    def test_what_is_no_file_is_told_and_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "a.yml")
+        with pytest.raises(ConfigError, match=r"a\.yml:1:1: this is no file\n  → put a file in its place"):
+            load(tmp_path / "a.yml", root=tmp_path)
+
+    def test_only_what_is_not_there_may_be_left_out(self, tmp_path):
+        assert load_if_there(tmp_path / "gone.yml") is None
+        (tmp_path / "a.yml").symlink_to("a.yml")
+        (tmp_path / "b.yml").symlink_to("gone.yml")
+        for name, hint in (("a.yml", "a link that leads to itself"), ("b.yml", "a link that leads nowhere")):
+            with pytest.raises(ConfigError, match="cannot read the file") as caught:
+                load_if_there(tmp_path / name)
+            assert hint in caught.value.hint
 
 
 def test_suggest():

@@ -54,6 +54,8 @@ def test_a_file_for_others_is_refused(tmp_path: pathlib.Path, mode: int) -> None
 
 def test_no_file_and_no_text(tmp_path: pathlib.Path) -> None:
     assert "No such file" in error(tmp_path, "file", "nowhere").why
+    assert "null byte" in error(tmp_path, "file", "no\0where").why
+    assert "home directory" in error(tmp_path, "file", "~no-such-user/password").why
     private(tmp_path, "geheim\xe4")
     found = error(tmp_path, "file", "password")
     assert found.what == "!secret file:password: the file is not UTF-8 text"

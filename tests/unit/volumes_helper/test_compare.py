@@ -8,9 +8,12 @@ from typing import cast
 
 import pytest
 from volume.compare import compare
+from volume.content import Content
 from volume.link import Link
 from volume.manifest import make_manifest
 from volume.places import Places
+
+CHANGED = Content("ab" * 32, None, None)
 
 
 class Answered:
@@ -43,6 +46,6 @@ def test_what_is_written_to_on_both_sides_is_not_equal(
     places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (places.data / "file").write_text("x")
-    monkeypatch.setattr("volume.manifest.hash_all", lambda files, _: [("ab" * 32, "") for _ in files])
+    monkeypatch.setattr("volume.manifest.hash_all", lambda files, _: [CHANGED for _ in files])
     found = compared(places, tmp_path)
     assert (found["equal"], found["differences"]) == (False, ["file: is being written to"])

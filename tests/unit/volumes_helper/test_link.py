@@ -50,7 +50,7 @@ def test_what_is_no_key(key: str, places: Places) -> None:
 
 
 def test_the_other_end_must_be_who_it_is_and_nothing_is_asked() -> None:
-    lines = client_settings(Address("db-2", 22), "/state/key", "/state/known", 5).splitlines()
+    lines = client_settings(Address("db-2", 22), "/state/key", "/state/known", "/state/s", 5).splitlines()
     assert {
         "StrictHostKeyChecking yes", "BatchMode yes", "UserKnownHostsFile /state/known", "IdentitiesOnly yes",
         "GlobalKnownHostsFile /dev/null", "Compression no", "Ciphers aes128-gcm@openssh.com",
@@ -59,7 +59,10 @@ def test_the_other_end_must_be_who_it_is_and_nothing_is_asked() -> None:
 
 def test_a_dead_network_is_noticed_within_15_seconds_by_both_ends() -> None:
     for settings, words in (
-        (client_settings(Address("db-2", 22), "k", "h", 5), ("ServerAliveInterval", "ServerAliveCountMax")),
+        (
+            client_settings(Address("db", 22), "k", "h", "s", 5),
+            ("ServerAliveInterval", "ServerAliveCountMax"),
+        ),
         (server_settings(Path("/state"), 1), ("ClientAliveInterval", "ClientAliveCountMax")),
     ):
         found = dict(line.split(" ", 1) for line in settings.splitlines())
@@ -93,6 +96,7 @@ def test_links_to_different_targets_do_not_share_a_file(places: Places) -> None:
         ("connect to host db-2 port 22: No route to host", "db-2:22 cannot be reached"),
         ("Timeout, server db-2 not responding.", "db-2:22 has stopped answering"),
         ("client_loop: send disconnect: Broken pipe", "the connection to db-2:22 was cut"),
+        ("mux_client_read_packet: read header failed: Broken pipe", "the connection to db-2:22 was cut"),
         ("", "the connection to db-2:22 was cut"),
     ],
 )

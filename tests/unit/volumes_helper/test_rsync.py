@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 from volume.link import Address
 from volume.places import Places
-from volume.rsync import Sum, failure, local_words, normal_in_use, progress, rsync_words, sums
+from volume.rsync import (
+    Sum,
+    failure,
+    leaving_out,
+    local_words,
+    normal_in_use,
+    pattern,
+    progress,
+    rsync_words,
+    sums,
+)
 
 TO = Address("10.0.0.2", 2222)
 PARTLY = "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c"
@@ -35,6 +45,20 @@ def test_nanoseconds_are_compared_and_half_files_are_apart() -> None:
 @pytest.mark.parametrize(("rate", "limit"), [(1, "1K"), (1024, "1K"), (1025, "2K"), (10 << 20, "10240K")])
 def test_the_rate_is_rounded_up_to_what_rsync_knows(rate: int, limit: str) -> None:
     assert f"--bwlimit={limit}" in rsync_words(Places(), "/state/ssh-1", "target", rate)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [(b"a/b", b"/a/b"), (b"a\\b", b"/a\\b"), (b"a*[\\?", b"/a\\*\\[\\\\\\?"), (b"- a\n", b"/- a\n")],
+)
+def test_what_is_left_out_is_one_path(path: bytes, wanted: bytes) -> None:
+    assert pattern(path) == wanted
+
+
+def test_nothing_left_out_needs_no_words(places: Places) -> None:
+    assert leaving_out(places, ()) == []
+    assert leaving_out(places, (b"a", b"b\nc"))[1] == f"--exclude-from={places.left_out}"
+    assert places.left_out.read_bytes() == b"/a\0/b\nc\0"
 
 
 def test_what_was_done() -> None:

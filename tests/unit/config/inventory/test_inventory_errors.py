@@ -103,6 +103,15 @@ def test_a_mistake_is_told_with_its_place(project, text, expected):
     assert expected in message(project({"hosts.yml": text}))
 
 
+@pytest.mark.parametrize("name", ["hosts.yml", "hosts/web.yml", "group_vars/web.yml", "group_vars/all/a.yml"])
+def test_a_link_that_leads_to_itself_is_told(project, name):
+    root = project({"hosts.yml": "web:\n  hosts: {a: }\n"} if name[0] == "g" else {})
+    path = root / "inventories/test" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(path.name)
+    assert f"inventories/test/{name}:1:1: cannot read the file" in message(root)
+
+
 def test_all_mistakes_of_all_files_are_told_at_once(project):
     root = project(
         {
@@ -177,7 +186,10 @@ class TestSources:
 
     def test_a_directory_without_a_file_of_hosts(self, project):
         root = project({"hosts/.hidden": "a: {}\n", "hosts/a.yml~": "a: {}\n", "hosts/note.txt": "no\n"})
-        assert message(root).startswith("inventories/test:1:1: no hosts.yml in this environment")
+        assert message(root) == (
+            "inventories/test/hosts:1:1: no file of hosts in this directory\n"
+            "  → name the hosts in one: web.yml"
+        )
 
     def test_a_mistake_in_one_of_several_sources(self, project):
         root = project({"hosts/1.yml": "web: [\n", "hosts/2.ini": "[web:x]\n"})
@@ -239,6 +251,7 @@ class TestExecutables:
         ("listed", "host", "expected"),
         [
             ("nonsense", "{}", "--list: its answer is no JSON"),
+            ("[" * 100_000, "{}", "--list: its answer is no JSON"),
             ("[]", "{}", "--list: its answer is no JSON object"),
             ('{"web": ["a"]}', "[]", "--host a: its answer is no JSON object"),
             ('{"web": "a"}', "{}", "group 'web' is a list of hosts, or has hosts, vars and children"),
@@ -265,7 +278,12 @@ class TestExecutables:
     def test_a_program_that_cannot_be_run(self, project):
         root = project({"hosts": "#!/no/such/interpreter\n"})
         (root / "inventories/test/hosts").chmod(0o755)
-        assert "hosts --list cannot be run" in answered(root)
+        assert "hosts --list cannot be run\n    No such file or directory\n" in answered(root)
+
+    def test_an_answer_that_is_not_utf8(self, project):
+        root = project({"hosts": "#!/bin/sh\nprintf '\\377'\n"})
+        (root / "inventories/test/hosts").chmod(0o755)
+        assert "hosts --list: its answer is not UTF-8" in answered(root)
 
     def test_a_script_without_the_right_to_run_is_told_how_to_get_it(self, project):
         assert "chmod +x" in answered(project({"hosts": "#!/bin/sh\necho {}\n"}))
@@ -327,6 +345,7 @@ class TestPatterns:
             ("zzz*", "no host or group matches 'zzz*'"),
             ("web:&db", "no host is left by 'web:&db'"),
             ("web[7]", "'web[7]' is out of range: 'web' has 3 hosts"),
+            (f"web[{'7' * 10}]", f"no host or group matches 'web[{'7' * 10}]'"),
             ("~(", "'~(' is not a valid regular expression"),
             ("", "the host pattern is empty"),
             (" , ", "the host pattern is empty"),

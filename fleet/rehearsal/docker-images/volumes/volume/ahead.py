@@ -17,7 +17,7 @@ from subprocess import Popen
 from .children import child, settle
 from .content import hash_all
 from .entry import record
-from .manifest import TICK, known, timely, write_known
+from .manifest import TICK, known, known_parts, timely, write_known
 from .places import Places
 from .scan import Found, Key, entry_of, key
 
@@ -37,6 +37,7 @@ def ahead(places: Places, settled_ns: int) -> None:
     hashed: see :func:`manifest.make_manifest`. ``settled_ns``: when that was; 0: we do it again and again,
     and wait for what is new to rest, since it is tar who fills the volume."""
     hashed, counts = dict(known(places.known)), timely(places.data)
+    parts = known_parts(places)
     waiting: deque[bytes] = deque()
     names = _named(places)
     try:
@@ -48,12 +49,14 @@ def ahead(places: Places, settled_ns: int) -> None:
             found = _rested(places.root, waiting, before - TICK, wait=not settled_ns)
             read = hash_all([(one.place, one.entry.size) for one in found.values()], 1)
             for (wish, one), got in zip(found.items(), read, strict=True):
-                if got and got[1] == wish:
-                    hashed[wish] = record(one.entry._replace(content=got[0])).numbers
+                if got and got.key == wish:
+                    hashed[wish] = record(one.entry._replace(content=got.hash)).numbers
+                    if got.parts:
+                        parts[wish] = got.parts
             if not found:
                 time.sleep(EVERY)
     finally:
-        write_known(places, hashed)
+        write_known(places, hashed, parts)
 
 
 def _named(places: Places) -> Iterator[list[bytes]]:

@@ -12,6 +12,8 @@ from .words import Failure, last_lines
 
 # 9 to 12 seconds after the last sign of life a connection is given up.
 ALIVE_EVERY, ALIVE_TIMES = 3, 3
+# One connection is used by all commands: while the service is away, nobody waits for keys to be exchanged.
+KEPT_SECONDS = 600
 NAME = "target"
 
 
@@ -49,13 +51,15 @@ def link(places: Places, to: str, host_key: str, seconds: float = 5) -> Link:
     name = hashlib.sha256(f"{there} {checked(host_key)} {seconds}".encode()).hexdigest()[:16]
     known, config = places.state / f"known-{name}", places.state / f"ssh-{name}"
     known.write_text(f"{NAME} {host_key}\n")
-    config.write_text(client_settings(there, str(places.state / "key"), str(known), seconds))
+    shared = places.state / f"shared-{name}"
+    config.write_text(client_settings(there, str(places.state / "key"), str(known), str(shared), seconds))
     return Link(there, str(config))
 
 
-def client_settings(to: Address, key: str, known_hosts: str, seconds: float) -> str:
-    """``HostKeyAlias``: the key is the target's, wherever it is reached, also through a forwarded port.
-    ``LogLevel INFO``: below it ssh does not say that the other end has stopped answering."""
+def client_settings(to: Address, key: str, known_hosts: str, shared: str, seconds: float) -> str:
+    """``shared``: the socket of the connection. ``HostKeyAlias``: the key is the target's, wherever it is
+    reached, also through a forwarded port. ``LogLevel INFO``: below it ssh does not say that the
+    connection is gone."""
     return f"""\
 Host {NAME}
 HostName {to.host}
@@ -74,6 +78,9 @@ HostKeyAlgorithms ssh-ed25519
 UpdateHostKeys no
 ConnectTimeout {max(1, round(seconds))}
 ConnectionAttempts 1
+ControlMaster auto
+ControlPath {shared}
+ControlPersist {KEPT_SECONDS}
 ServerAliveInterval {ALIVE_EVERY}
 ServerAliveCountMax {ALIVE_TIMES}
 Ciphers aes128-gcm@openssh.com
@@ -92,7 +99,7 @@ MEANINGS = (
     (r"Could not resolve hostname", "{to} has no address"),
     (r"Connection timed out|No route to host|Network is unreachable", "{to} cannot be reached"),
     (r"Timeout, server .* not responding", "{to} has stopped answering"),
-    (r"Connection reset|Connection closed|closed by remote|Broken pipe", "the connection to {to} was cut"),
+    (r"Connection reset|onnection .*closed|closed by remote|Broken pipe", "the connection to {to} was cut"),
 )
 
 

@@ -7,9 +7,11 @@ import hashlib
 import marshal
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from .content import cores, hash_all
+from .content import Parts, cores, hash_all
 from .entry import CHANGING, Record, encoded, record
 from .places import Places
 from .scan import Found, Key, Known, Same, scan_beside
@@ -17,6 +19,8 @@ from .scan import Found, Key, Known, Same, scan_beside
 # Two writes within one tick of the kernel's clock leave the same times; two seconds are the coarsest tick
 # that a file system has.
 TICK = 2 * 10**9
+# A time with a part of a second in it comes from a finer one: ten milliseconds at most.
+FINE = 50 * 10**6
 # Here the first store into a clean mapped page gives the file new times. On tmpfs none ever does, on zfs it
 # does when the page is written back, and on a network's file system another machine tells the time.
 TIMELY = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs"}
@@ -36,8 +40,11 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
     wanted = {one.key: one for one in found if isinstance(one, Found) and one.key}
     files = [(one.place, one.entry.size) for one in wanted.values()]
     hashes: dict[Key, str | None] = {}
+    parts = known_parts(places)
     for wish, got in zip(wanted, hash_all(files, cores()), strict=True):
-        hashes[wish] = None if got is None else got[0] if got[1] == wish else CHANGING
+        hashes[wish] = None if got is None else got.hash if got.key == wish else CHANGING
+        if got and got.parts:
+            parts[wish] = got.parts
     records: list[Record] = []
     kept: dict[Key, bytes] = {}
     size = 0
@@ -58,7 +65,7 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
             size += one.key[2]
     data = encoded(records)
     _write(places.manifest, data)
-    write_known(places, kept)
+    write_known(places, kept, parts)
     return {
         "digest": hashlib.sha256(data).hexdigest(),
         "entries": len(records),
@@ -71,19 +78,37 @@ def make_manifest(places: Places, *, keep: bool = True) -> dict[str, object]:
 
 def known(path: Path) -> Known:
     """What the last manifest has left. Of 200,000 files :mod:`json` would read for a second."""
+    return _read(path)
+
+
+def known_parts(places: Places) -> dict[Key, Parts]:
+    """Of large files that are known."""
+    return {key: Parts(*parts) for key, parts in _read(places.parts).items()}
+
+
+def write_known(places: Places, found: Known, parts: Mapping[Key, Parts]) -> None:
+    """``parts``: also of others."""
+    counts = timely(places.data)
+    _write(places.known, marshal.dumps(dict(found) if counts else {}))
+    large = {key: tuple(one) for key, one in parts.items() if counts and key in found}
+    _write(places.parts, marshal.dumps(large))
+
+
+def _read(path: Path) -> dict[Key, Any]:
     with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
         return dict(marshal.loads(path.read_bytes()))  # noqa: S302 - our own
     return {}
-
-
-def write_known(places: Places, found: Known) -> None:
-    _write(places.known, marshal.dumps(dict(found) if timely(places.data) else {}))
 
 
 def _write(path: Path, data: bytes) -> None:
     new = path.with_suffix(f".{os.getpid()}")
     new.write_bytes(data)
     new.replace(path)
+
+
+def rests(changed_ns: int, now_ns: int) -> bool:
+    """Whether a file that is changed from now on gets another time than ``changed_ns``."""
+    return changed_ns < now_ns - (FINE if changed_ns % 10**9 else TICK)
 
 
 def timely(data: Path) -> bool:

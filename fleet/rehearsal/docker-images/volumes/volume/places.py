@@ -50,3 +50,12 @@ class Places:
     @property
     def known(self) -> Path:
         return self.state / "known"
+
+    @property
+    def parts(self) -> Path:
+        return self.state / "parts"
+
+    @property
+    def left_out(self) -> Path:
+        """What rsync is not to look at."""
+        return self.state / "left-out"

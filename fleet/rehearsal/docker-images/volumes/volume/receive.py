@@ -14,6 +14,7 @@ from .alone import alone
 from .children import child
 from .extract import extraction
 from .manifest import make_manifest
+from .mend import mend
 from .places import Places
 from .rsync import BROKEN_OFF
 from .tarstream import naming
@@ -34,6 +35,9 @@ def receive(places: Places, asked: str) -> int:
             stream = beside_the_stream()
             with alone(places.state / "receive.lock"):
                 return _rsync(places, ["rsync", "--server", *options, ".", there], stream)
+        case ["patch"]:
+            with alone(places.state / "receive.lock"):
+                say("result", mend(places, sys.stdin.buffer, sys.stdout.buffer))
         case ["manifest"]:
             say("result", settled_manifest(places, "the target"))
         case ["entries"]:

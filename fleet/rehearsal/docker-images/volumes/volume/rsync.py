@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .answers import told
@@ -14,14 +15,28 @@ VANISHED = 24
 PARTLY = 23
 
 
-def rsync_words(places: Places, ssh_config: str, target: str, rate: int) -> list[str]:
+def rsync_words(
+    places: Places, ssh_config: str, target: str, rate: int, more: Sequence[str] = ()
+) -> list[str]:
     return [
         *_options(places, rate),
+        *more,
         "-e",
         f"ssh -F {ssh_config}",
         f"{places.data}/",
         f"{target}:{places.data}/",
     ]
+
+
+def leaving_out(places: Places, paths: Sequence[bytes]) -> list[str]:
+    """Words with which these stay at the target as they are."""
+    places.left_out.write_bytes(b"".join(pattern(path) + b"\0" for path in paths))
+    return ["--from0", f"--exclude-from={places.left_out}"] if paths else []
+
+
+def pattern(path: bytes) -> bytes:
+    """What matches this path and no other. Where nothing else is special, neither is a backslash."""
+    return b"/" + (re.sub(rb"([\\*?\[])", rb"\\\1", path) if re.search(rb"[*?\[]", path) else path)
 
 
 def local_words(places: Places, rate: int) -> list[str]:

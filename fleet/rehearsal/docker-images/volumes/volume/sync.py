@@ -1,4 +1,5 @@
-"""The difference is copied by rsync: again and again while the service writes, and once when it does not."""
+"""The difference is copied, again and again while the service writes, and once when it does not: large files
+by their blocks, the rest by rsync."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from typing import IO
 from .alone import alone
 from .children import LastingComplaints, child, settle
 from .link import NAME, Address, Link
+from .patch import patch
 from .places import Places
 from .progress import Meter
-from .rsync import Sum, failure, normal_in_use, progress, rsync_words, sums
+from .rsync import Sum, failure, leaving_out, normal_in_use, progress, rsync_words, sums
 from .words import say
 
 
@@ -24,9 +26,17 @@ def sync(places: Places, link: Link, rate: int, final: bool) -> dict[str, object
             # The final pass need not: after the writers' end nothing is written any more, and what was
             # written since the last pass has been seen by times.
             settle(places.data)
-        done, complete = one_pass(rsync_words(places, link.config, NAME, rate), link.to, final)
-        seconds = round(time.monotonic() - began, 3)
-        return {"sent": done.sent, "changed": done.changed, "seconds": seconds, "complete": complete}
+        patched = patch(places, link, rate, final)
+        # While they are written, rsync would see another time again, and do what has just been done.
+        left_out = [] if final else leaving_out(places, patched.paths)
+        words = rsync_words(places, link.config, NAME, rate, left_out)
+        done, complete = one_pass(words, link.to, final)
+        return {
+            "sent": done.sent + patched.sent,
+            "changed": done.changed + patched.changed,
+            "seconds": round(time.monotonic() - began, 3),
+            "complete": complete,
+        }
 
 
 def one_pass(words: list[str], to: Address | None, final: bool) -> tuple[Sum, bool]:
