@@ -148,7 +148,9 @@ class _One:
         dump = self.snapshot.kind is Kind.DUMP
         stopping = () if dump else self._running
         # What runs is of a version for which this data is not, or not any more.
-        other = not dump and mark is not None and mark.upgrades != self.snapshot.upgrades
+        owner, was = self.volume.care.owner, self.snapshot.owner
+        upgraded = mark is not None and mark.upgrades != self.snapshot.upgrades
+        other = not dump and (upgraded or bool(owner and was and owner != was))
         replaced = tuple(one.id for one in self._ours) if other else ()
         keeping = None
         if mark and not mark.snapshot:
