@@ -13,7 +13,6 @@ from fleet.app.suites import tested_roles, tests_of
 from fleet.errors import Exit, FleetError, UsageError
 from fleet.model.refs import all_refs
 from fleet.report import events as ev
-from fleet.run.interrupt import on_signals
 from fleet.run.role_tests import RoleTests, counted
 from fleet.secret import SecretRef
 from fleet.transport.base import HandTransport
@@ -36,7 +35,7 @@ def verify(session: Session) -> Exit:
     session.emit(ev.CommandStarted(f"tests of {', '.join(roles)}", tuple(names)))
     with Connections(session) as connections:
         work = _Work(session, roles, tests_of(session, _version(session), refs))
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning")), ENDING):
+        with session.interruptible(ENDING):
             connections.each(session.hosts, work.run)
         lost = {**connections.errors, **work.lost}
         unreached = dict(connections.errors)
