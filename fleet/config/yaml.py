@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fleet.config.yaml_errors import not_utf8, syntax_error
+from fleet.config.yaml_errors import control_character, not_utf8, syntax_error
 from fleet.config.yaml_values import Builder, Scalars, position_of
 from fleet.errors import ConfigError, ConfigErrors, Position
 
@@ -97,7 +97,7 @@ def load_if_there(
 
 
 def read_text(path: pathlib.Path, shown: str) -> str:
-    """Raises ConfigError: file unreadable, not UTF-8."""
+    """Raises ConfigError: file unreadable, not UTF-8, a NUL in it."""
     try:
         # A pipe would be waited for without end.
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -107,9 +107,12 @@ def read_text(path: pathlib.Path, shown: str) -> str:
         why, hint = error.strerror or str(error), _UNREADABLE.get(error.errno or 0, "")
         raise ConfigError("cannot read the file", why=why, at=Position(shown), hint=hint) from error
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_utf8(raw, error, shown) from error
+    if "\0" in text:
+        raise control_character(0, text, shown)
+    return text
 
 
 def shown_path(path: pathlib.Path, root: pathlib.Path | None = None) -> str:
