@@ -51,6 +51,7 @@ while (1) {
     while (defined(my $line = <$client>)) { last if $line =~ /^\r?\n$/ }
     my $good = $mode ne "sick" && !($mode eq "slow" && time - $began < 2);
     my $body = $good ? "ok $ENV{VERSION}\n" : "the database does not answer\n";
+    $body = "$ENV{VERSION} $ENV{HOSTNAME}\n" if $path eq "/who";
     print $client "HTTP/1.0 ", ($good ? "200 OK" : "503 Unavailable"), "\r\n\r\n", $body;
     close $client;
 }
