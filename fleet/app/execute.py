@@ -15,7 +15,6 @@ from fleet.model.hosts import Host
 from fleet.report import events as ev
 from fleet.report.grouped import Printed, grouped
 from fleet.run.blocks import Blocks
-from fleet.run.interrupt import on_signals
 from fleet.run.printed import Printing
 from fleet.transport.base import HandTransport, Result
 
@@ -42,8 +41,7 @@ def execute(session: Session, order: Order) -> Exit:
     session.emit(ev.CommandStarted(order.shown, tuple(names)))
     with Connections(session) as connections:
         work = _Work(session, connections, order)
-        notes = on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning")), ENDING)
-        with notes, work.blocks.ticking():
+        with session.interruptible(ENDING), work.blocks.ticking():
             for batch in _batches(session.hosts, order.serial or len(names)):
                 connections.each(batch, work.run, order.serial)
                 if connections.errors or work.lost or not all(end.ok for end in work.ended.values()):

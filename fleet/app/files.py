@@ -12,7 +12,6 @@ from fleet.app.session import Session
 from fleet.errors import Exit, FleetError, UsageError
 from fleet.report import events as ev
 from fleet.run.files import Upload, fetch
-from fleet.run.interrupt import on_signals
 from fleet.transport.base import Transport
 
 ENDING = "interrupted: hosts that are begun are finished"
@@ -68,7 +67,7 @@ def _each(session: Session, step: str, work: Callable[[str, Transport], str]) ->
 
     session.emit(ev.CommandStarted(step, tuple(names)))
     with Connections(session) as connections:
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning")), ENDING):
+        with session.interruptible(ENDING):
             connections.each(session.hosts, one)
         unreached = dict(connections.errors)
     errors |= unreached

@@ -17,7 +17,6 @@ from fleet.report.plan_text import plan_lines
 from fleet.run.balancers import Balancers
 from fleet.run.executor import Ending, Executor
 from fleet.run.hands import RemoteHands
-from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
 
 
@@ -37,7 +36,7 @@ def carry_out(
     journal.save("plan.txt", session.masked("".join(f"{line.text}\n" for line in plan_lines(plan))))
     try:
         session.emit(ev.RunStarted(run, command, plan.env, "", plan.hosts))
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
+        with session.interruptible():
             transports = connections.fenced(custody.tenure, session.place)
             balancers = Balancers(desired.balancers, transports, session.emit, session.interrupt.now)
             hands = RemoteHands(

@@ -17,7 +17,6 @@ from fleet.report.plan_text import Line
 from fleet.run.balancers import Balancers
 from fleet.run.executor import Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
-from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
 from fleet.transport.base import Transport
 
@@ -53,7 +52,7 @@ def carry_out(session: Session, connections: Connections, custody: Custody, what
     journal.save("plan.txt", session.masked("".join(f"{line.text}\n" for line in what.lines)))
     try:
         session.emit(ev.RunStarted(run, what.command, plan.env, "", plan.hosts))
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
+        with session.interruptible():
             outcome = _execute(session, connections.fenced(custody.tenure, session.place), plan, journal)
             if outcome.ending is not Ending.DONE:
                 connections.again(outcome.touched)

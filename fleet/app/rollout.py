@@ -32,7 +32,6 @@ from fleet.report.plan_text import plan_lines
 from fleet.run.balancers import Balancers
 from fleet.run.executor import Around, Ending, Executor, Outcome
 from fleet.run.hands import RemoteHands
-from fleet.run.interrupt import on_signals
 from fleet.run.journal import Journal
 from fleet.run.tenure import Tenure
 
@@ -87,7 +86,7 @@ class Run:
                 self._journal.run, command, desired.env, desired.version, plan.hosts, self._books.number
             )
         )
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
+        with session.interruptible():
             outcome = self._execute(plan, desired, self._announcer)
             if wanted.goes_on and outcome.ending is Ending.ROLL_BACK:
                 # What an earlier run of this release has changed goes back, too.

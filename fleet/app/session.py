@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from fleet.ops.effects import RegistryAuth
 from fleet.report import events as ev
 from fleet.report.plan_text import Line
 from fleet.report.redact import Redactor
-from fleet.run.interrupt import Interrupt
+from fleet.run.interrupt import FIRST, Interrupt, on_signals
 from fleet.secret import Keyring, Secret, SecretRef
 from fleet.secrets import resolve
 from fleet.suggest import suggest
@@ -110,6 +111,10 @@ class Session:
         if self.report in self.sinks:
             with self._hearing(self.report):
                 self.report.line(replace(line, text=self.masked(line.text)))
+
+    def interruptible(self, first: str = FIRST) -> AbstractContextManager[None]:
+        """^C counts while the block runs; ``first``: what is said at the first press."""
+        return on_signals(self.interrupt, lambda text: self.emit(ev.Note(text, "warning")), first)
 
     def masked(self, text: str) -> str:
         return self.keyring.redact(text)

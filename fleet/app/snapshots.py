@@ -36,13 +36,18 @@ Planned = Callable[[Desired, Facts, str, Registries], Plan]
 COLUMNS = ("snapshot", "volume", "host", "release", "taken", "size", "why")
 
 
-def snapshot(session: Session, name: str) -> Exit:
-    """Of the volume ``name``, on each host of the run that has it. Raises FleetError."""
+def snapshot(session: Session, name: str, to: str = "") -> Exit:
+    """Of the volume ``name``, on each host of the run that has it; ``to``: the host that keeps it. Raises
+    FleetError."""
+
+    def planned(desired: Desired, facts: Facts, name: str, registries: Registries) -> Plan:
+        return taking(desired, facts, name, registries, to)
+
     with (
         Connections(session) as connections,
-        Custody(session, connections, f"volumes snapshot {name}") as custody,
+        Custody(session, connections, f"volumes snapshot {name}{f' --to {to}' if to else ''}") as custody,
     ):
-        desired, _, plan = prepared(session, connections, custody, name, taking)
+        desired, _, plan = prepared(session, connections, custody, name, planned)
         return carry_out(session, connections, custody, desired, plan, "snapshot", lambda: "")
 
 

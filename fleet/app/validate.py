@@ -27,7 +27,7 @@ def validate(session: Session) -> Exit:
         Line(
             f"{session.options.env} is valid: {_many(len(desired.hosts), 'host')}, "
             f"{_many(len(desired.roles), 'role')}, {_many(services, 'service')}, "
-            f"{_many(len(all_refs(desired)), 'secret')} referred to"
+            f"{_many(len(all_refs(desired, session.registries())), 'secret')} referred to"
         )
     )
     return Exit.OK

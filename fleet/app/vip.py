@@ -15,7 +15,6 @@ from fleet.model.desired import Desired
 from fleet.ops.vip import Side
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers
-from fleet.run.interrupt import on_signals
 from fleet.run.vip import Move, holders, move, the_holder
 from fleet.suggest import suggest
 
@@ -128,7 +127,7 @@ def _move(
         balancers = Balancers(desired.balancers, transports, session.emit, session.interrupt.now)
         balancer = next((one for one in desired.balancers if one.host == source), None)
         moving = Move(address, source, target, shared.containers, balancer)
-        with on_signals(session.interrupt, lambda text: session.emit(ev.Note(text, "warning"))):
+        with session.interruptible():
             move(moving, transports, balancers, session.emit, session.interrupt.now)
         session.emit(ev.Note(f"{address} is on {target}"))
     return Exit.OK

@@ -16,14 +16,13 @@ from fleet.config.peers import Peers
 from fleet.config.problems import FileProblems, Problems
 from fleet.config.roles.backends import Backends
 from fleet.config.roles.services import build
-from fleet.config.roles.source import TASKS_FILE, RoleSource, is_role, load_role
+from fleet.config.roles.source import RoleSource, is_role, known_roles, load_role
 from fleet.config.roles.validate import read
 from fleet.config.roles.variables import HostVariables
 from fleet.config.roles.xfleet import RoleExtension
 from fleet.config.tasks.read import twice, with_tasks
 from fleet.config.traffic import Traffic
-from fleet.config.yaml import shown_path
-from fleet.errors import ConfigError, FleetError, Position, UsageError
+from fleet.errors import ConfigError, FleetError, UsageError
 from fleet.model.desired import Desired, HostState, Role
 from fleet.model.hosts import Host, Inventory
 from fleet.suggest import suggest
@@ -72,7 +71,6 @@ def load_desired(
     variables = HostVariables(inventory, version, behind)
     carried = [name for name, one in inventory.groups.items() if one.members and is_role(project.root, name)]
     sources = _sources(project.root, carried, problems)
-    _check_alone(project.root, inventory, problems)
     balancing = {name: name not in sources or sources[name].may_say("balancer") for name in carried}
     elsewhere = Elsewhere(project.name, inventory, variables, problems, sources, balancing)
     traffic = Traffic(elsewhere)
@@ -134,9 +132,8 @@ class _Reading:
         header = self._extension(source, hosts[0], problems)
         for index, needed in enumerate(header.needs):
             if not is_role(self.project.root, needed):
-                known = [path.parent.name for path in self.project.root.glob("roles/*/compose.yml")]
-                place = ("x-fleet", "needs", index)
-                problems.add(f"there is no role {needed!r}{suggest(needed, known)}", place)
+                near = suggest(needed, known_roles(self.project.root))
+                problems.add(f"there is no role {needed!r}{near}", ("x-fleet", "needs", index))
         least = header.min_healthy
         if isinstance(least, int) and least > len(hosts):
             what = (
@@ -207,16 +204,6 @@ def _sources(root: pathlib.Path, roles: Iterable[str], problems: Problems) -> di
         except FleetError as error:
             problems.add(error)
     return found
-
-
-def _check_alone(root: pathlib.Path, inventory: Inventory, problems: Problems) -> None:
-    """Tasks of a group that carries no role would never be done."""
-    for name, group in inventory.groups.items():
-        path = root / "roles" / name / TASKS_FILE
-        if group.members and not is_role(root, name) and path.is_file():
-            hint = "give the tasks to a role that its hosts run services of"
-            what = f"there is no compose.yml beside it, so {name!r} is no role"
-            problems.add(ConfigError(what, hint=hint, at=Position(shown_path(path, root))))
 
 
 def _check_names(roles: Collection[str] | None, sources: Mapping[str, RoleSource]) -> None:

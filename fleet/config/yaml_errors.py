@@ -42,7 +42,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
 def syntax_error(error: YAMLError, text: str, file: str) -> ConfigError:
     """The parser's error as one of ours, with the line and a caret."""
     if isinstance(error, ReaderError):
-        return _bad_character(error, text, file)
+        return control_character(error.character, text, file)
     if not isinstance(error, MarkedYAMLError):
         return ConfigError("not valid YAML", why=str(error), at=Position(file))
     mark = error.problem_mark or error.context_mark
@@ -88,9 +88,10 @@ def _plain(problem: str, character: str, line: str) -> tuple[str, str]:
     return problem or "not valid YAML", ""
 
 
-def _bad_character(error: ReaderError, text: str, file: str) -> ConfigError:
-    at = _end_of(text.partition(chr(error.character))[0], file)
-    return ConfigError(f"a control character (U+{error.character:04X}) in the text", hint="remove it", at=at)
+def control_character(code: int, text: str, file: str) -> ConfigError:
+    """The first of them in ``text``."""
+    at = _end_of(text.partition(chr(code))[0], file)
+    return ConfigError(f"a control character (U+{code:04X}) in the text", hint="remove it", at=at)
 
 
 def _end_of(before: str, file: str) -> Position:

@@ -132,7 +132,7 @@ def file_name(volume: str) -> str:
 def mark_text(mark: Mark) -> str:
     """What a mark's file holds: all fields, so that a script can change one of them; but not those that older
     marks lack, and most never have."""
-    seldom = {"snapshot", "made", "called", "mounted", "upgrades", "owned"}
+    seldom = {"snapshot", "made", "called", "mounted", "upgrades", "owned", "came"}
     text = {key: value for key, value in asdict(mark).items() if value or key not in seldom}
     return codec.canonical(text) + "\n"
 

@@ -94,6 +94,12 @@ class HostState:
     tasks: tuple[Task, ...] = ()
     handlers: tuple[Handler, ...] = ()
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Those that it has services or tasks of."""
+        services, tasks = (one.role for one in self.services), (one.role for one in self.tasks)
+        return tuple(dict.fromkeys((*services, *tasks, *(one.role for one in self.handlers))))
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:

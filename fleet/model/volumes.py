@@ -29,6 +29,7 @@ class Mark:
     ``made``: as in :class:`FoundVolume`; empty where nobody has noted it.
     ``called``: the data's name at its peer, where that is another one; then the peer may be this host.
     ``mounted``: an anonymous volume's place, as ``role.service:/path``.
+    ``came``: of what was anonymous at its peer: where it was mounted, as there.
     ``upgrades``: ids of those that the data has had, in their order; made anew, it is as if it had had one.
     ``owned``: whose the data was before a role said whose it is to be; empty: none did, or it was made so.
     """
@@ -45,6 +46,7 @@ class Mark:
     mounted: str = ""
     upgrades: tuple[str, ...] = ()
     owned: str = ""
+    came: str = ""
 
     @property
     def upgrade(self) -> str:
@@ -141,7 +143,7 @@ class Relocation:
         """What the target bears until the copy is complete."""
         return replace(
             self.mark, state=State.INCOMING, peer=self.source, proven=False, called=self.origin,
-            mounted=self.mounted,
+            mounted=self.mounted, came=self.mark.mounted,
         )  # fmt: skip
 
     @property

@@ -19,7 +19,7 @@ old=$(docker volume ls -q --filter "label={labels.SNAPSHOT}=$volume")
 for one in $old; do
   [ -e "$snapshots/$one" ] || docker volume rm "$one" >/dev/null
 done
-id=$(date -u +%Y%m%d-%H%M%S)-$(od -An -N2 -tx1 /dev/urandom | tr -d ' \\n')
+[ -n "$id" ] || id=$(date -u +%Y%m%d-%H%M%S)-$(od -An -N2 -tx1 /dev/urandom | tr -d ' \\n')
 docker volume create "$@" "$volume{INFIX}$id" >/dev/null
 echo "$id $(date +%s)"
 """
@@ -32,6 +32,14 @@ printf '%s\\n' "$text" >"$snapshots/.$name"
 sync "$snapshots/.$name"
 mv "$snapshots/.$name" "$snapshots/$name"
 sync "$snapshots" 2>/dev/null || sync
+"""
+
+# Their names end with their times.
+NEWEST = f"""\
+set -eu
+found=
+for one in "$snapshots/$volume{INFIX}"*; do found=$one; done
+[ ! -e "$found" ] || cat "$found"
 """
 
 # The record first: cut off in between, it is one that was never finished.
@@ -47,8 +55,9 @@ $name
 """
 
 
-def begin(place: Place, volume: str, role: str) -> Shell:
-    """A Docker volume for a new snapshot of ``volume``; prints its id and the time, in seconds since 1970."""
+def begin(place: Place, volume: str, role: str, id_: str = "") -> Shell:
+    """A Docker volume for a new snapshot of ``volume``; prints its id and the time, in seconds since 1970.
+    ``id_``: that of one which comes from elsewhere."""
     marks = {
         labels.PROJECT: place.project,
         labels.ENV: place.env,
@@ -56,7 +65,14 @@ def begin(place: Place, volume: str, role: str) -> Shell:
         labels.SNAPSHOT: volume,
     }
     given = words(word for item in marks.items() for word in ("--label", "=".join(item)))
-    return Shell(f"{_head(place.state_dir)} volume={words([volume])}\nset -- {given}\n{BEGIN}")
+    return Shell(
+        f"{_head(place.state_dir)} volume={words([volume])} id={words([id_])}\nset -- {given}\n{BEGIN}"
+    )
+
+
+def newest(place: Place, volume: str) -> Shell:
+    """Prints the record of the one that was taken last; nothing when there is none."""
+    return Shell(f"{_head(place.state_dir)} volume={words([volume])}\n{NEWEST}")
 
 
 def begun(text: str) -> tuple[str, int]:

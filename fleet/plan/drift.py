@@ -12,8 +12,10 @@ from fleet.model.difference import difference
 from fleet.model.found import Container, Facts, FoundDir, FoundFile, HostFacts, Unknown
 from fleet.model.images import ImageRef
 from fleet.model.services import ConfigDir, ConfigFile, Service
+from fleet.model.tasks import task_dir
 from fleet.plan.compare import Change, folded, image_text, with_image_text
 from fleet.plan.files import seal, secrets_change
+from fleet.plan.tasks.drift import task_drift
 from fleet.secret import refs_of
 
 Marks = Mapping[str, str]
@@ -52,6 +54,9 @@ def _host(desired: Desired, state: HostState, host: HostFacts, marks: Marks) -> 
     ):
         if not isinstance(there, Unknown):
             yield from (Change(kind, old=place.name) for place in places if place.name not in there)
+    directory = task_dir(desired.state_dir, desired.project, desired.env)
+    for subject, what, old, new, lines in task_drift(state, host, marks, directory):
+        yield Change(subject, what, old, new, lines=lines)
 
 
 def _service(service: Service, found: list[Container], host: HostFacts, marks: Marks) -> Iterator[Change]:

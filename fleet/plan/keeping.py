@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fleet.model.images import ImageRef
-from fleet.model.snapshots import Restoring, Taking, Upgrading
-from fleet.model.volumes import Writer
+from fleet.model.place import Place
+from fleet.model.snapshots import Restoring, Snapshot, Taking, Upgrading
+from fleet.model.volumes import Mark, Relocation, State, Writer
 from fleet.ops.job import RunJob
 from fleet.ops.places import MakeVolume
 
@@ -88,7 +89,40 @@ class OwnVolume:
         return f"volume {one.volume}: owner {self.was} → {self.owner}{count} ({_begin(one)})"
 
 
-Keep = TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume
+@dataclass(frozen=True, slots=True)
+class ShipSnapshot:
+    """A snapshot of ``volume`` that lies on ``source`` goes to ``host``. ``snapshot`` None: the newest, which
+    does not stay at the source. ``image``: of the helper, by digest; ``address``: of ``host``, as others
+    reach it; ``rate``: bytes a second; 0: no limit."""
+
+    host: str
+    source: str
+    volume: str
+    role: str
+    image: str
+    place: Place
+    address: str
+    rate: int = 0
+    snapshot: Snapshot | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.host}/ship:{self.source}:{self.volume}"
+
+    def describe(self) -> str:
+        if self.snapshot:
+            return f"bring snapshot {self.snapshot.id} of volume {self.volume} from {self.source}"
+        return f"send the snapshot of volume {self.volume} from {self.source}, where none stays of it"
+
+    def relocation(self, snapshot: Snapshot) -> Relocation:
+        """Of the volume that holds it, as a move has it."""
+        mark = Mark(snapshot.lineage, snapshot.generation, State.LIVE)
+        return Relocation(
+            snapshot.name, self.source, self.host, mark, self.address, self.image, self.place, rate=self.rate
+        )
+
+
+Keep = TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume | ShipSnapshot
 """The data of a volume on ``host`` is kept there, or brought back."""
 
 

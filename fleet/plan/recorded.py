@@ -99,8 +99,8 @@ def _roles(
     names = {role.name for role in today}
     hosts: dict[str, dict[str, None]] = {}
     for state in states.values():
-        for service in state.services:
-            hosts.setdefault(service.role, {})[state.host] = None
+        for role in state.roles:
+            hosts.setdefault(role, {})[state.host] = None
     left = (role for role in before if role.name not in names and role.name in hosts)
     return (*today, *(replace(role, hosts=tuple(hosts[role.name])) for role in left))
 

@@ -17,7 +17,7 @@ from fleet.plan.snapshots_kept import kept
 from fleet.plan.tree import Node, Phase, Stage, Step, Turn
 from fleet.plan.volume_cases import Case
 from fleet.plan.volume_order import has_user
-from fleet.plan.volume_places import users, volume_at
+from fleet.plan.volume_places import mark_at, users, volume_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,13 @@ def outlived(desired: Desired, facts: Facts, host: str, volume: Volume, coming: 
     """What data was before an upgrade, or another owner, the version from before needs: so it is counted by
     itself, and only what is older than as many others goes. ``coming``: how many more there will be."""
     place, keep = Place(desired.state_dir, desired.project, desired.env), volume.care.keep
+    mark = mark_at(facts, host, volume.name)
     counted = [one for one in kept(facts, host, volume.name) if one.of_upgrade]
     which = f"the newest {keep} of them stay" if keep > 1 else "the newest of them stays"
     for one in counted[: max(len(counted) + coming - keep, 0)]:
-        yield Step(host, DropSnapshot(one, place, f"{one.why}; {which}"))
+        # What is half restored is to be had from nowhere else.
+        if mark is None or one.id != mark.snapshot:
+            yield Step(host, DropSnapshot(one, place, f"{one.why}; {which}"))
 
 
 def all_outlived(desired: Desired, facts: Facts) -> tuple[Phase, ...]:

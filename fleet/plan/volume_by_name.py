@@ -21,6 +21,7 @@ from fleet.plan.keeping import RestoreVolume, TakeSnapshot
 from fleet.plan.lint import readable
 from fleet.plan.snapshots import grace, phase, taking, within
 from fleet.plan.snapshots_kept import kept
+from fleet.plan.snapshots_sent import away, fetched, sending, wrong_place
 from fleet.plan.traffic import drains
 from fleet.plan.tree import Finding, Node, Phase, Plan, Step, Turn
 from fleet.plan.volume_cases import short
@@ -54,12 +55,12 @@ class Named:
             yield Finding(True, what, f"known: {', '.join(self.known) or 'none'}")
 
 
-def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries) -> Plan:
-    """Of the volume ``name``, on each host of the run that has it."""
+def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries, to: str = "") -> Plan:
+    """Of the volume ``name``, on each host of the run that has it; ``to``: the host that it is kept on."""
     if unread := tuple(readable(desired, facts)):
         return Plan(desired.project, desired.env, desired.version, findings=unread)
     named, data = Named.of(desired, name), Volumes.of(desired, facts)
-    findings, turns = [*named.missing()], []
+    findings, turns = [*named.missing(), *wrong_place(desired, facts, named.places, to)], []
     for host, volume in named.places:
         there = volume_at(facts, host, volume.name)
         if there and there.mark and there.mark.state is State.LIVE:
@@ -69,8 +70,12 @@ def snapshot(desired: Desired, facts: Facts, name: str, registries: Registries) 
             findings.append(Finding(True, f"volume {name}: {_not_whole(there)}", host=host))
     if turns:
         findings += helper(desired, data.pinned, "take a snapshot of a volume")
-    stages = (*pulled(desired, facts, [one.host for one in turns], data.pinned, registries),
-              *([phase(tuple(turns))] if turns else []))  # fmt: skip
+    if any(finding.error for finding in findings):
+        return Plan(desired.project, desired.env, desired.version, findings=tuple(findings))
+    hosts = [*(one.host for one in turns), *([to] if to else [])]
+    stages = (*pulled(desired, facts, hosts, data.pinned, registries),
+              *([phase(tuple(turns))] if turns else []),
+              *sending(desired, named.places, to, data.pinned))  # fmt: skip
     return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
 
 
@@ -83,9 +88,14 @@ def restore(desired: Desired, facts: Facts, name: str, id_: str, registries: Reg
     held = [(host, volume, one) for host, volume in named.places
             for one in kept(facts, host, volume.name) if one.id == id_]  # fmt: skip
     stages: tuple[Phase, ...] = ()
+    brought: tuple[Phase, ...] = ()
+    sources: tuple[str, ...] = ()
+    for host, volume, source, one in () if held else away(facts, named.places, id_)[:1]:
+        held, sources = [(host, volume, one)], (source,)
+        brought = (fetched(desired, host, volume, source, one, data.pinned),)
     if len(held) > 1:
-        hosts = ", ".join(host for host, _, _ in held)
-        findings.append(Finding(True, f"snapshot {id_} is on {hosts}", "name one of them: --limit"))
+        where = ", ".join(host for host, _, _ in held)
+        findings.append(Finding(True, f"snapshot {id_} is on {where}", "name one of them: --limit"))
     elif not held and not findings:
         others = [one.id for host, volume in named.places for one in kept(facts, host, volume.name)]
         what = f"no host of this run has a snapshot {id_} of volume {name}{suggest(id_, others)}"
@@ -96,7 +106,7 @@ def restore(desired: Desired, facts: Facts, name: str, id_: str, registries: Reg
         findings += [*made.wrong(), *helper(desired, data.pinned, "restore a volume")]
         if not any(finding.error for finding in findings):
             turn = Turn(host, tuple(made.nodes()), disrupts=True)
-            stages = (*pulled(desired, facts, [host], data.pinned, registries),
+            stages = (*pulled(desired, facts, [host, *sources], data.pinned, registries), *brought,
                       Phase("restore volumes", (turn,)))  # fmt: skip
     return Plan(desired.project, desired.env, desired.version, stages, findings=tuple(findings))
 
@@ -138,7 +148,9 @@ class _One:
         dump = self.snapshot.kind is Kind.DUMP
         stopping = () if dump else self._running
         # What runs is of a version for which this data is not, or not any more.
-        other = not dump and mark is not None and mark.upgrades != self.snapshot.upgrades
+        owner, was = self.volume.care.owner, self.snapshot.owner
+        upgraded = mark is not None and mark.upgrades != self.snapshot.upgrades
+        other = not dump and (upgraded or bool(owner and was and owner != was))
         replaced = tuple(one.id for one in self._ours) if other else ()
         keeping = None
         if mark and not mark.snapshot:

@@ -64,15 +64,27 @@ def _went(facts: Facts, host: str, name: str) -> str:
 
 
 def wanted(desired: Desired, facts: Facts, host: str) -> dict[str, Volume]:
-    """By full name; also directories and anonymous volumes whose data has been elsewhere, or still is."""
+    """By full name; also directories and anonymous volumes whose data has been elsewhere, or still is. Of
+    such a one that somebody has removed since, the volume tells to which its data went."""
     state = _state(desired, host)
     found = {one.name: one for one in state.volumes if one.of_host}
     there = facts.hosts[host].volumes if host in facts.hosts else {}
-    for name, one in there.items() if isinstance(there, Mapping) else ():
+    there = there if isinstance(there, Mapping) else {}
+    for name, one in there.items():
+        gone = one.mark.called if one.mark and one.mark.called not in there else ""
+        place = came(facts, host, gone) if gone else ""
         for service in state.services:
             if one.mark and (mounts(service, name) or _lacks(service, one.mark.mounted)):
                 found.setdefault(name, Volume(name, service.role))
+            if _lacks(service, place):
+                found.setdefault(gone, Volume(gone, service.role))
     return found
+
+
+def came(facts: Facts, host: str, name: str) -> str:
+    """Where the anonymous volume ``name`` was mounted before its data went to another name on its host."""
+    there = volume_at(facts, host, _went(facts, host, name))
+    return there.mark.came if there and there.mark else ""
 
 
 def origin(desired: Desired, facts: Facts, host: str, volume: Volume) -> str:

@@ -10,6 +10,7 @@ from fleet.model.volumes import State
 from fleet.ops.containers import Create, Replace
 from fleet.plan.tree import Node, Rollout, Stage, Step, Turn
 from fleet.plan.volume_cases import Case
+from fleet.plan.volume_origins import came
 from fleet.plan.volume_places import users, volume_at
 from fleet.plan.volume_table import MOVES, Change
 
@@ -63,7 +64,8 @@ def _anonymous(host: str, op: Create | Replace, facts: Facts, cases: Sequence[Ca
     found = []
     for one in cases:
         there = volume_at(facts, host, one.volume.name) if one.host == host else None
-        key, _, place = (there.mark.mounted if there and there.mark else "").partition(":")
+        gone = came(facts, host, one.volume.name) if one.host == host and there is None else ""
+        key, _, place = (there.mark.mounted if there and there.mark else gone).partition(":")
         if place and key == op.recipe.service.key and place not in held:
             found.append((one.volume.name, place))
     return found

@@ -18,7 +18,7 @@ from fleet.plan.tree import CopyVolume, MoveVolume, Node, Phase, Stage, Step, Tu
 from fleet.plan.upgrades import Upgrades
 from fleet.plan.volume_cases import Case, adoption, cases
 from fleet.plan.volume_order import before_its_user, has_user
-from fleet.plan.volume_origins import place_of
+from fleet.plan.volume_origins import came, place_of
 from fleet.plan.volume_places import mark_at, users, volume_at
 from fleet.plan.volume_table import MOVES, Change
 from fleet.plan.volume_upgrades import anew
@@ -174,7 +174,7 @@ class Volumes:
             moving.rate,
             moving.downtime,
             one.origin,
-            one.mark.mounted if one.mark else "",
+            one.mark.mounted if one.mark else came(self.facts, one.host, one.volume.name),
         )
 
     def _source_mark(self, one: Case) -> Mark:

@@ -35,7 +35,7 @@ class Wish:
 def joined(record: Record, today: Inventory) -> dict[str, tuple[str, ...]]:
     """Hosts that carry recorded roles today which they have nothing of in the record, each with those
     roles. Their states are to be rendered from the record's sources, for :func:`wish`."""
-    known = {state.host: {one.role for one in state.services} for state in record.desired.hosts}
+    known = {state.host: state.roles for state in record.desired.hosts}
     members = _members(record, today)
     found = {
         host: tuple(role for role in members if host in members[role] and role not in known.get(host, ()))
@@ -96,7 +96,7 @@ def _hosts(role: Role, record: Record, today: Inventory) -> Iterator[str]:
     if group and group.members:
         hosts = set(group.members)
     else:
-        hosts = {state.host for state in record.desired.hosts if by_role(state, [role.name]).services}
+        hosts = {state.host for state in record.desired.hosts if role.name in state.roles}
     return (name for name in today.hosts if name in hosts)
 
 
@@ -141,7 +141,7 @@ def _left(record: Record, today: Inventory, members: Members, chosen: Collection
             what = f"was in release {number} and is not in the inventory any more"
             yield Finding(False, what, host=state.host)
             continue
-        for role in dict.fromkeys(one.role for one in state.services if state.host in chosen):
+        for role in state.roles if state.host in chosen else ():
             if state.host not in members[role]:
                 what = f"had role {role} in release {number} and is not in that group any more"
                 yield Finding(False, what, "put it back into the group to have the role there", state.host)
@@ -158,7 +158,7 @@ def _came(record: Record, desired: Desired, new: Mapping[str, tuple[str, ...]]) 
     for state in desired.hosts:
         for role in new.get(state.host, ()):
             how = "is not in" if state.host in were[role] else "was added since"
-            if by_role(state, [role]).services:
+            if role in state.roles:
                 yield Finding(
                     False, f"{how} release {number}; it gets {desired.version}, too", host=state.host
                 )

@@ -31,7 +31,7 @@ from fleet.ops.snapshots import ClearAway, DropSnapshot
 from fleet.ops.taking_back import GiveUp, TakeBack
 from fleet.ops.tasks.change import ChangeHost, RunHandler
 from fleet.ops.transitions import transition_text
-from fleet.plan.keeping import OwnVolume, RestoreVolume, TakeSnapshot, UpgradeVolume
+from fleet.plan.keeping import OwnVolume, RestoreVolume, ShipSnapshot, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Finding, Gate, MoveVolume, Node, Phase, Plan, Rollout, Step, Trial, Turn
 from fleet.report.names import fold
 
@@ -129,6 +129,7 @@ COUNTED: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((OwnVolume,), "volume to change the owner of", "volumes to change the owner of"),
     ((RestoreVolume,), "volume to restore", "volumes to restore"),
     ((TakeSnapshot,), "snapshot to take", "snapshots to take"),
+    ((ShipSnapshot,), "snapshot to send", "snapshots to send"),
     ((DropSnapshot,), "snapshot to remove", "snapshots to remove"),
 )
 

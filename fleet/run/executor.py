@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleet.errors import Drift, Fenced, FleetError, Interrupted
-from fleet.plan.keeping import Keep, OwnVolume, RestoreVolume, TakeSnapshot, UpgradeVolume
+from fleet.plan.keeping import Keep, OwnVolume, RestoreVolume, ShipSnapshot, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import (
     CopyVolume,
     Gate,
@@ -267,7 +267,7 @@ class Executor:
             elif isinstance(step, CopyVolume | MoveVolume):
                 outcome.touched |= dict.fromkeys((step.move.source, step.host))
                 self._hands.haul(step)
-            elif isinstance(step, TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume):
+            elif isinstance(step, TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume | ShipSnapshot):
                 outcome.touched[step.host] = None
                 self._hands.keep(step)
             else:

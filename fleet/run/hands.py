@@ -15,7 +15,7 @@ from fleet.ops.config import WriteConfig
 from fleet.ops.containers import Create, Replace
 from fleet.ops.job import RunJob
 from fleet.ops.volume_helper import Helper
-from fleet.plan.keeping import Keep, OwnVolume, TakeSnapshot, UpgradeVolume
+from fleet.plan.keeping import Keep, OwnVolume, RestoreVolume, ShipSnapshot, TakeSnapshot, UpgradeVolume
 from fleet.plan.tree import Admit, CopyVolume, Drain, Gate, Handover, Haul, Lead, Step, Trial
 from fleet.report import events as ev
 from fleet.run.balancers import Balancers, TrafficFailed
@@ -32,6 +32,7 @@ from fleet.run.volumes.ground import Ground
 from fleet.run.volumes.moving import move as move_volume
 from fleet.run.volumes.owning import own
 from fleet.run.volumes.restoring import restore
+from fleet.run.volumes.shipping import newest, ship
 from fleet.run.volumes.side import Side
 from fleet.run.volumes.taking import take
 from fleet.run.volumes.upgrading import upgrade
@@ -133,12 +134,12 @@ class RemoteHands:
             raise
 
     def keep(self, node: Keep) -> None:
-        what = _kept(node)
-        helper = Helper(what.volume, what.image, what.place, ())
         try:
-            ground = Ground(
-                node.host, helper, self._transport(node.host), self._emit, self._cancel, self._show, node.id
-            )
+            if isinstance(node, ShipSnapshot):
+                self._ship(node)
+                return
+            what = _kept(node)
+            ground = self._ground(node, node.host, Helper(what.volume, what.image, what.place, ()))
             if isinstance(node, TakeSnapshot):
                 take(node.taking, ground)
             elif isinstance(node, UpgradeVolume):
@@ -150,6 +151,19 @@ class RemoteHands:
         except FleetError as error:
             error.host, error.step = error.host or node.host, node.id
             raise
+
+    def _ground(self, node: Keep, host: str, helper: Helper) -> Ground:
+        return Ground(host, helper, self._transport(host), self._emit, self._cancel, self._show, node.id)
+
+    def _ship(self, node: ShipSnapshot) -> None:
+        helper = Helper(node.volume, node.image, node.place, ())
+        snapshot = node.snapshot or newest(node, self._ground(node, node.source, helper))
+        move = node.relocation(snapshot)
+        source, target = (
+            Side.of(move, reads, self._transport(host), self._emit, self._cancel, self._show)
+            for reads, host in ((True, node.source), (False, node.host))
+        )
+        ship(node, snapshot, source, target)
 
     def _command(self, host: str, op: RunJob) -> None:
         """Of an upgrade: the volume's mark records it, and no ledger."""
@@ -201,7 +215,7 @@ class RemoteHands:
             raise Unreachable("there is no connection to it", host=host) from None
 
 
-def _kept(node: Keep) -> Taking | Restoring | Upgrading:
+def _kept(node: TakeSnapshot | RestoreVolume | UpgradeVolume | OwnVolume) -> Taking | Restoring | Upgrading:
     if isinstance(node, TakeSnapshot):
         return node.taking
     return node.upgrading if isinstance(node, UpgradeVolume | OwnVolume) else node.restoring

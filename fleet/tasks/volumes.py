@@ -11,7 +11,7 @@ from fleet.tasks.common import CHANGING, Given, confirming, operator_task, with_
 USES = {
     "move": "inv volumes move NAME --to HOST",
     "confirm": "inv volumes confirm NAME",
-    "snapshot": "inv volumes snapshot NAME",
+    "snapshot": "inv volumes snapshot NAME [--to HOST]",
     "list": "inv volumes list [NAME]",
     "restore": "inv volumes restore NAME --snapshot ID",
     "export": "inv volumes export NAME FILE [--snapshot ID]",
@@ -23,7 +23,7 @@ ARCHIVES = ("export", "import")
 @operator_task(*CHANGING, "limit", "parallel", "max_downtime", "copy_rate",
                action="move, confirm, snapshot, list, restore, export, import; without one: which there are",
                name="the volume, as its role calls it, or in full",
-               to="move: the host that it goes to, with its role",
+               to="move: the host that it goes to, with its role; snapshot: the one that keeps it",
                snapshot="restore, export: which one, as inv volumes list tells them",
                file="export, import: a file of this machine, or restic:REPOSITORY",
                sizes="also how large they are: each engine has to count")  # fmt: skip
@@ -45,7 +45,7 @@ def volumes(
         what = f"volumes has no action {action}{suggest(action, USES)}"
         raise UsageError(what, hint=f"one of {', '.join(USES)}; without one it shows which there are")
     wrong = (
-        bool(to) != (action == "move"),
+        bool(to) != (action == "move") and action != "snapshot",
         bool(file) != (action in ARCHIVES),
         bool(snapshot) != (action == "restore") and action != "export",
     )
@@ -57,7 +57,7 @@ def volumes(
         None: lambda session: app.volumes(session, sizes=sizes),
         "move": lambda session: app.move(session, asks, name or "", to),
         "confirm": lambda session: app.confirm_move(session, asks, name or ""),
-        "snapshot": lambda session: snapshots.snapshot(session, name or ""),
+        "snapshot": lambda session: snapshots.snapshot(session, name or "", to),
         "list": lambda session: snapshots.listed(session, name or ""),
         "restore": lambda session: snapshots.restore(session, asks, name or "", snapshot),
         "export": lambda session: archives.export(session, asks, name or "", file or "", snapshot),

@@ -14,7 +14,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.support.registry import MANIFEST, Registry, _digest
+from tests.support.registry import Registry, _digest
 
 # How it behaves is in the image's environment: MODE is one of healthy, sick (never healthy), dies (exit 7
 # after a second), slow (healthy after two seconds), deaf (ignores TERM).
@@ -51,6 +51,7 @@ while (1) {
     while (defined(my $line = <$client>)) { last if $line =~ /^\r?\n$/ }
     my $good = $mode ne "sick" && !($mode eq "slow" && time - $began < 2);
     my $body = $good ? "ok $ENV{VERSION}\n" : "the database does not answer\n";
+    $body = "$ENV{VERSION} $ENV{HOSTNAME}\n" if $path eq "/who";
     print $client "HTTP/1.0 ", ($good ? "200 OK" : "503 Unavailable"), "\r\n\r\n", $body;
     close $client;
 }
@@ -92,28 +93,6 @@ class AppRegistry(Registry):
             (image,) = json.loads(read("manifest.json"))
             layers = [gzip.compress(read(path), 1, mtime=0) for path in image["Layers"]]
             return self._publish(name, version, read(image["Config"]), layers)
-
-    def _publish(self, name: str, version: str, body: bytes, layers: list[bytes]) -> str:
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": {
-                "mediaType": "application/vnd.docker.container.image.v1+json",
-                "size": len(body),
-                "digest": self._store(body),
-            },
-            "layers": [
-                {
-                    "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-                    "size": len(packed),
-                    "digest": self._store(packed),
-                }
-                for packed in layers
-            ],
-        }
-        digest = self._store(json.dumps(manifest).encode())
-        self.manifests[name, version] = self.manifests[name, digest] = digest
-        return digest
 
 
 @functools.cache

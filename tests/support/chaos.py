@@ -5,6 +5,7 @@ The suite does it to a small fleet of its own, ``benchmarks/chaos.py`` to the re
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.rehearsal import Host
+from tests.support import warm
 from tests.support.availability import Availability
 from tests.support.operators import told
 
@@ -69,9 +71,9 @@ class Site:
 
     def say(self, *words: str) -> tuple[int, str]:
         """Exit code, and what the operator reads."""
-        process = self.begin(*words)
-        out, _ = process.communicate(timeout=600)
-        return process.returncode, out
+        words = (*words, "--env", self.env, "--yes")
+        code, out, err = warm.run(words, self.root, os.environ, timeout=600)
+        return code, out + err
 
     def deploy(self, version: str) -> None:
         code, text = self.say("deploy", "--version", version)

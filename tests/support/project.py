@@ -165,7 +165,7 @@ class Project:
     def run(self, *words: str, timeout: float = 120, typed: str = "") -> Done:
         """``typed``: what it reads on standard input."""
         began = time.monotonic()
-        ended = warm.run(words, self.root, self._environment(), typed, timeout)
+        ended = warm.run(words, self.root, self._environment(), timeout=timeout, typed=typed)
         return _told(Done(*ended, time.monotonic() - began), words)
 
     def inv(self, *words: str) -> Done:
@@ -242,7 +242,7 @@ def service(
     """
     policy = {"parallelism": 0, "monitor": "200ms", "failure_action": "rollback", **(update or {})}
     quick = {
-        "deadline": "5s",
+        "deadline": "30s",
         "interval": "150ms",
         "rise": 2,
         "checks": [{"http": {"port": 8000, "path": "/health", "match": "^ok"}}],

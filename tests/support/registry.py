@@ -61,8 +61,9 @@ class Registry:
             "config": {"Cmd": ["/bin/sleep", "1000"]},
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
-        packed = gzip.compress(layer, 1, mtime=0)
-        body = json.dumps(config).encode()
+        return self._publish(name, tag, json.dumps(config).encode(), [gzip.compress(layer, 1, mtime=0)])
+
+    def _publish(self, name: str, version: str, body: bytes, layers: list[bytes]) -> str:
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -77,10 +78,11 @@ class Registry:
                     "size": len(packed),
                     "digest": self._store(packed),
                 }
+                for packed in layers
             ],
         }
         digest = self._store(json.dumps(manifest).encode())
-        self.manifests[name, tag] = self.manifests[name, digest] = digest
+        self.manifests[name, version] = self.manifests[name, digest] = digest
         return digest
 
     def _store(self, blob: bytes) -> str:

@@ -1,7 +1,7 @@
-"""``fleet`` as a fork of a process that has loaded it: the same words, streams, environment and exit as when
-it is started, without the second of processor time that loading takes.
+"""``fleet`` or ``inv`` as a fork of a process that has loaded Fleet: the same words, streams, environment and
+exit as when it is started, without the second of processor time that loading takes.
 
-As an operator starts it, it is tried by ``Project.begin``, by ``inv``, and by unit tests of the command line.
+As an operator starts it, it is tried by ``Project.begin``, ``Project.inv``, and unit tests of the CLI.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 COLD = ("fleet.cli", "fleet.tasks", "fleet.rehearsal", "fleet.verify")
 """Loaded by each command: the tasks look for aliases in the directory that they are loaded in."""
 
 
 def run(
-    words: Sequence[str], cwd: Path, environ: Mapping[str, str], typed: str, timeout: float
+    words: Sequence[str],
+    cwd: Path,
+    environ: Mapping[str, str],
+    *,
+    timeout: float,
+    program: str = "fleet",
+    typed: str = "",
 ) -> tuple[int, str, str]:
     """Exit code and what it said on both streams. A command that does not end in time is killed."""
     stdin, pipe = os.pipe()
@@ -36,7 +43,8 @@ def run(
     os.close(pipe)
     answers, keeper = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with answers, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        request = json.dumps({"words": list(words), "cwd": str(cwd), "environ": dict(environ)})
+        argv = [str(Path(sys.executable).with_name(program)), *words]
+        request = json.dumps({"argv": argv, "cwd": str(cwd), "environ": dict(environ)})
         socket.send_fds(_door(), [request.encode()], [stdin, out.fileno(), err.fileno(), keeper.fileno()])
         os.close(stdin)
         keeper.close()
@@ -85,7 +93,7 @@ def _load(package: str) -> None:
             (_load if module.ispkg else importlib.import_module)(module.name)
 
 
-def _next(door: socket.socket) -> tuple[dict[str, object], list[int]]:
+def _next(door: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Answers in the process of each command, with its request."""
     while True:
         message, streams, _, _ = socket.recv_fds(door, 1 << 20, 4)
@@ -112,18 +120,20 @@ def _keep(process: int, answers: socket.socket) -> None:
     os._exit(0)
 
 
-def _be(request: dict[str, object], streams: list[int]) -> None:
+def _be(request: dict[str, Any], streams: list[int]) -> None:
     """From here on this process is the command, until its end."""
     for number, stream in enumerate(streams[:3]):
         os.dup2(stream, number)
     os.closerange(3, max(streams) + 1)
     os.environ.clear()
-    os.environ.update(request["environ"])  # type: ignore[call-overload]
+    os.environ.update(request["environ"])
     time.tzset()
-    os.chdir(str(request["cwd"]))
-    sys.argv = [str(Path(sys.executable).with_name("fleet")), *request["words"]]  # type: ignore[misc]
-    from fleet.cli import program
-
+    os.chdir(request["cwd"])
+    sys.argv = request["argv"]
+    if sys.argv[0].endswith("inv"):
+        from invoke.main import program
+    else:
+        from fleet.cli import program
     program.run()
 
 

@@ -44,6 +44,8 @@ def build(
 ) -> HostState:
     """What ``host`` runs of the role; the last two as :class:`RoleScope` has them. Incomplete when
     ``problems`` were added."""
+    if not source.files:
+        return HostState(host)
     render = functools.partial(source.renderer.compose, variables=variables)
     file = read(ComposeFile, source.document.value, render, problems)
     if file is None:

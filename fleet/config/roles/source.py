@@ -12,7 +12,7 @@ from typing import Any
 
 from fleet.config.roles.assemble import Assembly
 from fleet.config.roles.piece import Piece
-from fleet.config.yaml import Document, Path, Scalars, load_if_there, shown_path
+from fleet.config.yaml import Document, Path, Scalars, is_there, load_if_there, shown_path
 from fleet.config.yaml_errors import not_utf8
 from fleet.errors import ConfigError, Position
 from fleet.render import Renderer
@@ -31,7 +31,7 @@ class RoleSource:
     document: Piece
     """The Compose file with all that it includes and extends."""
     files: tuple[str, ...]
-    """The Compose files that it was put together from."""
+    """The Compose files that it was put together from; none when the role has only tasks."""
     defaults: Mapping[str, Any]
     places: Mapping[str, Position]
     renderer: Renderer
@@ -85,7 +85,12 @@ class RoleSource:
 
 
 def is_role(root: pathlib.Path, name: str) -> bool:
-    return os.path.lexists(root / "roles" / name / COMPOSE_FILE)
+    """Its hosts run services, or there are only tasks to do on them."""
+    return any(is_there(root / "roles" / name / file) for file in (COMPOSE_FILE, TASKS_FILE))
+
+
+def known_roles(root: pathlib.Path) -> list[str]:
+    return sorted(path.name for path in root.glob("roles/*") if is_role(root, path.name))
 
 
 def load_role(root: pathlib.Path, name: str) -> RoleSource:
@@ -99,8 +104,12 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
     def compose(name: str) -> Document | None:
         return load_if_there(directory / name, root=root, scalars=Scalars.COMPOSE)
 
+    tasks, handlers = (load_if_there(directory / file, root=root) for file in (TASKS_FILE, HANDLERS_FILE))
     assembly = Assembly(compose)
-    document = assembly.file(COMPOSE_FILE)
+    if tasks and not is_there(directory / COMPOSE_FILE):
+        document = Piece({}, {(): (tasks, ())})
+    else:
+        document = assembly.file(COMPOSE_FILE)
     defaults: Mapping[str, Any] = {}
     places: dict[str, Position] = {}
     if read := load_if_there(directory / "defaults.yml", root=root):
@@ -114,7 +123,6 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
     shown = shown_path(directory, root)
     templates = functools.partial(_template, directory / "templates", shown)
     files = tuple(assembly.files)
-    tasks, handlers = (load_if_there(directory / file, root=root) for file in (TASKS_FILE, HANDLERS_FILE))
     renderer = Renderer(templates)
     return RoleSource(name, directory, shown, document, files, defaults, places, renderer, tasks, handlers)
 

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 
+from fleet.config.tasks.crontab import FIELDS, expected, is_time
 from fleet.config.tasks.items import Item
 from fleet.config.tasks.modules import (
     Apt,
@@ -30,7 +31,6 @@ from fleet.suggest import suggest
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?")
 SETTING = re.compile(r"[A-Za-z0-9_.:/*-]+")
 USER = re.compile(r"[a-z_][a-z0-9_-]*[$]?")
-FIELD = re.compile(r"[0-9A-Za-z*,/-]+")
 GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -227,11 +227,11 @@ def _cron(item: Item) -> CronTask:
         )
     if not USER.fullmatch(model.user):
         raise item.scope.wrong(f"{model.user!r} is not the name of a user", _place(item, "user"))
-    fields = ("minute", "hour", "day", "month", "weekday")
-    for name in fields:
-        if not FIELD.fullmatch(getattr(model, name)):
-            raise item.scope.wrong(f"{name}: {getattr(model, name)!r} is not a time", _place(item, name))
-    when = f"@{model.special_time}" if model.special_time else " ".join(getattr(model, one) for one in fields)
+    for name in FIELDS:
+        if not is_time(name, written := getattr(model, name)):
+            hint = f"{expected(name)}, as crontab(5) has them"
+            raise item.scope.wrong(f"{name}: {written!r} is not a time", _place(item, name), hint)
+    when = f"@{model.special_time}" if model.special_time else " ".join(getattr(model, one) for one in FIELDS)
     file = model.cron_file
     if file and not file.startswith("/"):
         file = f"/etc/cron.d/{file}"

@@ -69,9 +69,14 @@ def _attributes(wish: FileTask, found: FoundPath) -> Work | None:
 
 
 def attribute_lines(wish: FileTask, found: FoundPath) -> list[str]:
+    return [f"{what} of {wish.path} {old} → {new}" for what, old, new in other_attributes(wish, found)]
+
+
+def other_attributes(wish: FileTask, found: FoundPath) -> list[tuple[str, str, str]]:
+    """What is not as wanted: its name, as it was found, as it is wanted."""
     uid, _, gid = found.ids.partition(":")
     return [
-        f"{what} of {wish.path} {old} → {new}"
+        (what, old, new)
         for what, old, number, new in (
             ("mode", found.mode, found.mode, wish.mode),
             ("owner", found.owner, uid, wish.owner),

@@ -48,8 +48,17 @@ def user_work(wish: UserTask, facts: HostFacts) -> Work | None:
 
 
 def _changes(wish: UserTask, found: FoundUser) -> list[str]:
-    lines = [
-        f"{what} {old or 'none'} → {new}"
+    lines = [f"{what} {old or 'none'} → {new}" for what, old, new in other_fields(wish, found)]
+    if wish.groups is not None and not has_groups(wish, found):
+        old, new = ",".join(found.groups) or "none", ",".join(wish.groups) or "none"
+        lines.append(f"groups {'also ' if wish.append else f'{old} → '}{new}")
+    return lines
+
+
+def other_fields(wish: UserTask, found: FoundUser) -> list[tuple[str, str, str]]:
+    """What is not as wanted, but for its further groups: its name, as it was found, as it is wanted."""
+    return [
+        (what, old, new)
         for what, old, new in (
             ("uid", found.uid, wish.uid),
             ("group", found.group, wish.group),
@@ -59,13 +68,9 @@ def _changes(wish: UserTask, found: FoundUser) -> list[str]:
         )
         if new and new != old
     ]
-    if wish.groups is not None and not _has_groups(wish, found):
-        old, new = ",".join(found.groups) or "none", ",".join(wish.groups) or "none"
-        lines.append(f"groups {'also ' if wish.append else f'{old} → '}{new}")
-    return lines
 
 
-def _has_groups(wish: UserTask, found: FoundUser) -> bool:
+def has_groups(wish: UserTask, found: FoundUser) -> bool:
     wanted = set(wish.groups or ()) - {wish.group or found.group}
     return wanted <= set(found.groups) if wish.append else wanted == set(found.groups)
 
@@ -79,5 +84,5 @@ def _only(wish: UserTask, found: FoundUser) -> UserTask:
         home="" if wish.home == found.home else wish.home,
         shell="" if wish.shell == found.shell else wish.shell,
         comment="" if wish.comment == found.comment else wish.comment,
-        groups=None if wish.groups is None or _has_groups(wish, found) else wish.groups,
+        groups=None if wish.groups is None or has_groups(wish, found) else wish.groups,
     )

@@ -53,10 +53,21 @@ def copy(
         text = (
             f"volume {node.move.volume}: {size(sent + more)} copied to {node.host} in "
             f"{clock() - began:.1f} s; the move itself will take about {enough.seconds:.1f} s ({enough.why})"
+            f"{_besides(node)}"
         )
         emit(ev.Note(text))
         allowed(enough.seconds, source)
         failed.pop_all()
+
+
+def _besides(node: CopyVolume) -> str:
+    """What its users are away for, too, and nobody has measured: how long a stop may take is known."""
+    writers = node.move.writers
+    if not writers:
+        return ", and nothing runs on it"
+    names, most = ", ".join(one.name for one in writers), max(one.grace for one in writers)
+    where = f" on {node.host}" if node.host != node.move.source else ""
+    return f", plus the stop of {names} (at most {most:g} s) and its start{where}"
 
 
 def _is_of(volume: Volume, source: Side, found: Mapping[str, Any]) -> None:

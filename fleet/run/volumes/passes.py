@@ -82,7 +82,7 @@ def allowed(expected: float, side: Side) -> None:
     if move.downtime and expected > move.downtime:
         raise TooLong(
             f"volume {side.volume} would be away for about {expected:.1f} s",
-            why=f"{move.downtime:g} s are allowed",
+            why=f"{move.downtime:g} s are allowed, and the stop and the start of what uses it come on top",
             hint="move it when less is written, or allow more (--max-downtime)",
             host=move.source,
         )

@@ -170,6 +170,30 @@ def test_every_kind_of_task_is_done_once(project: Project, web: Web) -> None:
     assert host.run("cat /etc/probe/probe.conf /proc/sys/net/core/somaxconn") == "level = info\n3333\n"
 
 
+def test_a_role_that_has_tasks_alone(project: Project, web: Web) -> None:
+    host = web(2)
+    project.environ["FLEET_ENV"] = "test"
+    project.write("roles/base/tasks.yml", "- copy: {content: '{{ level }}', dest: /srv/base, mode: '0644'}\n")
+    project.inventory({"base": ["web-2"]}, level="info")
+    project.run("validate").ended(0).says("1 host, 1 role, 0 services")
+    project.plan("v1").ended(2).says("host tasks", "+ write /srv/base", "1 host task to do")
+    project.deploy("v1").ended(0)
+    project.deploy("v1").ended(0).says("Nothing to do")
+    project.run("status").ended(0)
+    project.inventory({"base": ["web-2"]}, level="debug")
+    project.deploy("v2").ended(0)
+    project.run("rollback", "--yes").ended(0)
+    assert host.run("cat /srv/base") == "info"
+
+    project.run("status", "--drift").ended(0).says("1 host is as v1 (release 3) left it")
+    host.run("chmod 0664 /srv/base; echo by hand >/srv/base")
+    project.run("status", "--drift").ended(75).says(
+        "task base: copy /srv/base on web-2", "/srv/base mode: 0644 → 0664", "-info", "+by hand"
+    )
+    project.run("converge", "--yes").ended(0)
+    assert host.run("cat /srv/base; stat -c %a /srv/base") == "info644\n"
+
+
 def test_a_task_that_fails_ends_the_run_before_any_service(project: Project, web: Web) -> None:
     host = web(1)
     project.write("roles/web/templates/probe.conf.j2", "verbose\n")

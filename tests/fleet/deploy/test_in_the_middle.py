@@ -130,17 +130,22 @@ def test_a_controller_killed_in_mid_swap_leaves_a_fleet_that_serves_and_converge
     converges(project, web, "v1")
 
 
-def test_a_controller_killed_while_both_slots_run_leaves_one_after_the_next_deploy(
-    project: Project, web: Web
-) -> None:
+def killed_with_two_slots(project: Project, version: str, **gate: str) -> None:
+    """v1 serves on web-1, and ``version`` was started beside it; its gate has not ended."""
     project.inventory({"web": ["web-1"]})
     pair = {"port_pair": {8000: [8001, 8002]}}
-    project.role(update={"order": "start-first"}, x=pair, gate={"healthy_for": "2s"})
+    project.role(update={"order": "start-first"}, x=pair, gate=gate)
     project.deploy("v1").ended(0)
-    run = project.start("v2")
+    run = project.start(version)
     run.until("web-1 ✓ start")
     run.kill()
     run.end()
+
+
+def test_a_controller_killed_while_both_slots_run_leaves_one_after_the_next_deploy(
+    project: Project, web: Web
+) -> None:
+    killed_with_two_slots(project, "v2", healthy_for="2s")
     assert sorted(versions(web(1)).values()) == ["v1", "v2"]
     project.deploy("v2").ended(0)
     assert list(versions(web(1)).values()) == ["v2"]
@@ -150,14 +155,7 @@ def test_a_controller_killed_while_both_slots_run_leaves_one_after_the_next_depl
 def test_a_new_container_that_no_gate_has_judged_does_not_drive_out_the_one_that_serves(
     project: Project, web: Web
 ) -> None:
-    project.inventory({"web": ["web-1"]})
-    pair = {"port_pair": {8000: [8001, 8002]}}
-    project.role(update={"order": "start-first"}, x=pair, gate={"deadline": "6s"})
-    project.deploy("v1").ended(0)
-    run = project.start("sick")
-    run.until("web-1 ✓ start")
-    run.kill()
-    run.end()
+    killed_with_two_slots(project, "sick", deadline="6s")
     failed = project.deploy("sick").ended(1)
     failed.says("the database does not answer", "failed: web.app failed on web-1", "web.app  v1        web-1")
     assert answer(web(1)) == "ok v1"

@@ -16,11 +16,13 @@ START_FIRST = {"web_order": "start-first"}
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     shop = Shop(tmp_path_factory.mktemp("shop"))
     shop.made()
-    shop.rehearsal.up()
-    with shop.variables("web", **START_FIRST):
-        shop.first = shop.deploy("v41")
-    yield shop
-    shop.rehearsal.down()
+    try:
+        shop.rehearsal.up()
+        with shop.variables("web", **START_FIRST):
+            shop.first = shop.deploy("v41")
+        yield shop
+    finally:
+        shop.rehearsal.down()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import yaml
 from fleet.rehearsal import Host, Rehearsal
 from fleet.rehearsal.traffic.crowd import mixture
 from fleet.rehearsal.traffic.tally import Failure
+from tests.support import warm
 from tests.support.load import Load, start
 from tests.support.project import Done, Running
 from tests.support.waiting import until
@@ -89,18 +91,11 @@ class Shop:
     def inv(self, *words: str) -> Done:
         """What an operator types, and what comes back."""
         began = time.monotonic()
-        done = subprocess.run(
-            [str(BIN / "inv"), words[0], "--env", ENV, *words[1:]],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        seconds = time.monotonic() - began
-        ended = f"→ exit code {done.returncode}, {seconds:.1f} s"
-        print(f"$ inv {' '.join(words)}\n{done.stdout}{done.stderr}{ended}\n")
-        return Done(done.returncode, done.stdout, done.stderr, seconds)
+        typed = (words[0], "--env", ENV, *words[1:])
+        ended = warm.run(typed, self.root, os.environ, timeout=300, program="inv")
+        done = Done(*ended, time.monotonic() - began)
+        print(f"$ inv {' '.join(words)}\n{done.text}→ exit code {done.code}, {done.seconds:.1f} s\n")
+        return done
 
     def answers(self, balancer: str) -> bool:
         """It serves the shop."""

@@ -73,6 +73,18 @@ def test_each_kind_of_file_by_reflink(reflinked: Second, kind: str) -> None:
     assert here == there
 
 
+def test_all_kinds_get_another_owner(beside: Second) -> None:
+    """And lose nothing by that: setuid, capabilities, times, links."""
+    beside.make_kinds()
+    beside.clone("--final")
+    made = beside.helper.volume("own", "--owner", "70:71").result
+    found = beside.helper.volume("same", "--owner", "70:71").result
+    assert found["equal"], found["differences"]
+    # Of hard links, the first alone has another one still.
+    assert found["entries"] * 0.9 < made["changed"] <= found["entries"]
+    assert not beside.same()["equal"]
+
+
 def test_a_reflink_shares_its_blocks(reflinked: Second, shared: Path) -> None:
     """Twice 200 MB on 400 MB."""
     room = os.statvfs(shared)

@@ -20,7 +20,7 @@ STARTS = "echo $$VERSION >>/data/log; exec /app"
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFleet]:
-    with host_fleet("test-upgrades", ["db-1"], tmp_path_factory.mktemp("keys")) as fleet:
+    with host_fleet("test-upgrades", ["db-1", "db-2"], tmp_path_factory.mktemp("keys")) as fleet:
         yield fleet
 
 
@@ -70,11 +70,14 @@ def shop(hosts: HostFleet, client: docker.DockerClient, helper_image: str, tmp_p
     registry.app("1", name="tools")
     registry.saved(b"".join(client.images.get(helper_image).save()), "1", "fleet-volumes")
     project = Project(tmp_path / "project", hosts, "shop", registry.address)
-    project.inventory({"web": ["db-1"]}, fleet_volume_image=f"{registry.address}/fleet-volumes:1")
+    project.inventory(
+        {"web": ["db-1"], "spare": ["db-2"]}, fleet_volume_image=f"{registry.address}/fleet-volumes:1"
+    )
     yield Shop(project, hosts)
     project.close()
     registry.close()
-    hosts.host("db-1").run(SWEEP)
+    for name in ("db-1", "db-2"):
+        hosts.host(name).run(SWEEP)
 
 
 def test_upgrades_good_and_bad_and_back(shop: Shop) -> None:
@@ -137,6 +140,49 @@ def test_another_owner_and_back(shop: Shop) -> None:
     shop.run("rollback", "--to", "v1", "--yes").ended(0).says("owner 70:71 → 0:0")
     assert shop.owners() == ["0:0"]
     assert shop.log() == "v1 v2 v2 v1"
+
+
+def test_a_snapshot_on_another_host_and_back(shop: Shop) -> None:
+    shop.role()
+    shop.deploy("v1").ended(0)
+    shop.run("volumes", "snapshot", "data", "--to", "db-2").ended(0).says("is on db-2", "byte for byte")
+    (one,) = shop.snapshots()
+    assert one["host"] == "db-2"
+    here, there = (shop.hosts.host(name) for name in ("db-1", "db-2"))
+    assert here.run("docker volume ls -q").split() == ["shop-test-web_data"]
+    log = "/var/lib/docker/volumes/shop-test-web_data/_data/log"
+    here.run(f"echo spoilt >{log}")
+    back = shop.run("volumes", "restore", "data", "--snapshot", one["id"], "--yes").ended(0)
+    back.says(f"bring snapshot {one['id']} of volume shop-test-web_data from db-2")
+    assert shop.log() == "v1 v1"
+
+    # A byte that has flipped there is found before anything stops.
+    here.run(f"docker volume rm shop-test-web_data.snapshot-{one['id']}")
+    flipped = f"/var/lib/docker/volumes/shop-test-web_data.snapshot-{one['id']}/_data/log"
+    there.run(f"touch -r {flipped} /tmp/time && echo v2 >{flipped} && touch -r /tmp/time {flipped}")
+    shop.run("volumes", "restore", "data", "--snapshot", one["id"], "--yes").ended(1).says(
+        "did not arrive as"
+    )
+    assert shop.log() == "v1 v1"
+    assert here.run("docker volume ls -q").split().count(f"shop-test-web_data.snapshot-{one['id']}") == 0
+
+
+def test_what_was_anonymous_and_has_been_removed_comes_back(shop: Shop) -> None:
+    """A version that mounts no volume by name would begin with nothing, and look healthy."""
+    app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["/data"])
+    shop.project.compose("web", {"app": app})
+    shop.deploy("v1").ended(0)
+    app = service(entrypoint=["/bin/sh", "-c", STARTS], volumes=["data:/data"])
+    care = {"volumes": {"data": {"from": "app:/data"}}}
+    shop.project.compose("web", {"app": app}, volumes={"data": None}, x_fleet=care)
+    shop.deploy("v2").ended(0).says("at most", "and its start")
+    assert shop.log() == "v1 v2"
+    shop.run("volumes", "confirm", "data", "--yes").ended(0)
+    host = shop.hosts.host("db-1")
+    names = host.run("docker volume ls -q").split()
+    assert names == ["shop-test-web_data"]
+    shop.run("rollback", "--to", "v1", "--yes").ended(0).says("rename volume shop-test-web_data")
+    assert host.run("docker exec shop-test-web-app-1 cat /data/log").split() == ["v1", "v2", "v1"]
 
 
 def test_the_controller_is_killed_in_the_midst_of_it(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from fleet.errors import Exit, FleetError, RemoteFailed
 from fleet.facts.snapshots import read_record, record_text
 from fleet.model.leavings import Leavings
 from fleet.model.snapshots import Snapshot, Taking
-from fleet.plan.keeping import Keep, RestoreVolume, TakeSnapshot
+from fleet.plan.keeping import Keep, RestoreVolume, ShipSnapshot, TakeSnapshot
 from fleet.run.hands import RemoteHands
 from tests.unit.app.conftest import Shop
 from tests.unit.app.test_volumes import COMPOSE, HELPER, NAME, Database, yes
@@ -38,6 +38,9 @@ class Kept(Database):
 
     def keep(self, node: Keep) -> None:
         """In place of what really copies."""
+        if isinstance(node, ShipSnapshot):
+            self._ship(node)
+            return
         taking = node.taking if isinstance(node, TakeSnapshot) else node.restoring.keeping
         if taking:
             self._take(taking)
@@ -58,6 +61,16 @@ class Kept(Database):
         labels = {"fleet.project": "shop", "fleet.env": "test", "fleet.snapshot": NAME}
         host.engine.volumes[made.name] = {"Name": made.name, "Labels": labels}
         self.contents[id_] = self.contents[""]
+
+    def _ship(self, node: ShipSnapshot) -> None:
+        source, target = self.host(node.source), self.host(node.host)
+        one = node.snapshot or self.snapshots(node.source)[-1]
+        target.records.mkdir(parents=True, exist_ok=True)
+        (target.records / one.name).write_text(record_text(one))
+        target.engine.volumes[one.name] = source.engine.volumes[one.name]
+        if node.snapshot is None:
+            del source.engine.volumes[one.name]
+            (source.records / one.name).unlink()
 
     def snapshots(self, host: str = "db-1") -> list[Snapshot]:
         return [read_record(path.read_text()) for path in sorted(self.host(host).records.glob("*"))]
@@ -220,6 +233,22 @@ def test_no_registry_is_needed_where_no_role_wants_snapshots(kept: Kept) -> None
     assert not [name for name in kept.host("db-1").engine.images if "volumes" in name]
     kept.shop.fleet.registry.down = True
     assert plan(kept.shop.session(), None) is Exit.OK
+
+
+def test_by_hand_on_another_host_and_back(kept: Kept) -> None:
+    kept.care("")
+    kept.deploy("v1")
+    assert snapshot(kept.shop.session(), "data", "db-2") is Exit.OK
+    assert kept.snapshots() == []
+    (one,) = kept.snapshots("db-2")
+    assert listed(kept.shop.session(), "data") is Exit.OK
+    assert [row[:3] for row in kept.shop.told.rows] == [(one.id, "data", "db-2")]
+    kept.contents[""] = "spoilt"
+    assert restore(kept.shop.session(), yes, "data", one.id) is Exit.OK
+    assert kept.contents[""] == "new"
+    assert f"bring snapshot {one.id} of volume {NAME} from db-2" in kept.shop.told.text
+    with pytest.raises(FleetError, match="--to db-9: it is not a host of this run"):
+        snapshot(kept.shop.session(), "data", "db-9")
 
 
 def test_a_prune_leaves_the_newest_from_before_upgrades(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

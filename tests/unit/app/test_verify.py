@@ -87,6 +87,26 @@ def test_what_the_tests_are_told_and_what_they_have_to_ask_for(shop: Shop) -> No
     assert shop.told.finished.outcome == "done on 1 host"
 
 
+LEAKING = "def test_it(): assert not 'the password is hunter2-in-clear'\n"
+
+
+def test_a_secret_that_a_test_has_read_itself_is_masked(shop: Shop) -> None:
+    write(shop, LEAKING)
+    assert verify(shop.session("", limit="web-1")) is Exit.FAILED
+    assert "the password is ‹secret›" in shop.told.text
+    assert "hunter2" not in shop.told.text
+
+
+def test_without_its_secrets_it_says_that_they_are_not_masked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(shop, "def test_it(): pass")
+    monkeypatch.delenv("APP_PASSWORD")
+    assert verify(shop.session("", limit="web-1")) is Exit.OK
+    assert "one that a test prints is not masked" in shop.told.text
+    assert "!secret env:APP_PASSWORD: the variable is not set" in shop.told.text
+
+
 def test_hosts_that_do_not_answer_and_a_ledger_that_is_silent(shop: Shop) -> None:
     write(shop, "def test_it(fleet): assert fleet.version == ''")
     shop.fleet.unreachable.add("web-1")

@@ -63,15 +63,21 @@ def test_a_second_plan_is_empty(wish: Desired) -> None:
     assert again.empty, list(again.steps)
 
 
-@given(wishes("v1"), st.data())
-@settings(max_examples=60)
-def test_from_any_state_and_any_cut_the_next_plan_converges(first: Desired, data: st.DataObject) -> None:
-    """Killed after any step, the next plan brings the hosts to the wish, and then is empty."""
+def followed(first: Desired, data: st.DataObject) -> tuple[Desired, World]:
+    """A second wish for the same hosts, and the world as the first one has made it."""
     second = replace(first, version="v2", hosts=tuple(
         replace(state, services=data.draw(services("v2"))) for state in first.hosts
     ))  # fmt: skip
     world = fresh(first, second)
     world.run(plan(first, world.facts))
+    return second, world
+
+
+@given(wishes("v1"), st.data())
+@settings(max_examples=60)
+def test_from_any_state_and_any_cut_the_next_plan_converges(first: Desired, data: st.DataObject) -> None:
+    """Killed after any step, the next plan brings the hosts to the wish, and then is empty."""
+    second, world = followed(first, data)
     steps = every_step(plan(second, world.facts))
     for step in steps[: data.draw(st.integers(0, len(steps)))]:
         world.perform(step)
@@ -82,11 +88,7 @@ def test_from_any_state_and_any_cut_the_next_plan_converges(first: Desired, data
 @given(wishes("v1"), st.data())
 @settings(max_examples=60)
 def test_going_back_after_any_prefix_is_the_identity(first: Desired, data: st.DataObject) -> None:
-    second = replace(first, version="v2", hosts=tuple(
-        replace(state, services=data.draw(services("v2"))) for state in first.hosts
-    ))  # fmt: skip
-    world = fresh(first, second)
-    world.run(plan(first, world.facts))
+    second, world = followed(first, data)
     before = world.facts
     steps = every_step(plan(second, before))
     for step in steps[: data.draw(st.integers(0, len(steps)))]:

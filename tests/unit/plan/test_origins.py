@@ -155,6 +155,29 @@ def moved(written: str, source: str, target: str, *, proven: bool) -> World:
     return world
 
 
+@pytest.mark.parametrize("proven", [True, False])
+def test_an_anonymous_one_that_was_removed_gets_its_data_back(proven: bool) -> None:
+    """By hand, or confirmed: the version from before would begin with nothing, and look healthy."""
+    world = moved("db:/data", NAMELESS, NEW, proven=proven)
+    host = world.facts.hosts["db-1"]
+    assert isinstance(host.volumes, dict)
+    left = {name: one for name, one in host.volumes.items() if name != NAMELESS}
+    containers = tuple(replace(one, anonymous=()) for one in host.containers)
+    host = replace(host, volumes=left, containers=containers)
+    world.facts = replace(world.facts, hosts={**world.facts.hosts, "db-1": host})
+    assert plan(wish(NEW, "db:/data"), world.facts).empty is proven
+    before = wish("", "", database("", "v2"))
+    back = plan(before, world.facts)
+    assert not back.errors
+    (move,) = (step for step in every_step(back) if isinstance(step, MoveVolume))
+    assert (move.move.at_source, move.move.volume, move.move.mounted) == (NEW, NAMELESS, "db.db:/data")
+    assert ran_on(back, NAMELESS)
+    world.run(back)
+    assert plan(before, world.facts).empty
+    mark = world.facts.hosts["db-1"].volumes[NAMELESS].mark
+    assert (mark.state, mark.mounted, mark.came) == (State.LIVE, "db.db:/data", "")
+
+
 @pytest.mark.parametrize(("written", "source", "target"), WAYS)
 def test_a_run_that_goes_back_takes_it_as_it_was(written: str, source: str, target: str) -> None:
     world = moved(written, source, target, proven=False)
@@ -174,7 +197,7 @@ def test_a_run_that_goes_back_takes_it_as_it_was(written: str, source: str, targ
     marks = {name: one.mark for name, one in volumes.items()}
     place = "db.db:/data" if source == NAMELESS else ""
     assert marks[source] == replace(LIVE, generation=4, proven=True, mounted=place)
-    assert marks[target] == Mark("first", 3, State.INCOMING, "db-1", called=source)
+    assert marks[target] == Mark("first", 3, State.INCOMING, "db-1", called=source, came=place)
     # And the next try copies over it.
     again = wish(target, written)
     assert only(again, world.facts).change is Change.RESUME

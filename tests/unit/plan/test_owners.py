@@ -15,6 +15,7 @@ from fleet.ops.places import MakeVolume
 from fleet.plan.build import plan
 from fleet.plan.keeping import OwnVolume, RestoreVolume
 from fleet.plan.tree import Plan
+from fleet.plan.volume_by_name import restore
 from fleet.plan.volumes import Volumes
 from fleet.report.plan_text import plan_lines
 from tests.support.simulate import World, every_step
@@ -124,6 +125,36 @@ def test_cells(
         assert what.replaced == ("on-db-1",)
         if isinstance(one, OwnVolume) and mark.snapshot:
             assert (one.upgrading.kept, one.was) == (BEFORE, "999:999")
+
+
+@pytest.mark.parametrize("goes_back", [False, True])
+def test_cut_after_any_step_it_goes_on_or_back(goes_back: bool) -> None:
+    before = wanting("", "v1", back=True)
+    goal, owner = (before, "999:999") if goes_back else (wanting(), "70:70")
+    count = len(every_step(plan(wanting(), seen(wanting(), owned(serving("db-1"))))))
+    for done in range(count + 1):
+        world = World(seen(wanting(), owned(serving("db-1"))))
+        for step in every_step(plan(wanting(), world.facts))[:done]:
+            world.perform(step)
+        rest = plan(goal, world.facts)
+        assert not rest.errors, (done, rest.errors)
+        world.run(rest)
+        assert plan(goal, world.facts).empty, done
+        assert world.facts.hosts["db-1"].volumes[NAME].owner == owner, done  # type: ignore[index]
+
+
+def test_by_hand_nothing_starts_on_data_of_another_owner() -> None:
+    """The next deploy changes it again."""
+    there = seen(wanting(), holding(owned(serving("db-1", DONE), "70:70"), BEFORE))
+    (one,) = [
+        each
+        for each in every_step(restore(wanting(), there, "data", BEFORE.id, {}))
+        if isinstance(each, RestoreVolume)
+    ]
+    assert one.restoring.replaced == ("on-db-1",)
+    planned = restore(wanting(""), there, "data", BEFORE.id, {})
+    (one,) = [each for each in every_step(planned) if isinstance(each, RestoreVolume)]
+    assert one.restoring.replaced == ()
 
 
 def test_one_thing_at_a_time() -> None:

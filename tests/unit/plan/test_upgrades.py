@@ -263,6 +263,8 @@ def test_the_newest_from_before_upgrades_stay_by_themselves() -> None:
     (phase,) = all_outlived(wanted, seen(wanted, there))
     assert [one.op.snapshot for turn in phase.turns for one in turn.steps] == [older[0]]  # type: ignore[union-attr]
     assert all_outlived(wanted, seen(wanted, holding(serving("db-1"), *older[1:], OLD))) == ()
+    half = replace(HALF, snapshot=older[0].id)
+    assert all_outlived(wanted, seen(wanted, holding(serving("db-1", half), *older, OLD))) == ()
 
 
 def test_what_was_kept_for_tries_that_came_to_nothing_goes_once_it_is_done() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleet.model.balancing import Balancer, BalancerHost
-from fleet.model.desired import Desired, HostState, Volume
+from fleet.model.desired import Desired, HostState, Role, Volume
 from fleet.model.gates import AnyOf, ControllerCheck, GateSpec, RunningCheck
 from fleet.model.jobs import Job
 from fleet.model.releases import Record
 from fleet.model.services import ConfigDir, ConfigFile, Mount, Service
+from fleet.model.tasks import PackageTask, Task
 from fleet.model.volumes import FoundVolume, Mark, State
 from fleet.model.watch import WatchCommand, WatchSpec
 from fleet.ops.containers import Remove
@@ -45,6 +46,16 @@ def test_as_it_was_on_the_hosts_of_then() -> None:
     assert (going.desired.version, going.desired.remove_orphans) == ("v1", True)
     assert going.findings == ()
     assert joined(WEB, today) == {}
+
+
+def test_a_role_of_tasks_alone_is_in_its_release() -> None:
+    state = HostState("web-1", tasks=(Task("base", "it", PackageTask(("ntp",))),))
+    given = Desired("shop", "test", "v1", "/var/lib/fleet", (Role("base", ("web-1",)),), (state,))
+    today = inventory({"base": ("web-1",)})
+    going = wish(made(given), today, {}, ["web-1"])
+    assert (going.desired.hosts, going.findings, joined(made(given), today)) == ((state,), (), {})
+    moved = wish(made(given), inventory({"base": ("web-2",), "web": ("web-1",)}), {}, ["web-1"])
+    assert texts(moved.findings) == ["web-1: had role base in release 5 and is not in that group any more"]
 
 
 def test_with_a_limit_the_roles_keep_all_their_hosts() -> None:

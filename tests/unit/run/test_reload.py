@@ -27,6 +27,7 @@ from fleet.run.reload import OLD_SECONDS, TAKEN_UP_SECONDS, reload
 from fleet.transport.base import ConnectionLost
 from fleet.transport.fake import FakeTransport
 from tests.support.build import host_facts, service
+from tests.support.clock import Clock
 from tests.support.directed import Directed
 from tests.support.directed import Server as Seen
 from tests.support.haproxy import DRAIN
@@ -34,22 +35,6 @@ from tests.support.shells import Bench
 
 SOCKET, MASTER = "/run/admin.sock", "/run/master.sock"
 SIGNAL = "exec cid sh -c kill -s USR2 1"
-
-
-class Clock(threading.Event):
-    """Waiting takes no time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        self.asked = threading.Event()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0
-        return self.is_set()
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

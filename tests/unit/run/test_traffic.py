@@ -21,30 +21,13 @@ from fleet.run.traffic import GOOD_SECONDS, Traffic
 from fleet.transport.asking import too_slow
 from fleet.transport.base import ConnectionLost, Transport
 from fleet.transport.fake import FakeTransport
+from tests.support.clock import Clock
 from tests.support.directed import Directed
 from tests.support.directed import Server as Seen
 from tests.support.haproxy import DRAIN, MAINT
 
 WEB = Server("lb", "app", "web-1")
 SOCKET = "/run/haproxy/admin.sock"
-
-
-class Clock(threading.Event):
-    """Waiting takes no time; ``due`` happens when its second has come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        self.due: dict[float, Callable[[], None]] = {}
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0
-        for at in [at for at in self.due if at <= self.now]:
-            self.due.pop(at)()
-        return self.is_set()
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,6 +12,7 @@ from fleet.run.balancers import Balancers
 from fleet.run.vip import ENDED_SECONDS, Move, MoveFailed, move
 from fleet.secret import Text
 from fleet.transport.base import ConnectionLost, Result
+from tests.support.clock import Clock
 from tests.support.floating import Floating
 from tests.support.stub import StubTransport
 
@@ -20,19 +20,6 @@ ADDRESS = "192.0.2.10"
 CONTAINERS = {"lb-1": "ucarp-1", "lb-2": "ucarp-2", "lb-3": "ucarp-3"}
 MOVE = Move(ADDRESS, "lb-1", "lb-2", CONTAINERS)
 CLEARED = ["lb-2 clear", "lb-1 clear"]
-
-
-class Clock(threading.Event):
-    """Waiting takes no time."""
-
-    now = 0.0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.now += timeout or 0
-        return self.is_set()
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -225,6 +225,7 @@ INI = "inventories/test/hosts.ini"
             f"{INI}:1:1: a secret cannot be referred to from INI\n  → set the variable in",
         ),
         ("[a:children]\nb\n[b:children]\na\n", "contains itself"),
+        ("[web]\nw\x001\n", "hosts.ini:2:2: a control character (U+0000) in the text\n  → remove it"),
     ],
 )
 def test_a_mistake_in_ini_is_told_with_its_place(project, text, expected):

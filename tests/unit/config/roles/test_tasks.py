@@ -104,6 +104,10 @@ def errors(files: Files, text: str, file: str = "tasks.yml") -> list[str]:
             "cron: {name: x, special_time: reboot, job: run, cron_file: shop, user: app, disabled: yes}",
             CronTask("x", "#@reboot app run", "app", "/etc/cron.d/shop"),
         ),
+        (
+            "cron: {name: x, minute: '0,30-59/5', day: 1-31, month: Jan-mar, weekday: 'mon,5-7', job: run}",
+            CronTask("x", "0,30-59/5 * 1-31 Jan-mar mon,5-7 run"),
+        ),
         ("cron: {name: x, state: absent}", CronTask("x", state="absent")),
     ],
 )
@@ -222,7 +226,14 @@ def test_secrets_are_sealed_and_the_mode_keeps_others_out(files: Files) -> None:
         ("- user: {name: app, groups: ['a:b']}", "1:29: 'a:b' is not the name of a group → "),
         ("- user: {name: app, comment: 'a:b'}", "1:30: comment: no colon may stand in it → "),
         ("- cron: {name: x}", "1:9: job is missing → "),
-        ("- cron: {name: x, job: a, minute: 5 5}", "1:35: minute: '5 5' is not a time → "),
+        ("- cron: {name: x, job: a, minute: 5 5}", "1:35: minute: '5 5' is not a time → "
+         "numbers from 0 to 59, as crontab(5) has them"),
+        ("- cron: {name: x, job: a, minute: 99999}", "1:35: minute: '99999' is not a time → "
+         "numbers from 0 to 59, as crontab(5) has them"),
+        ("- cron: {name: x, job: a, month: 0-3}", "1:34: month: '0-3' is not a time → "
+         "numbers from 1 to 12, or jan …, as crontab(5) has them"),
+        ("- cron: {name: x, job: a, weekday: '*/0'}", "1:36: weekday: '*/0' is not a time → "
+         "numbers from 0 to 7, or sun …, as crontab(5) has them"),
         ("- cron: {name: x, job: a, cron_file: a.b}", "1:38: cron_file: '/etc/cron.d/a.b' → cron passes over names "
          "in /etc/cron.d with other than letters, digits, - and _"),
         ("- file: {path: /a, mode: '0600'}\n  when: ansible_os_family == 'Debian'", "2:9: the variable "
@@ -272,11 +283,23 @@ def test_all_mistakes_of_both_files_are_told_at_once(files: Files) -> None:
     assert len(errors(files, "- file: {path: x, mode: y}\n- command: ls\n")) == 4
 
 
-def test_tasks_of_a_group_that_is_no_role(files: Files) -> None:
+def test_a_role_of_tasks_alone(files: Files) -> None:
     files.write("roles/all/tasks.yml", "- package: {name: x}\n")
+    desired = files.desired()
+    assert [[task.role for task in state.tasks] for state in desired.hosts] == [["all"]] * len(desired.hosts)
+    (role,) = (one for one in desired.roles if one.name == "all")
+    assert (role.services, role.needs) == ((), ())
+    files.compose("x-fleet: {needs: [all]}\nservices: {app: {image: 'shop:1'}}\n")
+    assert [one.name for one in files.desired().roles] == ["all", "web"]
+    files.write("roles/all/tasks.yml", "- command: {comand: ls}\n")
     with pytest.raises(ConfigErrors) as caught:
         files.desired()
-    assert "there is no compose.yml beside it, so 'all' is no role" in str(caught.value)
+    assert str(caught.value).startswith("roles/all/tasks.yml:1:")
+
+
+def test_handlers_alone_are_no_role(files: Files) -> None:
+    files.write("roles/all/handlers.yml", HANDLERS)
+    assert [one.name for one in files.desired().roles] == ["web"]
 
 
 def test_only_the_tasks_of_the_roles_of_a_run(files: Files) -> None:

@@ -34,7 +34,8 @@ def test_seed_and_passes_until_little_is_left(stage: Stage) -> None:
     assert f"{VOLUME}.copy" in stage.source.containers(), "kept for the move"
     (note,) = stage.notes
     assert note.startswith(f"volume {VOLUME}: 1.1 kB copied to db-2 in ")
-    assert note.endswith("the move itself will take about 1.2 s (little is left)")
+    told = "the move itself will take about 1.2 s (little is left), plus the stop of postgres (at most 10 s)"
+    assert note.endswith(f"{told} and its start on db-2")
 
 
 def test_the_volume_is_marked_before_it_is_made(stage: Stage) -> None:
@@ -324,7 +325,7 @@ def test_a_move_that_would_take_too_long_is_not_begun(stage: Stage) -> None:
     stage.source.answers("sync", sent=50, changed=1, seconds=30)
     with pytest.raises(TooLong, match=r"would be away for about 30\.2 s") as caught:
         stage.copy()
-    assert caught.value.why == "3 s are allowed"
+    assert caught.value.why == "3 s are allowed, and the stop and the start of what uses it come on top"
     assert "--max-downtime" in caught.value.hint
     assert "it is written as fast as it is copied" in stage.notes[0]
     _nothing_was_done(stage)
