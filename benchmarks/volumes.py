@@ -198,7 +198,7 @@ def main() -> int:
             good &= not any(run.missing for run in runs)
             print(f"{gigabytes:g} GB, {options.threads} writers")
             for run in runs:
-                ratio = f"  1/{runs[0].away / run.away:.0f} of by hand" if run is not runs[0] else ""
+                ratio = f"  {run.away / runs[0].away:.2f} of by hand" if run is not runs[0] else ""
                 speed = f"{run.copied:.0f} MB/s" if run.copied else "-"
                 print(
                     f"  {run.name:12} away {run.away:7.2f} s, took {run.took:6.1f} s, copied at {speed:>9}, "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,7 @@ from fleet.config.yaml_errors import control_character, not_utf8, syntax_error
 from fleet.config.yaml_values import Builder, Scalars, position_of
 from fleet.errors import ConfigError, ConfigErrors, Position
 
-__all__ = ["Document", "Path", "Scalars", "load", "load_if_there", "parse"]
+__all__ = ["Document", "Path", "Scalars", "is_there", "load", "load_if_there", "parse"]
 
 Path = tuple[str | int, ...]
 
@@ -29,7 +28,7 @@ _UNREADABLE = {
     errno.EISDIR: "put a file in its place",
     errno.ELOOP: "it is a link that leads to itself: put a file in its place",
     errno.ENOENT: "if it is there, it is a link that leads nowhere: put a file in its place",
-    errno.EACCES: "let your user read it: chmod u+r",
+    errno.EACCES: "let your user read it, and enter its directory",
 }
 """What to do about a file that cannot be read."""
 
@@ -93,7 +92,19 @@ def load_if_there(
 ) -> Document | None:
     """None where nothing has that name. What is no file but stands in its place is an error: passed over, it
     would cost a role its services without a word. Raises as :func:`load` does."""
-    return load(path, root=root, scalars=scalars) if os.path.lexists(path) else None
+    return load(path, root=root, scalars=scalars) if is_there(path) else None
+
+
+def is_there(path: pathlib.Path) -> bool:
+    """Whether something has that name, be it a link that leads nowhere; also where nobody may look: reading
+    it tells that."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def read_text(path: pathlib.Path, shown: str) -> str:

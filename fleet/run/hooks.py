@@ -102,7 +102,7 @@ class Hooks:
         """Raises ConfigErrors: a hook that cannot be run, or a file that would never be one."""
         directory = self._root / DIRECTORY
         try:
-            paths = sorted(directory.iterdir()) if directory.exists() else []
+            paths = sorted(directory.iterdir()) if os.path.lexists(directory) else []
         except OSError as error:
             raise ConfigError(f"{DIRECTORY}/ cannot be read", why=error.strerror or str(error)) from error
         errors = [error for path in paths for error in _problems(path)]

@@ -7,12 +7,11 @@ loading SSH and Docker libraries takes.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from invoke.collection import Collection
 
 from fleet.tasks.aliases import with_aliases
 from fleet.tasks.change import abort, converge, deploy, plan, promote, rollback
+from fleet.tasks.here import here
 from fleet.tasks.hosts import exec, get, logs, put, ssh
 from fleet.tasks.look import doctor, inventory, status, validate, verify
 from fleet.tasks.rehearse import init, rehearse
@@ -26,4 +25,4 @@ ns = with_aliases(Collection(
     deploy, plan, promote, abort, rollback, converge, status, drain, ready, maintenance, vip, volumes,
     releases, diff, lock, unlock, prune, trust, doctor, validate, verify, inventory, exec, logs, put, get,
     ssh, rehearse, init,
-), Path.cwd())  # fmt: skip
+), here())  # fmt: skip

@@ -242,7 +242,7 @@ def service(
     """
     policy = {"parallelism": 0, "monitor": "200ms", "failure_action": "rollback", **(update or {})}
     quick = {
-        "deadline": "5s",
+        "deadline": "30s",
         "interval": "150ms",
         "rise": 2,
         "checks": [{"http": {"port": 8000, "path": "/health", "match": "^ok"}}],

@@ -68,11 +68,11 @@ def fleet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     return Fleet(capsys, monkeypatch)
 
 
-def process(root: Path, *words: str) -> Done:
-    """In a process of its own, as an operator does it."""
+def process(root: Path, *words: str, first: str = "") -> Done:
+    """In a process of its own, as an operator does it. ``first``: what it does before."""
     start = "import sys; from fleet.cli import program; sys.argv[0] = 'fleet'; program.run()"
     done = subprocess.run(
-        [sys.executable, "-c", start, *words], cwd=root, text=True, stdin=subprocess.DEVNULL,
+        [sys.executable, "-c", f"{first}{start}", *words], cwd=root, text=True, stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, capture_output=True, timeout=60,
         check=False,
     )  # fmt: skip
@@ -262,6 +262,12 @@ def test_an_invoke_yaml_that_is_no_mapping_or_no_file(fleet: Fleet, project: Pat
     done = fleet(project, "validate", "--env", "test")
     assert done.returncode == 65
     assert "cannot be read: [Errno 21] Is a directory" in done.stderr
+
+
+def test_a_directory_that_is_not_there_any_more(tmp_path: Path) -> None:
+    done = process(tmp_path, "validate", first=f"import os; os.rmdir({str(tmp_path)!r}); ")
+    assert done.returncode == 64
+    assert "error: this directory is not there any more\n  → cd into the project again" in done.stderr
 
 
 def test_init_writes_a_project_and_never_over_one(fleet: Fleet, tmp_path: Path) -> None:

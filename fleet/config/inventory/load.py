@@ -14,7 +14,7 @@ from fleet.config.inventory.merge import Origin, freeze_groups, merge_hosts, ori
 from fleet.config.inventory.tree import Tree
 from fleet.config.inventory.vars_files import VarsDirectory
 from fleet.config.problems import Problems
-from fleet.config.yaml import load, read_text, shown_path
+from fleet.config.yaml import is_there, load, read_text, shown_path
 from fleet.errors import ConfigError, FleetError, Position, UsageError
 from fleet.model.hosts import Inventory
 from fleet.suggest import suggest
@@ -106,7 +106,7 @@ def _environment(root: pathlib.Path, env: str) -> pathlib.Path:
 
 def _sources(directory: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
     """The one file of hosts, or all those of a directory ``hosts``, sorted by name."""
-    found = [directory / name for name in _NAMES if os.path.lexists(directory / name)]
+    found = [directory / name for name in _NAMES if is_there(directory / name)]
     at = Position(shown_path(directory, root))
     if len(found) > 1:
         names = " and ".join(path.name for path in found)

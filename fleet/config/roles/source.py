@@ -12,7 +12,7 @@ from typing import Any
 
 from fleet.config.roles.assemble import Assembly
 from fleet.config.roles.piece import Piece
-from fleet.config.yaml import Document, Path, Scalars, load_if_there, shown_path
+from fleet.config.yaml import Document, Path, Scalars, is_there, load_if_there, shown_path
 from fleet.config.yaml_errors import not_utf8
 from fleet.errors import ConfigError, Position
 from fleet.render import Renderer
@@ -86,7 +86,7 @@ class RoleSource:
 
 def is_role(root: pathlib.Path, name: str) -> bool:
     """Its hosts run services, or there are only tasks to do on them."""
-    return any(os.path.lexists(root / "roles" / name / file) for file in (COMPOSE_FILE, TASKS_FILE))
+    return any(is_there(root / "roles" / name / file) for file in (COMPOSE_FILE, TASKS_FILE))
 
 
 def known_roles(root: pathlib.Path) -> list[str]:
@@ -106,7 +106,7 @@ def load_role(root: pathlib.Path, name: str) -> RoleSource:
 
     tasks, handlers = (load_if_there(directory / file, root=root) for file in (TASKS_FILE, HANDLERS_FILE))
     assembly = Assembly(compose)
-    if tasks and not os.path.lexists(directory / COMPOSE_FILE):
+    if tasks and not is_there(directory / COMPOSE_FILE):
         document = Piece({}, {(): (tasks, ())})
     else:
         document = assembly.file(COMPOSE_FILE)

@@ -50,7 +50,7 @@ def test_the_tests_of_a_role_are_its_gate_and_run_by_hand(project: Project, web:
     project.write("roles/web/tests/test_web.py", TESTS)
 
     deployed = project.deploy("v1").ended(0)
-    deployed.says("within 5 s; then roles/web/tests", "✓ web.app is healthy and the tests of web pass")
+    deployed.says("within 30 s; then roles/web/tests", "✓ web.app is healthy and the tests of web pass")
     assert not list((project.root / "roles").rglob("__pycache__"))
     seen = project.run("verify", "--env", ENV).ended(0)
     seen.says(

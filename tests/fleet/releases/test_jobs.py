@@ -91,14 +91,15 @@ def test_one_that_has_ended_unseen_is_not_run_again(fleet: Operator, web: Web) -
 def test_one_that_fails_stops_the_run_before_anything_is_replaced(
     fleet: Operator, web: Web, up: str, more: dict[str, object], words: str
 ) -> None:
+    fleet.inventory({"web": ["web-1", "web-2"]})
     role(fleet, "true")
     fleet.deploy("v1").ended(0)
     role(fleet, up, **more)
     done = fleet.deploy("v2").ended(1).says("job web.migrate failed", words)
     assert ("no such column" in done.text) == ("column" in up)
-    assert [answer(web(number)) for number in ALL] == ["ok v1"] * 3
+    assert [answer(web(number)) for number in (1, 2)] == ["ok v1"] * 2
     assert not any("-job-" in name for number in ALL for name in containers(web(number)))
     role(fleet, "true")
     fleet.deploy("v2").ended(0)
     assert diary(web) == ["up v1", "up v2", "up v2"]
-    assert [answer(web(number)) for number in ALL] == ["ok v2"] * 3
+    assert [answer(web(number)) for number in (1, 2)] == ["ok v2"] * 2

@@ -9,28 +9,29 @@ from tests.support.look import answer, only_version
 from tests.support.operators import Operator, history, slowly
 
 Web = Callable[[int], Host]
-ALL = (1, 2, 3)
 FILL = "dd if=/dev/zero of=/srv/full bs=4k 2>/dev/null; true"
 
 
 def test_without_its_host_nothing_is_changed_and_status_says_what_it_does_not_know(
     fleet: Operator, web: Web
 ) -> None:
+    two = {"web": ["web-1", "web-2"]}
+    fleet.inventory(two)
     fleet.deploy("v1").ended(0)
-    fleet.inventory(hosts={"web-1": {"ansible_port": 1}})
+    fleet.inventory(two, hosts={"web-1": {"ansible_port": 1}})
     refused = fleet.deploy("v2", "--unreachable", "skip").ended(69)
     refused.says("web-1 keeps the ledger of test and cannot be used; nothing was changed", "repair web-1")
     fleet.say("status").ended(69).says("web.app  web-2  v1", "the releases are not known")
-    assert [answer(web(number)) for number in ALL] == ["ok v1"] * 3
+    assert [answer(web(number)) for number in (1, 2)] == ["ok v1"] * 2
 
 
 def test_a_full_disk_stops_a_deploy_before_anything_is_changed(fleet: Operator, web: Web) -> None:
-    fleet.inventory(fleet_state_dir="/srv/fleet", fleet_ledger="web-3")
+    fleet.inventory({"web": ["web-3", "web-1"]}, fleet_state_dir="/srv/fleet", fleet_ledger="web-3")
     fleet.deploy("v1").ended(0)
     web(3).run(FILL)
     refused = fleet.deploy("v2").ended(1)
     refused.says("web-3", "the disk is full", "make room there")
-    assert [only_version(web(number)) for number in ALL] == ["v1"] * 3
+    assert [only_version(web(number)) for number in (1, 3)] == ["v1"] * 2
     web(3).run("rm /srv/full")
     fleet.deploy("v2").ended(0).says("release 2")
 
@@ -68,6 +69,7 @@ def test_a_damaged_record_is_told_and_mended_from_the_copies(fleet: Operator, we
 
 
 def test_a_ledger_that_is_gone_is_made_anew_on_another_host(fleet: Operator, web: Web) -> None:
+    fleet.inventory({"web": ["web-1", "web-2"]})
     fleet.deploy("v1").ended(0)
     fleet.deploy("v2").ended(0)
     web(1).run(f"rm -r {fleet.base}/ledger")
@@ -78,4 +80,4 @@ def test_a_ledger_that_is_gone_is_made_anew_on_another_host(fleet: Operator, web
     rebuilt.says("release 2: v2, good", "fleet_ledger: web-2")
     fleet.deploy("v3", "--ledger", "web-2").ended(0).says("release 3")
     assert history(fleet, web(2))[-1] == (3, "v3", ["running", "good"])
-    assert [answer(web(number)) for number in ALL] == ["ok v3"] * 3
+    assert [answer(web(number)) for number in (1, 2)] == ["ok v3"] * 2

@@ -68,6 +68,6 @@ def goes_on(moves: Moves) -> str:
 
 def summary(seed: int, ends: Sequence[str], failed: int) -> str:
     """Of a sample: one line."""
-    told = ", ".join(f"{ends.count(end)} times {end}" for end in (SOURCE, MOVED))
+    told = ", ".join(f"in {ends.count(end)} {end}" for end in (SOURCE, MOVED))
     good = "nothing lost, all resumed" if not failed else f"{failed} FAILED"
     return f"cuts: seed {seed}, {len(ends) + failed} points: {told}; {good}"

@@ -265,6 +265,16 @@ class TestFiles:
         with pytest.raises(ConfigError, match=r"a\.yml:1:1: this is no file\n  → put a file in its place"):
             load(tmp_path / "a.yml", root=tmp_path)
 
+    def test_where_nobody_may_look_is_told(self, tmp_path, monkeypatch):
+        def refuses(*_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("pathlib.Path.lstat", refuses)
+        monkeypatch.setattr("pathlib.Path.stat", refuses)
+        with pytest.raises(ConfigError, match="Permission denied") as caught:
+            load_if_there(tmp_path / "a.yml")
+        assert caught.value.hint == "let your user read it, and enter its directory"
+
     def test_only_what_is_not_there_may_be_left_out(self, tmp_path):
         assert load_if_there(tmp_path / "gone.yml") is None
         (tmp_path / "a.yml").symlink_to("a.yml")

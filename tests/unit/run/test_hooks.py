@@ -239,7 +239,12 @@ def test_what_the_hooks_use_may_lie_beside_them(project: Project) -> None:
 
 
 def test_hooks_that_is_no_directory(project: Project) -> None:
-    (project.root / "hooks").write_text("")
+    hooks = project.root / "hooks"
+    hooks.write_text("")
+    with pytest.raises(FleetError, match="hooks/ cannot be read"):
+        project.hooks().check()
+    hooks.unlink()
+    hooks.symlink_to("hooks")
     with pytest.raises(FleetError, match="hooks/ cannot be read"):
         project.hooks().check()
 

@@ -67,7 +67,7 @@ def mend(places: Places, come: IO[bytes], out: IO[bytes]) -> dict[str, object]:
         for handle in handles.values():
             os.close(handle)
     # Whoever changes one of them after our answer gives it another time than it has now.
-    while not rests(newest, time.time_ns()) and newest % 10**9:
+    if not rests(newest, time.time_ns()):
         time.sleep(FINE / 10**9)
     now = time.time_ns()
     hashed = {one: numbers for one, numbers in hashed.items() if rests(one[-1], now)}
@@ -124,14 +124,12 @@ def _write(handle: int, one: Torn, start: int, data: bytes) -> None:
     one.chunks |= set(range(start // CHUNK, -(-place // CHUNK)))
 
 
-def _ended(handle: int, one: Torn, size: int, mtime: int | None) -> os.stat_result:
-    """As long as the source's, and as old when that did not change meanwhile; what is new of its parts is
-    read back."""
+def _ended(handle: int, one: Torn, size: int, mtime: int) -> os.stat_result:
+    """As long and as old as the source's; what is new of its parts is read back."""
     if size != one.size:
         os.ftruncate(handle, size)
         one.chunks |= set(range(min(size, one.size) // CHUNK, -(-size // CHUNK)))
-    if mtime is not None:
-        os.utime(handle, ns=(mtime, mtime))
+    os.utime(handle, ns=(mtime, mtime))
     each_chunk = [chunk_of(one.parts, chunk) for chunk in range(-(-size // CHUNK))]
     for chunk in one.chunks & set(range(len(each_chunk))):
         start = chunk * CHUNK

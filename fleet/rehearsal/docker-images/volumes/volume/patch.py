@@ -27,9 +27,9 @@ from .progress import Brake, Meter
 from .scan import Key, entry_of, key, walk
 from .words import Failure, readable, say
 
-# Read by one worker at a time, and by all of them before it is sent: what waits in memory.
-TASK = 4
-WINDOW = 16
+# Chunks that a worker reads at a time; and of what each has read, as much waits in memory to be sent.
+TASK = 2
+WAITING = 2
 
 
 class Patched(NamedTuple):
@@ -121,9 +121,11 @@ def _sent(
     found: dict[int, list[Seen]] = {number: [] for number in there}
     count, changed = 0, set()
     looks = list(_looks(large, there, final))
-    with workers_for(_look, min(cores(), len(looks))) as look:
-        for first in range(0, len(looks), WINDOW):
-            for seen in look(looks[first : first + WINDOW]):
+    workers = min(cores(), len(looks))
+    window = max(1, workers) * WAITING
+    with workers_for(_look, workers) as look:
+        for first in range(0, len(looks), window):
+            for seen in look(looks[first : first + window]):
                 found[seen.number].append(seen._replace(runs=()))
                 for run in seen.runs:
                     changed.add(seen.number)
@@ -135,9 +137,10 @@ def _sent(
                     if brake and (pause := brake.pause(len(run.data), now)):
                         time.sleep(pause)
     for number, seens in found.items():
-        whole = large[number].status if {one.key for one in seens} == {key(large[number].status)} else None
-        size = large[number].status.st_size
-        put(out, {"of": number, "size": size, "mtime": whole.st_mtime_ns if whole else None})
+        status = large[number].status
+        # Else a time that no file has: the one of this moment may be the source's as well.
+        same = {one.key for one in seens} == {key(status)}
+        put(out, {"of": number, "size": status.st_size, "mtime": status.st_mtime_ns if same else 0})
     _note(places, large, found, began)
     return Patched(count, len(changed), tuple(large[number].path for number in found))
 

@@ -16,7 +16,6 @@ def usage(places: Places) -> dict[str, object]:
     """``bytes``: on the disk. ``apparent``: as long as the files are. A hard link counts once."""
     taken = apparent = entries = 0
     seen = set()
-    root = os.lstat(places.data)
     for _, status in walk(places.root):
         entries += 1
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
@@ -26,7 +25,7 @@ def usage(places: Places) -> dict[str, object]:
         taken += status.st_blocks * BLOCK
         if stat.S_ISREG(status.st_mode):
             apparent += status.st_size
-    room = os.statvfs(places.data)
+    root, room = os.lstat(places.data), os.statvfs(places.data)
     return {
         "bytes": taken,
         "apparent": apparent,
