@@ -50,6 +50,9 @@ def _one_thing(command: str | None, words: list[str], script: str, service: str,
     """Raises UsageError."""
     if script and (command or service or terminal):
         raise UsageError("--script is run on hosts, by itself", hint="its arguments stand after --")
+    if command and command.startswith("-"):
+        # A flag that is not known here is taken for the command, and -h would be run on every host.
+        raise UsageError(f"{command} is no command", hint="inv --help exec tells the flags of this one")
     given = bool(command) + bool(words)
     if given > 1 or (not given and not script and not terminal):
         raise UsageError("one command, please", hint='inv exec "df -h /", or inv exec -- df -h /')

@@ -100,6 +100,7 @@ def process(root: Path, *words: str, first: str = "") -> Done:
         (("status", "--env", "tset"), "there is no environment 'tset'"),
         (("plan", "--env", "test"), "which version?"),
         (("exec", "--env", "test"), ""),
+        (("exec", "-h", "--env", "test"), "-h is no command"),
         (("deploy", "--env", "test", "--version", "v1", "--plan", "none.json"), "cannot read the plan"),
         (("status", "--env", "test", "--limit", "nothing"), "nothing"),
         (("rehearse", "--fault", "host-deis"), "--fault host-deis, did you mean 'host-dies'?"),
