@@ -223,11 +223,10 @@ def test_an_engine_that_is_away_has_not_lost_its_containers(host: Host) -> None:
 def test_going_on_by_itself_is_tried_until_it_succeeds(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fleet.ops.fence.PATIENCE", 1)
     monkeypatch.setattr("fleet.ops.fence.TICK", 0.1)
+    host.host.silent("start")
     host.run(host.fence.stop())
-    host.host.silent()
-    calls = len(host.host.docker_calls)
-    until(lambda: len(host.host.docker_calls) >= calls + 2)
-    host.host.silent(over=True)
+    until(lambda: sum(call.startswith("start ") for call in host.host.docker_calls) >= 2)
+    host.host.silent("start", over=True)
     until(lambda: host.host.moving() == [])
     assert host.host.containers() == {"postgres": (True, "on-failure:5"), "exporter": (True, "no:0")}
     mark = host.host.mark(VOLUME)

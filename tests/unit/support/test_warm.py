@@ -46,6 +46,7 @@ def test_it_has_the_environment_that_it_is_given_and_no_other(root: Path) -> Non
 
 
 def test_one_that_does_not_end_is_killed(root: Path) -> None:
-    os.mkfifo(root / "inventories/test/hosts.yml")
+    (root / "inventories/test/hosts.yml").write_text("all: {hosts: {web-1: }}\n")
+    os.mkfifo(root / "hosts")
     with pytest.raises(TimeoutError):
-        warm.run(["validate", "--env", "test"], root, os.environ, timeout=0.5)
+        warm.run(["exec", "--env", "test", "--limit", "@hosts", "--", "true"], root, os.environ, timeout=0.5)
