@@ -59,7 +59,7 @@ def goes_on(moves: Moves) -> str:
         try:
             moves.run()
         except Drift:
-            # The last script of a controller that died goes on without it: it stopped what was planned as live.
+            # The last script of a controller that died goes on: it stopped what was planned as live.
             until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
             moves.run()
     for host in (moves.source, moves.target):
