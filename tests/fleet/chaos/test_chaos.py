@@ -14,7 +14,7 @@ from tests.support.chaos import Site, chaos
 from tests.support.project import ENV, Project, service
 from tests.support.webs import WEB, app_registry
 
-POINTS = int(os.environ.get("CHAOS_POINTS") or 6)
+POINTS = int(os.environ.get("CHAOS_POINTS") or 12)
 """More of them: ``CHAOS_POINTS=20``."""
 LINES = 27
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from fleet.errors import Drift, FleetError
+from fleet.errors import FleetError
 from fleet.model.volumes import State
 from tests.fleet.volumes.moves import Moves
 from tests.support.waiting import until
@@ -56,12 +56,7 @@ def goes_on(moves: Moves) -> str:
         until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
         before = moves.noted()
         until(lambda: moves.noted() > before, "it does not write")
-        try:
-            moves.run()
-        except Drift:
-            # The last script of a controller that died goes on: it stopped what was planned as live.
-            until(lambda: moves.states[0] is State.LIVE and moves.writing(), "the source does not go on")
-            moves.run()
+        moves.run()
     for host in (moves.source, moves.target):
         host.run("docker ps -aq --filter name=.copy | xargs -r docker rm -f >/dev/null")
     if moves.source.run("ls /var/lib/fleet/moving").strip():
